@@ -1,0 +1,251 @@
+//! Runs a program on one vector of cells at a time.
+
+use super::program::{DataVariable, Label, Program, Step};
+use crate::error::{Error, Result};
+use crate::memory::Reservation;
+use crate::{Context, memory::MemoryPool};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{filter, take};
+use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
+use hyperslab_expr::{ColumnId, Expr};
+use hyperslab_grid::{CellRuns, Hyperslab, Region};
+use hyperslab_storage::Block;
+use std::ops::Range;
+
+/// Reads and computes the cells of a program, vector by vector. One a thread: it holds the boxes read last.
+pub(super) struct CellReader<'a> {
+    program: &'a Program,
+    context: &'a Context,
+    /// What was read last of each variable, if anything.
+    blocks: Vec<Option<Block>>,
+    memory: Reservation,
+    /// The box of the grid that vectors are taken from.
+    slab: Hyperslab,
+}
+
+/// The cells of a vector: columns that were needed so far, and which cells are present.
+pub(super) struct Cells {
+    region: Region,
+    rows: usize,
+    ids: Vec<ColumnId>,
+    arrays: Vec<ArrayRef>,
+    /// For each dimension the position of each cell, where a label was needed.
+    positions: Vec<Option<UInt32Array>>,
+    present: Option<BooleanBuffer>,
+}
+
+impl<'a> CellReader<'a> {
+    pub(super) fn new(program: &'a Program, context: &'a Context) -> Result<Self> {
+        let blocks = program.variables.iter().map(|_| None).collect();
+        let pool: &MemoryPool = context.memory();
+        let memory = pool.reserve(0, "reading chunks")?;
+        Ok(Self { program, context, blocks, memory, slab: Hyperslab::all(&program.shape) })
+    }
+
+    /// Says which box of the grid the next vectors lie in. Nothing is read before it is needed.
+    pub(super) fn enter(&mut self, slab: &Hyperslab) -> Result<()> {
+        self.context.check()?;
+        self.slab.clone_from(slab);
+        Ok(())
+    }
+
+    /// Runs the program on a vector; `None` if no cell is present.
+    pub(super) fn run(&mut self, region: Region) -> Result<Option<Cells>> {
+        let program = self.program;
+        let mut cells = Cells::new(region);
+        for step in &program.steps {
+            match step {
+                Step::Mask(predicate) => {
+                    self.need(&mut cells, &predicate.columns())?;
+                    if !cells.mask(predicate)? {
+                        return Ok(None);
+                    }
+                }
+                Step::Compute(id, expr) => {
+                    let values = self.evaluate(&mut cells, expr)?;
+                    cells.push(*id, values);
+                }
+            }
+        }
+        Ok(Some(cells))
+    }
+
+    /// The values of an expression for all cells of a vector; for absent cells they mean nothing.
+    pub(super) fn evaluate(&mut self, cells: &mut Cells, expr: &Expr) -> Result<ArrayRef> {
+        self.need(cells, &expr.columns())?;
+        cells.evaluate(expr)
+    }
+
+    /// Reads, or repeats, the columns that are not there yet.
+    fn need(&mut self, cells: &mut Cells, ids: &[ColumnId]) -> Result<()> {
+        for id in ids {
+            if cells.ids.contains(id) {
+                continue;
+            }
+            let values = match self.program.labels.get(id) {
+                Some(label) => cells.repeat(label)?,
+                None => self.read(cells, *id)?,
+            };
+            cells.push(*id, values);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, cells: &Cells, id: ColumnId) -> Result<ArrayRef> {
+        let program = self.program;
+        let found = program.variables.iter().position(|v| v.id == id);
+        let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
+        let variable = &program.variables[at];
+        let block = self.load(at)?;
+        let own = cells.region.project(&variable.dims);
+        let runs = CellRuns::new(&own, block.slab());
+        let values = block.decode(runs.runs())?;
+        let in_order = variable.dims.iter().copied().eq(0..program.rank());
+        if in_order { Ok(values) } else { Ok(take(&values, &cells.places(variable), None)?) }
+    }
+
+    /// The block of a variable, holding what the present box needs of it; one that was read last is kept.
+    fn load(&mut self, at: usize) -> Result<&Block> {
+        let variable = &self.program.variables[at];
+        let slab = self.slab.project(&variable.dims);
+        let held = self.blocks[at].as_ref().is_some_and(|block| block.slab().contains(&slab));
+        if !held {
+            let mut block = self.blocks[at].take().unwrap_or_default();
+            let metrics = self.context.metrics();
+            self.program.dataset.read(variable.variable, &slab, &mut block, metrics.reads())?;
+            metrics.chunks_done(variable.chunks.count_meeting(&Region::all_of(&slab)) as u64);
+            self.blocks[at] = Some(block);
+            self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
+        }
+        Ok(self.blocks[at].as_ref().expect("it was just read"))
+    }
+}
+
+impl Cells {
+    fn new(region: Region) -> Self {
+        let positions = vec![None; region.sets().len()];
+        Self { rows: region.cells(), region, ids: Vec::new(), arrays: Vec::new(), positions, present: None }
+    }
+
+    /// How many cells there are, absent ones included.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The positions along each dimension.
+    pub(super) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Which cells are present; all if `None`.
+    pub(super) fn present(&self) -> Option<&BooleanBuffer> {
+        self.present.as_ref()
+    }
+
+    fn push(&mut self, id: ColumnId, values: ArrayRef) {
+        self.ids.push(id);
+        self.arrays.push(values);
+    }
+
+    /// Keeps the cells where a predicate is true; says whether any is left.
+    fn mask(&mut self, predicate: &Expr) -> Result<bool> {
+        let holds = match evaluate_mask(predicate, &Columns::new(&self.ids, &self.arrays), self.rows) {
+            Ok(holds) => holds,
+            Err(error) if self.present.is_none() => return Err(error.into()),
+            Err(_) => truth(&self.evaluate_present(predicate)?),
+        };
+        let present = match &self.present {
+            Some(before) => before & &holds,
+            None => holds,
+        };
+        let left = present.count_set_bits();
+        self.present = (left < self.rows).then_some(present);
+        Ok(left > 0)
+    }
+
+    /// An expression that fails is tried again on the present cells alone: absent ones raise no errors.
+    fn evaluate(&self, expr: &Expr) -> Result<ArrayRef> {
+        match evaluate(expr, &Columns::new(&self.ids, &self.arrays), self.rows) {
+            Err(_) if self.present.is_some() => self.evaluate_present(expr),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn evaluate_present(&self, expr: &Expr) -> Result<ArrayRef> {
+        let present = self.present.clone().expect("called with absent cells only");
+        let rows = present.count_set_bits();
+        let mask = BooleanArray::new(present.clone(), None);
+        let kept = self.arrays.iter().map(|array| filter(array, &mask)).collect::<Result<Vec<_>, _>>()?;
+        let values = evaluate(expr, &Columns::new(&self.ids, &kept), rows)?;
+        let mut next = 0;
+        let places = present.iter().map(|here| {
+            next += u32::from(here);
+            here.then(|| next - 1)
+        });
+        Ok(take(&values, &places.collect::<UInt32Array>(), None)?)
+    }
+
+    /// A label's value for each cell.
+    fn repeat(&mut self, label: &Label) -> Result<ArrayRef> {
+        let Some(dim) = label.dim else {
+            return Ok(take(&label.values, &UInt32Array::from_value(0, self.rows), None)?);
+        };
+        let set = &self.region.sets()[dim];
+        if set.len() == 1 {
+            let at = set.iter().next().expect("has one position") as u32;
+            return Ok(take(&label.values, &UInt32Array::from_value(at, self.rows), None)?);
+        }
+        let region = &self.region;
+        let positions = self.positions[dim].get_or_insert_with(|| positions_along(region, dim));
+        Ok(take(&label.values, positions, None)?)
+    }
+
+    /// For each cell the place among the cells of the vector's projection on a variable's own dimensions.
+    fn places(&self, variable: &DataVariable) -> UInt32Array {
+        let shape = self.region.shape();
+        let mut strides = vec![0; shape.len()];
+        let mut stride = 1;
+        for dim in variable.dims.iter().rev() {
+            strides[*dim] = stride;
+            stride *= shape[*dim];
+        }
+        let mut places = Vec::with_capacity(self.rows);
+        places_from(&shape, &strides, 0, &mut places);
+        UInt32Array::from(places)
+    }
+}
+
+fn places_from(shape: &[usize], strides: &[usize], base: usize, out: &mut Vec<u32>) {
+    match (shape, strides) {
+        ([n, shape @ ..], [stride, strides @ ..]) => {
+            (0..*n).for_each(|i| places_from(shape, strides, base + i * stride, out));
+        }
+        _ => out.push(base as u32),
+    }
+}
+
+/// The position along `dim` of each cell of a region.
+fn positions_along(region: &Region, dim: usize) -> UInt32Array {
+    let shape = region.shape();
+    let inner: usize = shape[dim + 1..].iter().product();
+    let outer: usize = shape[..dim].iter().product();
+    let mut positions: Vec<u32> = Vec::with_capacity(outer * shape[dim] * inner);
+    for at in region.sets()[dim].iter() {
+        positions.extend(std::iter::repeat_n(at as u32, inner));
+    }
+    let once: Range<usize> = 0..positions.len();
+    for _ in 1..outer {
+        positions.extend_from_within(once.clone());
+    }
+    UInt32Array::from(positions)
+}
+
+/// Where a BOOLEAN array is true.
+fn truth(array: &ArrayRef) -> BooleanBuffer {
+    let array = arrow::array::AsArray::as_boolean(array);
+    match array.nulls() {
+        Some(valid) => array.values() & valid.inner(),
+        None => array.values().clone(),
+    }
+}

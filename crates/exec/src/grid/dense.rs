@@ -1,0 +1,301 @@
+//! Aggregates whose groups are addressed by position: no rows, no hash table.
+
+use super::bins::KeyAxes;
+use super::cells::{CellReader, Cells};
+use super::groups::GroupSpace;
+use super::layout::{Job, Layout};
+use super::program::Program;
+use super::vectors::{VECTOR_CELLS, vectors};
+use crate::context::Context;
+use crate::error::Result;
+use crate::memory::Reservation;
+use crate::parallel::fold_partitions;
+use crate::rows::stored::{StoredRows, cuts};
+use crate::source::{Batch, Source, SourceColumn, array_bytes};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{filter, take};
+use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
+use hyperslab_grid::{ChunkGrid, Region};
+use hyperslab_plan::{BoundQuery, Column, GridPlan};
+use std::ops::ControlFlow;
+
+/// The groups of a grid as rows with these columns.
+///
+/// # Errors
+/// What goes wrong in reading or computing; memory for the groups that the limit does not allow.
+pub(super) fn aggregate(
+    input: &GridPlan,
+    keys: &[(Column, Expr)],
+    aggregates: &[(Column, AggregateCall)],
+    columns: &[ColumnId],
+    query: &BoundQuery,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
+    let dense = Dense::new(input, keys, aggregates, query, context)?;
+    let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys);
+    let mut memory = context.memory().reserve(0, "the groups of an aggregate")?;
+    let mut batches = Vec::new();
+    let mut units = Units { dense: &dense, layout: &layout, open: None, next: 0 };
+    let mut finished = |batch: Batch| -> Result<()> {
+        memory.grow(batch.columns.iter().map(array_bytes).sum())?;
+        batches.push(batch);
+        Ok(())
+    };
+    if layout.jobs.is_empty() {
+        let none = units.start(0)?;
+        finished(dense.give_out(none, columns)?)?;
+    }
+    context.metrics().expect_chunks(dense.program.chunks_to_read() as u64);
+    fold_partitions(context, layout.jobs.len(), |at| dense.run(&layout.jobs[at]), |at, state| {
+        if let Some(unit) = units.merge(&layout.jobs[at], state)? {
+            finished(dense.give_out(unit, columns)?)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let described = |id: &ColumnId| {
+        let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
+        SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
+    };
+    let partitions = batches.iter().map(|unit| cuts(unit.rows).map(|cut| unit.slice(cut.start, cut.len())).collect());
+    let columns = columns.iter().map(described).collect();
+    Ok(Box::new(StoredRows::new(columns, partitions.collect(), vec![memory])))
+}
+
+/// One aggregate, made ready to run.
+struct Call {
+    id: ColumnId,
+    name: String,
+    call: AggregateCall,
+}
+
+/// A dense aggregate, made ready to run.
+struct Dense<'a> {
+    context: &'a Context,
+    program: Program,
+    keys: KeyAxes,
+    calls: Vec<Call>,
+    chunks: ChunkGrid,
+    /// Whether groups must be told from those that only absent cells have.
+    watch_presence: bool,
+    /// Whether cells have columns at all; otherwise they are only counted, whatever their number.
+    reads_columns: bool,
+}
+
+/// The state of the groups of a job, or of the unit that jobs are merged into.
+struct State<'a> {
+    space: GroupSpace<'a>,
+    accumulators: Vec<Box<dyn Accumulator>>,
+    seen: Vec<bool>,
+    memory: Reservation,
+}
+
+impl<'a> Dense<'a> {
+    fn new(
+        input: &GridPlan,
+        keys: &[(Column, Expr)],
+        aggregates: &[(Column, AggregateCall)],
+        query: &BoundQuery,
+        context: &'a Context,
+    ) -> Result<Self> {
+        let mut program = Program::new(input, query)?;
+        let keys = KeyAxes::new(&program, keys)?;
+        let calls: Vec<Call> = aggregates.iter().map(|(column, call)| ready(&mut program, column, call)).collect();
+        let read = |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
+        let wanted: Vec<ColumnId> = calls.iter().flat_map(read).collect();
+        let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
+        let reads_columns = !wanted.is_empty() || program.has_mask();
+        program.keep_only(wanted);
+        let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty());
+        let chunks = program.driver();
+        Ok(Self { context, program, keys, calls, chunks, watch_presence, reads_columns })
+    }
+
+    fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
+        let space = GroupSpace::new(&self.keys, ranges);
+        let mut accumulators = self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
+        // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
+        let mut memory = self.context.memory().reserve(space.len() * accumulators.len() * 8, "the groups of an aggregate")?;
+        accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
+        memory.resize(held(&accumulators))?;
+        let seen = vec![false; if self.watch_presence { space.len() } else { 0 }];
+        Ok(State { space, accumulators, seen, memory })
+    }
+
+    fn run(&self, job: &Job) -> Result<State<'_>> {
+        let mut state = self.state(job.groups.clone())?;
+        let mut reader = CellReader::new(&self.program, self.context)?;
+        if !self.reads_columns {
+            self.count(&job.region, &mut state)?;
+            return Ok(state);
+        }
+        let mut runs = Vec::new();
+        for slab in self.chunks.slabs_meeting(&job.region) {
+            reader.enter(&slab)?;
+            for vector in vectors(&job.region.clip(&slab), VECTOR_CELLS) {
+                if let Some(cells) = reader.run(vector)? {
+                    self.fold(&mut reader, cells, &mut state, &mut runs)?;
+                }
+            }
+            state.memory.resize(held(&state.accumulators))?;
+        }
+        Ok(state)
+    }
+
+    /// Folds cells that have no columns: they are only counted.
+    fn count(&self, region: &Region, state: &mut State<'_>) -> Result<()> {
+        let mut runs = Vec::new();
+        for vector in vectors(region, i32::MAX as usize) {
+            self.context.check()?;
+            state.space.runs(&vector, &mut runs);
+            state.seen.fill(true);
+            for accumulator in &mut state.accumulators {
+                accumulator.update(&Groups::Runs(&runs), &[], None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fold(&self, reader: &mut CellReader<'_>, mut cells: Cells, state: &mut State<'_>, runs: &mut Vec<GroupRun>) -> Result<()> {
+        state.space.runs(cells.region(), runs);
+        let groups = Groups::Runs(runs);
+        if self.watch_presence {
+            mark_seen(runs, cells.present(), &mut state.seen);
+        }
+        for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
+            let present = match &call.call.filter {
+                Some(filter) => Some(kept(&reader.evaluate(&mut cells, filter)?, cells.present())),
+                None => cells.present().cloned(),
+            };
+            let args = call.call.args.iter().map(|arg| reader.evaluate(&mut cells, arg)).collect::<Result<Vec<_>>>()?;
+            let outcome = accumulator.update(&groups, &args, present.as_ref());
+            outcome.map_err(|error| error.or_at(call.call.at))?;
+        }
+        Ok(())
+    }
+
+    /// The rows of a finished unit: its groups that are present, in order.
+    fn give_out(&self, mut state: State<'_>, columns: &[ColumnId]) -> Result<Batch> {
+        let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut state.seen)));
+        let keep = |array: ArrayRef| -> Result<ArrayRef> {
+            Ok(match &present {
+                Some(present) => filter(&array, present)?,
+                None => array,
+            })
+        };
+        let mut out: Vec<(ColumnId, ArrayRef)> = Vec::new();
+        for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
+            self.warn_of_nan(call, accumulator.as_ref());
+            let values = accumulator.finish().map_err(|error| error.or_at(call.call.at))?;
+            out.push((call.id, keep(values)?));
+        }
+        let groups = present.as_ref().map_or(state.space.len(), BooleanArray::true_count);
+        for (at, axis) in self.keys.axes.iter().enumerate() {
+            let numbers: UInt32Array = state.space.along(at).collect::<Vec<_>>().into();
+            for (id, values) in &axis.keys {
+                out.push((*id, keep(take(values, &numbers, None)?)?));
+            }
+        }
+        for (id, value) in &self.keys.constants {
+            out.push((*id, take(value, &UInt32Array::from_value(0, groups), None)?));
+        }
+        let find = |id: &ColumnId| out.iter().find(|(own, _)| own == id).map(|(_, values)| values.clone());
+        let columns = columns.iter().map(|id| find(id).expect("the bridge hands out columns of its grid")).collect();
+        Ok(Batch { columns, rows: groups })
+    }
+
+    fn warn_of_nan(&self, call: &Call, accumulator: &dyn Accumulator) {
+        if accumulator.met_nan() {
+            let name = &call.name;
+            self.context.warnings().say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
+        }
+    }
+}
+
+/// Makes a call ready: what depends on one axis only is computed once for the axis.
+fn ready(program: &mut Program, column: &Column, call: &AggregateCall) -> Call {
+    let mut own = call.clone();
+    own.args = own.args.into_iter().map(|arg| program.hoist(arg)).collect();
+    own.filter = own.filter.map(|filter| program.hoist(filter));
+    Call { id: column.id, name: column.name.clone(), call: own }
+}
+
+fn held(accumulators: &[Box<dyn Accumulator>]) -> usize {
+    accumulators.iter().map(|accumulator| accumulator.memory()).sum()
+}
+
+/// The present cells where a filter is true.
+fn kept(filter: &ArrayRef, present: Option<&BooleanBuffer>) -> BooleanBuffer {
+    let filter = filter.as_boolean();
+    let holds = match filter.nulls() {
+        Some(valid) => filter.values() & valid.inner(),
+        None => filter.values().clone(),
+    };
+    present.map_or(holds.clone(), |present| present & &holds)
+}
+
+/// Notes the groups that have a present cell.
+fn mark_seen(runs: &[GroupRun], present: Option<&BooleanBuffer>, seen: &mut [bool]) {
+    let mut at = 0;
+    for run in runs {
+        let (first, len) = (run.first as usize, run.len as usize);
+        let here = |i: usize| present.is_none_or(|present| present.value(at + i));
+        if run.step == 0 {
+            seen[first] = seen[first] || (0..len).any(here);
+        } else {
+            seen[first..first + len].iter_mut().enumerate().for_each(|(i, seen)| *seen |= here(i));
+        }
+        at += len;
+    }
+}
+
+/// Merges jobs into units, in order, and closes each unit with its last job.
+struct Units<'a> {
+    dense: &'a Dense<'a>,
+    layout: &'a Layout,
+    open: Option<State<'a>>,
+    /// How many jobs of the open unit were merged.
+    next: usize,
+}
+
+impl<'a> Units<'a> {
+    fn start(&self, unit: usize) -> Result<State<'a>> {
+        self.dense.state(self.layout.units[unit].groups.clone())
+    }
+
+    /// Folds in the state of a job; the unit, if that was its last.
+    fn merge(&mut self, job: &Job, state: State<'a>) -> Result<Option<State<'a>>> {
+        let unit = &self.layout.units[job.unit];
+        let whole = unit.groups == job.groups;
+        match self.open.take() {
+            None if whole => self.open = Some(state),
+            open => {
+                let mut into = match open {
+                    Some(into) => into,
+                    None => self.start(job.unit)?,
+                };
+                self.fold_in(&mut into, state)?;
+                self.open = Some(into);
+            }
+        }
+        self.next += 1;
+        if self.next < unit.jobs {
+            return Ok(None);
+        }
+        self.next = 0;
+        Ok(self.open.take())
+    }
+
+    fn fold_in(&self, into: &mut State<'a>, mut from: State<'a>) -> Result<()> {
+        let numbers = from.space.numbers_in(&into.space);
+        for ((call, into), from) in self.dense.calls.iter().zip(&mut into.accumulators).zip(&mut from.accumulators) {
+            self.dense.warn_of_nan(call, from.as_ref());
+            let state = from.state()?;
+            into.merge(&Groups::Each(&numbers), &state).map_err(|error| error.or_at(call.call.at))?;
+        }
+        for (number, seen) in numbers.iter().zip(&from.seen) {
+            into.seen[*number as usize] |= *seen;
+        }
+        into.memory.resize(held(&into.accumulators))
+    }
+}

@@ -1,0 +1,212 @@
+//! How a dense aggregate is cut into jobs that run in parallel.
+//!
+//! First along keys, where each job has groups of its own; then along folded dimensions, where jobs have states for the
+//! same groups and these are merged in order. Cuts are at chunk borders, so that no chunk is read twice. A **unit** is the
+//! jobs whose groups are given out together: the groups of a range of the outermost key dimension.
+
+use super::bins::{KeyAxes, KeyAxis};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, IndexSet, Region};
+use std::ops::Range;
+
+/// As many jobs as this are sought: enough to keep any usual machine busy, few enough that merging is cheap.
+const JOBS: usize = 32;
+
+/// The most groups of a unit, where it can be cut smaller: what one thread holds as state.
+const UNIT_GROUPS: usize = 1 << 19;
+
+/// Folded dimensions are cut only as far as each job keeps so many cells a group: merging states must stay cheap.
+const CELLS_PER_GROUP: usize = 2;
+
+/// Cells that are folded by one thread, in order.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Which unit its groups belong to.
+    pub(super) unit: usize,
+    pub(super) region: Region,
+    /// For each key axis the groups that its cells can have.
+    pub(super) groups: Vec<Range<usize>>,
+}
+
+/// The groups that are given out together.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// For each key axis a range of groups.
+    pub(super) groups: Vec<Range<usize>>,
+    pub(super) jobs: usize,
+}
+
+/// The jobs in order, and the units that they make up.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) jobs: Vec<Job>,
+    pub(super) units: Vec<Unit>,
+}
+
+impl Layout {
+    pub(super) fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes) -> Self {
+        let groups: Vec<usize> = keys.axes.iter().map(|axis| axis.groups).collect();
+        let cuts = Cuts::new(chunks, region, keys);
+        let mut layout = Self { jobs: Vec::new(), units: Vec::new() };
+        if region.is_empty() {
+            // No cell: the one group of an aggregate without keys, or none.
+            let groups = groups.into_iter().map(|n| 0..n).collect();
+            layout.units.push(Unit { groups, jobs: 0 });
+            return layout;
+        }
+        for unit in cuts.product(|dim| Some(dim) == cuts.unit_dim) {
+            let of_unit = region.clip(&Hyperslab::new(unit));
+            let ranges = group_ranges(&of_unit, region, keys);
+            let jobs = cuts.product(|dim| Some(dim) != cuts.unit_dim);
+            layout.units.push(Unit { groups: ranges, jobs: 0 });
+            for part in jobs {
+                layout.push_job(of_unit.clip(&Hyperslab::new(part)), region, keys);
+            }
+        }
+        layout
+    }
+
+    fn push_job(&mut self, job: Region, region: &Region, keys: &KeyAxes) {
+        let unit = self.units.len() - 1;
+        self.units[unit].jobs += 1;
+        self.jobs.push(Job { unit, groups: group_ranges(&job, region, keys), region: job });
+    }
+}
+
+/// The groups of the cells of a part of a region. Where each position is a group of its own they are a range; otherwise all
+/// groups of the axis are taken.
+fn group_ranges(part: &Region, region: &Region, keys: &KeyAxes) -> Vec<Range<usize>> {
+    let along = |axis: &KeyAxis| match part.sets()[axis.dim].bounds() {
+        Some(bounds) if axis.one_each => {
+            let all = &region.sets()[axis.dim];
+            all.rank(bounds.start)..all.rank(bounds.end)
+        }
+        _ => 0..axis.groups,
+    };
+    keys.axes.iter().map(along).collect()
+}
+
+/// The ranges that each dimension is cut into.
+struct Cuts {
+    /// The outermost dimension with keys, if it can be cut between groups.
+    unit_dim: Option<usize>,
+    ranges: Vec<Vec<Range<usize>>>,
+}
+
+impl Cuts {
+    fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes) -> Self {
+        let rank = region.sets().len();
+        let own_groups = |dim: &usize| keys.axes.iter().any(|axis| axis.dim == *dim && axis.one_each);
+        let unit_dim = keys.axes.first().filter(|axis| axis.one_each).map(|axis| axis.dim);
+        let groups: usize = keys.axes.iter().map(|axis| axis.groups).product();
+        let mut parts = vec![1; rank];
+        let mut jobs = 1;
+        let most = |dim: usize| chunks.axes()[dim].meeting(&region.sets()[dim]).len();
+        let mut cut = |dim: usize, wanted: usize, jobs: &mut usize| {
+            parts[dim] = most(dim).min(wanted.div_ceil(*jobs)).max(1);
+            *jobs *= parts[dim];
+        };
+        for dim in (0..rank).filter(own_groups) {
+            let wanted = if Some(dim) == unit_dim { JOBS.max(groups.div_ceil(UNIT_GROUPS)) } else { JOBS };
+            cut(dim, wanted, &mut jobs);
+        }
+        let affordable = (region.cells() / (groups * CELLS_PER_GROUP).max(1)).clamp(1, JOBS);
+        let mut folds = 1;
+        for dim in (0..rank).filter(|dim| !own_groups(dim)) {
+            let wanted = affordable.min(JOBS.div_ceil(jobs));
+            cut(dim, wanted, &mut folds);
+        }
+        let ranges = (0..rank).map(|dim| cut_axis(&chunks.axes()[dim], &region.sets()[dim], parts[dim])).collect();
+        Self { unit_dim, ranges }
+    }
+
+    /// The boxes that the ranges of the chosen dimensions make, whole along the others; row-major.
+    fn product(&self, chosen: impl Fn(usize) -> bool) -> Vec<Vec<Range<usize>>> {
+        let mut boxes = vec![Vec::new()];
+        for (dim, ranges) in self.ranges.iter().enumerate() {
+            let whole = [ranges[0].start..ranges[ranges.len() - 1].end];
+            let ranges = if chosen(dim) { ranges.as_slice() } else { &whole };
+            let longer = |start: &Vec<Range<usize>>| {
+                let start = start.clone();
+                ranges.iter().map(move |range| start.iter().cloned().chain([range.clone()]).collect::<Vec<_>>()).collect::<Vec<_>>()
+            };
+            boxes = boxes.iter().flat_map(longer).collect();
+        }
+        boxes
+    }
+}
+
+/// The positions of an axis in `parts` ranges of about as many chunks that hold selected positions.
+fn cut_axis(axis: &AxisChunks, selected: &IndexSet, parts: usize) -> Vec<Range<usize>> {
+    let chunks: Vec<usize> = axis.meeting(selected).iter().collect();
+    let at = |part: usize| part * chunks.len() / parts;
+    let range = |part: usize| axis.range(chunks[at(part)]).start..axis.range(chunks[at(part + 1) - 1]).end;
+    (0..parts).map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(axes: &[(usize, usize, bool)]) -> KeyAxes {
+        let axis = |(dim, groups, one_each): &(usize, usize, bool)| KeyAxis {
+            dim: *dim,
+            group_of: Vec::new(),
+            groups: *groups,
+            one_each: *one_each,
+            keys: Vec::new(),
+        };
+        KeyAxes { axes: axes.iter().map(axis).collect(), constants: Vec::new() }
+    }
+
+    /// Jobs cover each cell once, and groups of different units differ.
+    fn check(layout: &Layout, region: &Region) {
+        assert_eq!(layout.jobs.iter().map(|job| job.region.cells()).sum::<usize>(), region.cells());
+        assert_eq!(layout.units.iter().map(|unit| unit.jobs).sum::<usize>(), layout.jobs.len());
+        assert!(layout.jobs.windows(2).all(|w| w[0].unit <= w[1].unit));
+        for job in &layout.jobs {
+            let unit = &layout.units[job.unit];
+            assert!(job.groups.iter().zip(&unit.groups).all(|(j, u)| u.start <= j.start && j.end <= u.end));
+        }
+    }
+
+    #[test]
+    fn a_map_is_cut_along_its_keys_and_never_merged() {
+        let chunks = ChunkGrid::regular(&[365, 720, 1440], &[1, 50, 50]);
+        let region = Region::all(&chunks.shape());
+        let layout = Layout::new(&chunks, &region, &keys(&[(1, 720, true), (2, 1440, true)]));
+        check(&layout, &region);
+        assert_eq!((layout.units.len(), layout.jobs.len()), (15, 45));
+        assert_eq!(layout.jobs[0].groups, [0..50, 0..450]);
+    }
+
+    #[test]
+    fn without_keys_the_outermost_dimension_is_cut() {
+        let chunks = ChunkGrid::regular(&[365, 720, 1440], &[1, 50, 50]);
+        let region = Region::all(&chunks.shape());
+        let layout = Layout::new(&chunks, &region, &keys(&[]));
+        check(&layout, &region);
+        assert_eq!((layout.units.len(), layout.jobs.len()), (1, 32));
+    }
+
+    #[test]
+    fn whole_map_chunks_are_cut_along_time_as_far_as_states_stay_small() {
+        let chunks = ChunkGrid::regular(&[360, 192, 288], &[1, 192, 288]);
+        let region = Region::all(&chunks.shape());
+        let map = Layout::new(&chunks, &region, &keys(&[(1, 192, true), (2, 288, true)]));
+        let months = Layout::new(&chunks, &region, &keys(&[(0, 12, false), (1, 192, true), (2, 288, true)]));
+        check(&map, &region);
+        check(&months, &region);
+        assert_eq!((map.units.len(), map.jobs.len(), months.units.len(), months.jobs.len()), (1, 32, 1, 15));
+    }
+
+    #[test]
+    fn a_selection_is_cut_where_it_lies() {
+        let chunks = ChunkGrid::regular(&[100, 60], &[10, 60]);
+        let region = Region::new(vec![IndexSet::from_mask((0..100).map(|i| i % 20 == 3)), IndexSet::range(5..7)]);
+        let layout = Layout::new(&chunks, &region, &keys(&[(0, 5, true)]));
+        check(&layout, &region);
+        assert_eq!(layout.units.iter().map(|unit| unit.groups[0].clone()).collect::<Vec<_>>(), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        let none = Region::new(vec![IndexSet::empty(), IndexSet::all(60)]);
+        assert_eq!(Layout::new(&chunks, &none, &keys(&[])).jobs.len(), 0);
+    }
+}

@@ -1,0 +1,266 @@
+//! A chain of scan, masks and maps, made ready to run on vectors of cells.
+
+use crate::catalog::OpenDataset;
+use crate::error::{Error, Result};
+use arrow::array::{ArrayRef, Int64Array};
+use hyperslab_expr::eval::{Columns, evaluate};
+use hyperslab_expr::{ColumnId, Expr, SqlType};
+use hyperslab_grid::schema::Role;
+use hyperslab_grid::{ChunkGrid, Region};
+use hyperslab_plan::axis::MAX_AXIS_VALUES;
+use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, Scan, ScanColumn};
+use hyperslab_storage::Dataset;
+use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Values that are known for a whole axis before any cell is read: coordinates, and what is computed from them.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    /// The dimension of the grid that they lie on; none for a constant, which has one value.
+    pub(super) dim: Option<usize>,
+    /// One value a position.
+    pub(super) values: ArrayRef,
+}
+
+/// A variable whose cells are read from files.
+#[derive(Clone, Debug)]
+pub(super) struct DataVariable {
+    pub(super) id: ColumnId,
+    /// By position in the dataset's schema.
+    pub(super) variable: usize,
+    /// Its dimensions in stored order, as dimensions of the grid.
+    pub(super) dims: Vec<usize>,
+    /// How it is cut on disk, over its own dimensions.
+    pub(super) chunks: ChunkGrid,
+}
+
+/// What is done with each vector of cells, in order.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Cells where this is not true are absent from here on.
+    Mask(Expr),
+    /// A column computed from others.
+    Compute(ColumnId, Expr),
+}
+
+/// A grid plan without its aggregate, made ready to run.
+pub(super) struct Program {
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) shape: Vec<usize>,
+    pub(super) region: Region,
+    pub(super) labels: BTreeMap<ColumnId, Label>,
+    pub(super) variables: Vec<DataVariable>,
+    pub(super) steps: Vec<Step>,
+    /// The next number for a column of our own.
+    next_column: u32,
+}
+
+impl Program {
+    /// Makes a chain ready: reads the labels that it needs, computes along axes what depends on one axis only.
+    pub(super) fn new(grid: &GridPlan, query: &BoundQuery) -> Result<Self> {
+        let scan = grid.scan();
+        let opened = query.dataset(scan.dataset).as_any().downcast_ref::<OpenDataset>();
+        let dataset = opened.ok_or_else(|| Error::internal("a dataset of the query is not one of files"))?.0.clone();
+        let mut program = Self {
+            dataset,
+            shape: scan.shape.clone(),
+            region: scan.region.clone(),
+            labels: BTreeMap::new(),
+            variables: Vec::new(),
+            steps: Vec::new(),
+            next_column: query.next_column,
+        };
+        for column in &scan.columns {
+            program.add_column(scan, column)?;
+        }
+        program.add_steps(grid);
+        Ok(program)
+    }
+
+    /// The number of dimensions.
+    pub(super) fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    fn add_column(&mut self, scan: &Scan, column: &ScanColumn) -> Result<()> {
+        let id = column.column.id;
+        match column.source {
+            ColumnSource::Position(dim) => {
+                let values = Arc::new(Int64Array::from_iter_values(0..self.shape[dim] as i64));
+                self.labels.insert(id, Label { dim: Some(dim), values });
+            }
+            ColumnSource::Variable(v) if self.is_label(v, column) => {
+                let values = self.dataset.coordinate(v)?;
+                self.labels.insert(id, Label { dim: column.footprint.single(), values });
+            }
+            ColumnSource::Variable(variable) => {
+                let stored = &self.dataset.schema().variables[variable].dims;
+                let on_grid = |d: &usize| scan.dims.iter().position(|own| own == d);
+                let dims = stored.iter().map(on_grid).collect::<Option<Vec<_>>>();
+                let dims = dims.ok_or_else(|| Error::internal("a variable does not lie on the grid of its scan"))?;
+                let chunks = self.dataset.chunk_grid(variable);
+                self.variables.push(DataVariable { id, variable, dims, chunks });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a variable is read whole and beforehand: labels of an axis of usual length.
+    fn is_label(&self, variable: usize, column: &ScanColumn) -> bool {
+        let short = match column.footprint.single() {
+            Some(dim) => self.shape[dim] <= MAX_AXIS_VALUES,
+            None => column.footprint.is_empty(),
+        };
+        short
+            && match self.dataset.schema().variables[variable].role {
+                Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden => true,
+                Role::Data | Role::Bounds => false,
+            }
+    }
+
+    fn add_steps(&mut self, grid: &GridPlan) {
+        match grid {
+            GridPlan::Scan(_) | GridPlan::Aggregate { .. } => {}
+            GridPlan::Mask { input, predicate } => {
+                self.add_steps(input);
+                let predicate = self.hoist(predicate.clone());
+                self.steps.push(Step::Mask(predicate));
+            }
+            GridPlan::Map { input, columns } => {
+                self.add_steps(input);
+                for (column, expr) in columns {
+                    self.add_computed(column, expr.clone());
+                }
+            }
+        }
+    }
+
+    fn add_computed(&mut self, column: &Column, expr: Expr) {
+        let expr = self.hoist(expr);
+        match &expr {
+            Expr::Column(id, _) if self.labels.contains_key(id) => {
+                let label = self.labels[id].clone();
+                self.labels.insert(column.id, label);
+            }
+            _ => self.steps.push(Step::Compute(column.id, expr)),
+        }
+    }
+
+    /// Computes along their axis the parts of an expression that depend on one axis only; what is left reads them as
+    /// columns. A part that fails for some value of its axis stays as it is: only a cell that is selected may raise it.
+    pub(super) fn hoist(&mut self, expr: Expr) -> Expr {
+        let hoisted: Result<Expr, Infallible> = expr.transform(&mut |part| {
+            let dim = match &part {
+                Expr::Column(..) | Expr::Literal(_) => None,
+                _ => self.axis_of(&part),
+            };
+            Ok(match dim.and_then(|dim| self.evaluate_label(&part, dim).ok()) {
+                Some(label) => self.new_label(label, part.sql_type()),
+                None => part,
+            })
+        });
+        match hoisted {
+            Ok(expr) => expr,
+        }
+    }
+
+    fn new_label(&mut self, label: Label, ty: SqlType) -> Expr {
+        let id = ColumnId(self.next_column);
+        self.next_column += 1;
+        self.labels.insert(id, label);
+        Expr::Column(id, ty)
+    }
+
+    /// The axis (or none, for a constant label) that all columns of an expression are labels of.
+    fn axis_of(&self, expr: &Expr) -> Option<Option<usize>> {
+        let columns = expr.columns();
+        if columns.is_empty() || expr.is_volatile() {
+            return None;
+        }
+        let mut axis = None;
+        for id in columns {
+            let dim = self.labels.get(&id)?.dim;
+            if dim.is_some() && axis.is_some() && dim != axis {
+                return None;
+            }
+            axis = axis.or(dim);
+        }
+        Some(axis)
+    }
+
+    /// The values of an expression along its axis.
+    fn evaluate_label(&self, expr: &Expr, dim: Option<usize>) -> Result<Label> {
+        let len = dim.map_or(1, |dim| self.shape[dim]);
+        let ids = expr.columns();
+        let values = ids.iter().map(|id| self.labels[id].stretched(dim, len)).collect::<Result<Vec<_>>>()?;
+        Ok(Label { dim, values: evaluate(expr, &Columns::new(&ids, &values), len)? })
+    }
+
+    /// The label that a key is, computed along its axis; a constant key has no dimension.
+    pub(super) fn label_of(&self, expr: &Expr) -> Result<Label> {
+        if let Expr::Column(id, _) = expr
+            && let Some(label) = self.labels.get(id)
+        {
+            return Ok(label.clone());
+        }
+        if expr.columns().is_empty() {
+            let values = evaluate(expr, &Columns::none(), 1)?;
+            return Ok(Label { dim: None, values });
+        }
+        let dim = self.axis_of(expr).ok_or_else(|| Error::internal("a key of a dense aggregate lies on no axis"))?;
+        self.evaluate_label(expr, dim)
+    }
+
+    /// Forgets steps, variables and labels that neither `wanted` nor a mask needs.
+    pub(super) fn keep_only(&mut self, wanted: impl IntoIterator<Item = ColumnId>) {
+        let mut needed: HashSet<ColumnId> = wanted.into_iter().collect();
+        let mut kept = Vec::new();
+        for step in std::mem::take(&mut self.steps).into_iter().rev() {
+            match &step {
+                Step::Compute(id, _) if !needed.contains(id) => continue,
+                Step::Mask(expr) | Step::Compute(_, expr) => needed.extend(expr.columns()),
+            }
+            kept.push(step);
+        }
+        kept.reverse();
+        self.steps = kept;
+        self.variables.retain(|v| needed.contains(&v.id));
+        self.labels.retain(|id, _| needed.contains(id));
+    }
+
+    /// Whether cells can become absent.
+    pub(super) fn has_mask(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Mask(_)))
+    }
+
+    /// How the grid is cut into the boxes that are read at a time: as the variable with the most stored bytes over all
+    /// dimensions is; where none is read, in one piece.
+    pub(super) fn driver(&self) -> ChunkGrid {
+        let full = self.variables.iter().filter(|v| v.dims.len() == self.rank());
+        let bytes = |v: &&DataVariable| v.chunks.axes().len() * self.dataset.schema().variables[v.variable].stored_size;
+        match full.max_by_key(bytes) {
+            Some(v) => {
+                let along = |dim: usize| v.dims.iter().position(|d| *d == dim).expect("the variable has all dimensions");
+                ChunkGrid::new((0..self.rank()).map(|dim| v.chunks.axes()[along(dim)].clone()).collect())
+            }
+            None => ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>()),
+        }
+    }
+
+    /// How many chunks of all variables the region meets: what progress counts.
+    pub(super) fn chunks_to_read(&self) -> usize {
+        self.variables.iter().map(|v| v.chunks.count_meeting(&self.region.project(&v.dims))).sum()
+    }
+}
+
+impl Label {
+    /// One value for each position of `dim`, of `len`: a constant is repeated.
+    fn stretched(&self, dim: Option<usize>, len: usize) -> Result<ArrayRef> {
+        if self.dim == dim {
+            return Ok(self.values.clone());
+        }
+        let first = arrow::array::UInt32Array::from_value(0, len);
+        Ok(arrow::compute::take(&self.values, &first, None)?)
+    }
+}

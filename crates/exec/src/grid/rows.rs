@@ -1,0 +1,166 @@
+//! The bridge for cells: blocks become batches, in row-major order of cells.
+
+use super::cells::CellReader;
+use super::program::{DataVariable, Program};
+use super::vectors::{VECTOR_CELLS, vectors};
+use crate::context::Context;
+use crate::error::Result;
+use crate::source::{Batch, Sink, Source, SourceColumn};
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::filter;
+use hyperslab_expr::{ColumnId, Expr, SqlType};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, Region};
+use hyperslab_plan::{BoundQuery, GridPlan};
+use std::ops::Range;
+
+/// The most stored bytes of a box that is read at a time for the sake of row order: chunks that are long along the
+/// outermost dimension are read again rather than held.
+const BOX_BYTES: usize = 64 << 20;
+
+/// A partition takes boxes until the chunks that they meet have so many bytes.
+const PARTITION_BYTES: usize = 4 << 20;
+
+/// The present cells of a grid as rows.
+///
+/// # Errors
+/// What goes wrong in reading labels.
+pub(super) fn cells_as_rows(
+    grid: &GridPlan,
+    columns: &[ColumnId],
+    query: &BoundQuery,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
+    let mut program = Program::new(grid, query)?;
+    program.keep_only(columns.iter().copied());
+    let known = grid.columns();
+    let described = |id: &ColumnId| {
+        let column = known.iter().find(|c| c.column.id == *id).expect("the bridge hands out columns of its grid");
+        SourceColumn::from(&column.column)
+    };
+    let columns: Vec<SourceColumn> = columns.iter().map(described).collect();
+    let partitions = partitions(&program);
+    context.metrics().expect_chunks(program.chunks_to_read() as u64);
+    Ok(Box::new(CellRows { context: context.clone(), program, columns, partitions }))
+}
+
+struct CellRows {
+    context: Context,
+    program: Program,
+    columns: Vec<SourceColumn>,
+    /// The boxes of each partition; all laid end to end are the grid in row-major order.
+    partitions: Vec<Vec<Hyperslab>>,
+}
+
+impl Source for CellRows {
+    fn columns(&self) -> &[SourceColumn] {
+        &self.columns
+    }
+
+    fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
+        let mut reader = CellReader::new(&self.program, &self.context)?;
+        for slab in &self.partitions[partition] {
+            reader.enter(slab)?;
+            for vector in vectors(&self.program.region.clip(slab), VECTOR_CELLS) {
+                if let Some(batch) = self.batch(&mut reader, vector)?
+                    && sink(batch)?.is_break()
+                {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CellRows {
+    fn batch(&self, reader: &mut CellReader<'_>, vector: Region) -> Result<Option<Batch>> {
+        let Some(mut cells) = reader.run(vector)? else { return Ok(None) };
+        let column = |c: &SourceColumn| -> Result<ArrayRef> { reader.evaluate(&mut cells, &column_expr(c.id, &c.ty)) };
+        let columns = self.columns.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let Some(present) = cells.present() else { return Ok(Some(Batch { columns, rows: cells.rows() })) };
+        let present = BooleanArray::new(present.clone(), None);
+        let columns = columns.iter().map(|array| Ok(filter(array, &present)?)).collect::<Result<Vec<_>>>()?;
+        Ok(Some(Batch { columns, rows: present.true_count() }))
+    }
+}
+
+fn column_expr(id: ColumnId, ty: &SqlType) -> Expr {
+    Expr::Column(id, ty.clone())
+}
+
+/// Cuts the grid into partitions of boxes that follow one another in row-major order.
+fn partitions(program: &Program) -> Vec<Vec<Hyperslab>> {
+    let Some(bounds) = program.region.bounds() else { return Vec::new() };
+    let schema = program.dataset.schema();
+    let cell: usize = program.variables.iter().map(|v| schema.variables[v.variable].stored_size.max(1)).sum();
+    let mut boxes = Vec::new();
+    RowBoxes { chunks: &program.driver(), region: &program.region, bounds: bounds.ranges(), cell }.cut(Vec::new(), &mut boxes);
+    let mut partitions: Vec<Vec<Hyperslab>> = Vec::new();
+    let mut filled = PARTITION_BYTES;
+    for slab in boxes {
+        if filled >= PARTITION_BYTES {
+            partitions.push(Vec::new());
+            filled = 0;
+        }
+        filled += bytes_to_read(program, &slab);
+        partitions.last_mut().expect("one was just begun").push(slab);
+    }
+    partitions
+}
+
+/// The bytes of the chunks that hold the selected cells of a box.
+fn bytes_to_read(program: &Program, slab: &Hyperslab) -> usize {
+    let (schema, selected) = (program.dataset.schema(), program.region.clip(slab));
+    let of = |v: &DataVariable| {
+        v.chunks.cells_meeting(&selected.project(&v.dims)) * schema.variables[v.variable].stored_size.max(1)
+    };
+    program.variables.iter().map(of).sum::<usize>().max(selected.cells())
+}
+
+/// Boxes of whole inner dimensions, in row-major order, at chunk borders where these are not too far apart.
+struct RowBoxes<'a> {
+    chunks: &'a ChunkGrid,
+    region: &'a Region,
+    bounds: &'a [Range<usize>],
+    /// The stored bytes of a cell, all variables together.
+    cell: usize,
+}
+
+impl RowBoxes<'_> {
+    /// Adds the boxes that begin with these ranges of the outer dimensions.
+    fn cut(&self, outer: Vec<Range<usize>>, out: &mut Vec<Hyperslab>) {
+        let dim = outer.len();
+        let Some(bounds) = self.bounds.get(dim) else { return out.push(Hyperslab::new(outer)) };
+        let inner_bytes = self.bounds[dim + 1..].iter().map(ExactSizeIterator::len).product::<usize>() * self.cell.max(1);
+        let fits = BOX_BYTES / inner_bytes.max(1);
+        if fits == 0 {
+            for at in self.region.sets()[dim].iter() {
+                self.cut(longer(&outer, at..at + 1), out);
+            }
+            return;
+        }
+        for range in self.ranges(&self.chunks.axes()[dim], dim, bounds, fits) {
+            let inner = self.bounds[dim + 1..].iter().cloned();
+            out.push(Hyperslab::new(outer.iter().cloned().chain([range]).chain(inner).collect()));
+        }
+    }
+
+    /// The chunks along a dimension that hold selected positions, cut to at most `fits` positions.
+    fn ranges(&self, axis: &AxisChunks, dim: usize, bounds: &Range<usize>, fits: usize) -> Vec<Range<usize>> {
+        let mut out = Vec::new();
+        for chunk in axis.meeting(&self.region.sets()[dim]).iter() {
+            let chunk = axis.range(chunk);
+            let (from, to) = (chunk.start.max(bounds.start), chunk.end.min(bounds.end));
+            out.extend((from..to).step_by(fits).map(|at| at..(at + fits).min(to)));
+        }
+        out
+    }
+}
+
+fn longer(outer: &[Range<usize>], range: Range<usize>) -> Vec<Range<usize>> {
+    outer.iter().cloned().chain([range]).collect()
+}

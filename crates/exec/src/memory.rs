@@ -1,0 +1,158 @@
+//! The memory limit: who holds how much, and the error when it is too much. Knows bytes only, not what they hold.
+
+use crate::error::{Error, OutOfMemory, Result};
+use crate::metrics::Operator;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The memory of a query, or of several that share a limit. Cheap to clone; clones share the count.
+#[derive(Clone, Debug)]
+pub struct MemoryPool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limit: usize,
+    reserved: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl MemoryPool {
+    /// A pool that gives out at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { shared: Arc::new(Shared { limit, reserved: AtomicUsize::new(0), peak: AtomicUsize::new(0) }) }
+    }
+
+    /// The most bytes that can be reserved at a time.
+    pub fn limit(&self) -> usize {
+        self.shared.limit
+    }
+
+    /// The bytes reserved now.
+    pub fn reserved(&self) -> usize {
+        self.shared.reserved.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were reserved at a time so far.
+    pub fn peak(&self) -> usize {
+        self.shared.peak.load(Ordering::Relaxed)
+    }
+
+    /// Reserves bytes until the reservation is dropped. `what` is the subject of the error: `"sorting"`.
+    ///
+    /// # Errors
+    /// If they do not fit the limit.
+    pub fn reserve(&self, bytes: usize, what: &'static str) -> Result<Reservation> {
+        let mut reservation = Reservation { pool: self.clone(), what, bytes: 0, operator: None };
+        reservation.grow(bytes)?;
+        Ok(reservation)
+    }
+
+    fn take(&self, bytes: usize, what: &str) -> Result<()> {
+        let limit = self.shared.limit;
+        let fits = |reserved: usize| reserved.checked_add(bytes).filter(|total| *total <= limit);
+        match self.shared.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+            Ok(before) => {
+                self.shared.peak.fetch_max(before + bytes, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(reserved) => {
+                Err(Error::OutOfMemory(OutOfMemory { what: what.to_string(), requested: bytes, reserved, limit }))
+            }
+        }
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.shared.reserved.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes reserved from a [`MemoryPool`]; given back when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    pool: MemoryPool,
+    what: &'static str,
+    bytes: usize,
+    operator: Option<Arc<Operator>>,
+}
+
+impl Reservation {
+    /// Counts these bytes, and those to come, as memory of an operator too.
+    #[must_use]
+    pub fn counted_by(mut self, operator: &Arc<Operator>) -> Self {
+        operator.memory_grew(self.bytes);
+        self.operator = Some(operator.clone());
+        self
+    }
+
+    /// The bytes reserved.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Reserves more bytes.
+    ///
+    /// # Errors
+    /// If they do not fit the limit; what was reserved before stays.
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.pool.take(bytes, self.what)?;
+        self.bytes += bytes;
+        self.operator.iter().for_each(|operator| operator.memory_grew(bytes));
+        Ok(())
+    }
+
+    /// Gives bytes back, at most all.
+    pub fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.pool.give_back(bytes);
+        self.operator.iter().for_each(|operator| operator.memory_shrank(bytes));
+    }
+
+    /// Grows or shrinks to so many bytes.
+    ///
+    /// # Errors
+    /// If it would grow beyond the limit.
+    pub fn resize(&mut self, bytes: usize) -> Result<()> {
+        if bytes > self.bytes {
+            return self.grow(bytes - self.bytes);
+        }
+        self.shrink(self.bytes - bytes);
+        Ok(())
+    }
+
+    /// Takes over the bytes of another reservation of the same pool.
+    pub fn absorb(&mut self, mut other: Self) {
+        let bytes = std::mem::take(&mut other.bytes);
+        other.operator.iter().for_each(|operator| operator.memory_shrank(bytes));
+        self.bytes += bytes;
+        self.operator.iter().for_each(|operator| operator.memory_grew(bytes));
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reservations_come_back_when_dropped_and_never_pass_the_limit() {
+        let pool = MemoryPool::new(100);
+        let mut first = pool.reserve(60, "a").unwrap();
+        assert!(matches!(pool.reserve(41, "b"), Err(Error::OutOfMemory(OutOfMemory { reserved: 60, .. }))));
+        assert!(matches!(first.grow(usize::MAX), Err(Error::OutOfMemory(_))));
+        first.resize(10).unwrap();
+        let second = pool.reserve(90, "b").unwrap();
+        assert_eq!((pool.reserved(), pool.peak()), (100, 100));
+        first.absorb(second);
+        assert_eq!((first.bytes(), pool.reserved()), (100, 100));
+        drop(first);
+        assert_eq!(pool.reserved(), 0);
+    }
+}

@@ -1,0 +1,416 @@
+//! The one place where work is spread over threads: partitions are worked on in parallel, and their results are taken
+//! strictly in order on the calling thread. What comes out never depends on the number of threads.
+//!
+//! Partitions are started in order, and only a window of them beyond the one whose turn it is: results that are ready
+//! too early cannot pile up. Called from a thread of the pool itself, everything runs on that thread, one partition
+//! after the other: a pool never waits for itself.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::source::{Batch, Sink, Source};
+use rayon::Scope;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a thread waits before it looks whether the query was cancelled.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How many items of the partition whose turn it is may wait for the consumer.
+const HEAD_ITEMS: usize = 4;
+
+/// The most bytes of items that may wait for partitions before theirs.
+const QUEUE_BYTES: usize = 64 << 20;
+
+/// Runs `run` for each partition, in parallel, and hands the results to `merge` on this thread, in order. Stops early
+/// when `merge` breaks; partitions that were started by then are finished and dropped.
+///
+/// # Errors
+/// Of all that goes wrong, what goes wrong first in the order of partitions; a panic is an error too.
+pub fn fold_partitions<S: Send>(
+    context: &Context,
+    partitions: usize,
+    run: impl Fn(usize) -> Result<S> + Sync,
+    mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
+    run_ordered(context, partitions, 0, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
+}
+
+/// Hands the batches of all partitions to `sink` on this thread, in order, while partitions run in parallel. The sink
+/// must not wait for the threads of the pool: work that it would like to share belongs into [`stream_mapped`].
+///
+/// # Errors
+/// As for [`fold_partitions`].
+pub fn stream_ordered(context: &Context, source: &dyn Source, sink: &mut Sink<'_>) -> Result<()> {
+    stream_mapped(context, source, &Ok, &Batch::bytes, sink)
+}
+
+/// Like [`stream_ordered`], with something made of each batch on the thread that produced it, such as formatted text;
+/// `bytes` says how large such a thing is.
+///
+/// # Errors
+/// As for [`fold_partitions`].
+pub fn stream_mapped<T: Send>(
+    context: &Context,
+    source: &dyn Source,
+    map: &(dyn Fn(Batch) -> Result<T> + Sync),
+    bytes: &(dyn Fn(&T) -> usize + Sync),
+    sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, T>| source.run(partition, &mut |batch| give(map(batch)?));
+    let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
+    let queue = context.memory().reserve(budget, "waiting for earlier partitions");
+    let budget = queue.as_ref().map_or(0, |queue| queue.bytes());
+    run_ordered(context, source.partitions(), budget, &produce, bytes, &mut |_, item| sink(item))
+}
+
+/// What a producer gives its items to.
+type Give<'a, T> = dyn FnMut(T) -> Result<ControlFlow<()>> + 'a;
+/// Gives the items of a partition.
+type Produce<'a, T> = dyn Fn(usize, &mut Give<'_, T>) -> Result<()> + Sync + 'a;
+/// Takes the items of all partitions in order.
+type Consume<'a, T> = dyn FnMut(usize, T) -> Result<ControlFlow<()>> + 'a;
+
+fn run_ordered<T: Send>(
+    context: &Context,
+    partitions: usize,
+    budget: usize,
+    produce: &Produce<'_, T>,
+    bytes: &(dyn Fn(&T) -> usize + Sync),
+    consume: &mut Consume<'_, T>,
+) -> Result<()> {
+    if context.threads().current_thread_index().is_some() {
+        return run_here(context, partitions, produce, consume);
+    }
+    let lanes = Lanes::new(context, partitions, budget, produce, bytes);
+    context.threads().in_place_scope(|scope| {
+        let _stop = StopOnDrop(&lanes);
+        lanes.consume(scope, consume)
+    })
+}
+
+/// The same without other threads.
+fn run_here<T>(
+    context: &Context,
+    partitions: usize,
+    produce: &Produce<'_, T>,
+    consume: &mut Consume<'_, T>,
+) -> Result<()> {
+    let mut flow = ControlFlow::Continue(());
+    for partition in 0..partitions {
+        context.check()?;
+        let mut give = |item| {
+            flow = consume(partition, item)?;
+            Ok(flow)
+        };
+        produce(partition, &mut give)?;
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Partitions being worked on, each a lane of items that wait for their turn.
+struct Lanes<'a, T> {
+    context: &'a Context,
+    produce: &'a Produce<'a, T>,
+    bytes: &'a (dyn Fn(&T) -> usize + Sync),
+    threads: usize,
+    budget: usize,
+    state: Mutex<State<T>>,
+    /// Something came for the consumer.
+    arrived: Condvar,
+    /// The consumer took something, or stopped.
+    taken: Condvar,
+}
+
+struct State<T> {
+    /// The next partition to start.
+    next: usize,
+    /// Partitions from here on are not started.
+    end: usize,
+    /// The partition whose turn it is.
+    head: usize,
+    workers: usize,
+    stopped: bool,
+    waiting_bytes: usize,
+    lanes: BTreeMap<usize, Lane<T>>,
+}
+
+struct Lane<T> {
+    items: VecDeque<T>,
+    outcome: Option<Result<()>>,
+}
+
+/// What the partition whose turn it is has for the consumer.
+enum Turn<T> {
+    Item(T),
+    Finished,
+}
+
+impl<'a, T: Send> Lanes<'a, T> {
+    fn new(
+        context: &'a Context,
+        partitions: usize,
+        budget: usize,
+        produce: &'a Produce<'a, T>,
+        bytes: &'a (dyn Fn(&T) -> usize + Sync),
+    ) -> Self {
+        let state = State {
+            next: 0,
+            end: partitions,
+            head: 0,
+            workers: 0,
+            stopped: false,
+            waiting_bytes: 0,
+            lanes: BTreeMap::new(),
+        };
+        let threads = context.threads().current_num_threads();
+        let (arrived, taken) = Default::default();
+        Self { context, produce, bytes, threads, budget, state: Mutex::new(state), arrived, taken }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all items in order, and starts partitions as their window opens.
+    fn consume<'scope>(&'scope self, scope: &Scope<'scope>, consume: &mut Consume<'_, T>) -> Result<()> {
+        let partitions = self.lock().end;
+        for head in 0..partitions {
+            self.start_workers(scope);
+            while let Turn::Item(item) = self.wait_for(head)? {
+                if consume(head, item)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start_workers<'scope>(&'scope self, scope: &Scope<'scope>) {
+        let mut state = self.lock();
+        let startable = state.startable(self.threads);
+        let missing = self.threads.saturating_sub(state.workers).min(startable);
+        state.workers += missing;
+        drop(state);
+        (0..missing).for_each(|_| scope.spawn(|_| self.work()));
+    }
+
+    fn wait_for(&self, head: usize) -> Result<Turn<T>> {
+        let mut state = self.lock();
+        loop {
+            self.context.check()?;
+            if let Some(turn) = state.turn(head, self.bytes) {
+                self.taken.notify_all();
+                return turn;
+            }
+            state = self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Works on one partition after the other until none may be started.
+    fn work(&self) {
+        while let Some(partition) = self.next_partition() {
+            let produce = || self.context.check().and_then(|()| (self.produce)(partition, &mut |t| self.give(partition, t)));
+            let outcome = catch_unwind(AssertUnwindSafe(produce)).unwrap_or_else(|panic| Err(Error::from_panic(panic)));
+            self.lock().finish(partition, outcome);
+            self.arrived.notify_all();
+        }
+    }
+
+    fn next_partition(&self) -> Option<usize> {
+        self.lock().start(self.threads)
+    }
+
+    /// Puts an item into its lane, once there is room.
+    fn give(&self, partition: usize, item: T) -> Result<ControlFlow<()>> {
+        let bytes = (self.bytes)(&item);
+        let mut state = self.lock();
+        while !state.stopped && !state.has_room(partition, bytes, self.budget) {
+            self.context.check()?;
+            state = self.taken.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.stopped {
+            return Ok(ControlFlow::Break(()));
+        }
+        state.waiting_bytes += bytes;
+        state.lane(partition).items.push_back(item);
+        drop(state);
+        self.arrived.notify_all();
+        self.context.check().map(ControlFlow::Continue)
+    }
+}
+
+impl<T> State<T> {
+    /// How many partitions may be started now.
+    fn startable(&self, threads: usize) -> usize {
+        let window = self.head.saturating_add(2 * threads).min(self.end);
+        if self.stopped { 0 } else { window.saturating_sub(self.next) }
+    }
+
+    /// The partition that a worker goes on with; without one it leaves.
+    fn start(&mut self, threads: usize) -> Option<usize> {
+        if self.startable(threads) == 0 {
+            self.workers -= 1;
+            return None;
+        }
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// After an error no later partition is started; all earlier ones were.
+    fn finish(&mut self, partition: usize, outcome: Result<()>) {
+        if outcome.is_err() {
+            self.end = self.end.min(partition + 1);
+        }
+        self.lane(partition).outcome = Some(outcome);
+    }
+
+    fn lane(&mut self, partition: usize) -> &mut Lane<T> {
+        self.lanes.entry(partition).or_insert_with(|| Lane { items: VecDeque::new(), outcome: None })
+    }
+
+    fn has_room(&mut self, partition: usize, bytes: usize, budget: usize) -> bool {
+        if partition == self.head {
+            return self.lane(partition).items.len() < HEAD_ITEMS;
+        }
+        self.waiting_bytes.checked_add(bytes).is_some_and(|total| total <= budget)
+    }
+
+    fn turn(&mut self, head: usize, bytes: &dyn Fn(&T) -> usize) -> Option<Result<Turn<T>>> {
+        let lane = self.lane(head);
+        if let Some(item) = lane.items.pop_front() {
+            self.waiting_bytes -= bytes(&item);
+            return Some(Ok(Turn::Item(item)));
+        }
+        let outcome = lane.outcome.take()?;
+        self.lanes.remove(&head);
+        self.head = head + 1;
+        Some(outcome.map(|()| Turn::Finished))
+    }
+}
+
+/// Lets the producers leave, however the consumer left.
+struct StopOnDrop<'a, 'b, T: Send>(&'a Lanes<'b, T>);
+
+impl<T: Send> Drop for StopOnDrop<'_, '_, T> {
+    fn drop(&mut self) {
+        self.0.lock().stopped = true;
+        self.0.taken.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::thread_pool;
+    use crate::memory::MemoryPool;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn context(threads: usize) -> Context {
+        Context::new(thread_pool(threads).unwrap(), MemoryPool::new(1 << 20))
+    }
+
+    #[test]
+    fn results_are_merged_in_order_whatever_takes_long() {
+        for threads in [1, 2, 5] {
+            let mut seen = Vec::new();
+            let run = |at: usize| {
+                std::thread::sleep(Duration::from_micros(((at * 7919) % 13) as u64 * 100));
+                Ok(at * at)
+            };
+            let merge = |at, square| {
+                seen.push((at, square));
+                Ok(ControlFlow::Continue(()))
+            };
+            fold_partitions(&context(threads), 40, run, merge).unwrap();
+            assert_eq!(seen, (0..40).map(|at| (at, at * at)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_error_in_order_wins_and_a_panic_is_an_error() {
+        let run = |at: usize| match at {
+            3 => {
+                std::thread::sleep(Duration::from_millis(5));
+                panic!("three")
+            }
+            4 => Err(Error::Io("four".to_string())),
+            other => Ok(other),
+        };
+        let mut merged = 0;
+        let merge = |_, _| {
+            merged += 1;
+            Ok(ControlFlow::Continue(()))
+        };
+        assert_eq!(fold_partitions(&context(3), 9, run, merge), Err(Error::internal("three")));
+        assert_eq!(merged, 3);
+    }
+
+    #[test]
+    fn results_that_come_too_early_do_not_pile_up() {
+        let (threads, ahead, most) = (2, AtomicUsize::new(0), AtomicUsize::new(0));
+        let run = |at: usize| {
+            most.fetch_max(ahead.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            if at == 0 {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+            Ok(())
+        };
+        let merge = |_, ()| {
+            ahead.fetch_sub(1, Ordering::SeqCst);
+            Ok(ControlFlow::Continue(()))
+        };
+        fold_partitions(&context(threads), 100, run, merge).unwrap();
+        assert!(most.load(Ordering::SeqCst) <= 2 * threads + 1, "{most:?}");
+    }
+
+    #[test]
+    fn a_merge_that_breaks_stops_the_rest() {
+        let started = AtomicUsize::new(0);
+        let run = |_| Ok(started.fetch_add(1, Ordering::SeqCst));
+        fold_partitions(&context(2), 1000, run, |at, _| {
+            Ok(if at == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })
+        .unwrap();
+        assert!(started.load(Ordering::SeqCst) < 20);
+    }
+
+    #[test]
+    fn cancelling_stops_a_fold() {
+        let context = context(2);
+        let run = |at| {
+            if at == 2 {
+                context.cancel_token().cancel();
+            }
+            Ok(at)
+        };
+        let outcome = fold_partitions(&context, 1_000_000, run, |_, _| Ok(ControlFlow::Continue(())));
+        assert_eq!(outcome, Err(Error::Cancelled));
+    }
+
+    #[test]
+    fn a_fold_within_a_fold_does_not_wait_for_itself() {
+        let context = context(1);
+        let mut total = 0;
+        let run = |outer: usize| {
+            let mut sum = 0;
+            fold_partitions(&context, 3, Ok, |_, inner| {
+                sum += outer * inner;
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok(sum)
+        };
+        let merge = |_, sum| {
+            total += sum;
+            Ok(ControlFlow::Continue(()))
+        };
+        fold_partitions(&context, 4, run, merge).unwrap();
+        assert_eq!(total, 18);
+    }
+}

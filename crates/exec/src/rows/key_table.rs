@@ -1,0 +1,429 @@
+//! Numbers keys in order of first appearance: the hash table of aggregates and joins. NULL is a key like any other.
+//!
+//! Keys of fixed width are held as words, others as bytes. A single key over a small range of whole numbers is looked
+//! up by its value without hashing; the table falls back to hashes when the range grows too wide.
+
+use super::key_form::{WordLayout, key_form, key_type};
+use crate::error::{Error, Result};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, Rows, SortField};
+use hashbrown::HashTable;
+
+/// What [`KeyTable::find`] gives for a key that the table does not have.
+pub(crate) const ABSENT: u32 = u32::MAX;
+
+/// The most slots of a table that is addressed by value.
+const MOST_SLOTS: usize = 1 << 22;
+/// So many slots are always allowed.
+const FEW_SLOTS: usize = 1 << 12;
+/// How many slots a key may cost.
+const SLOTS_PER_KEY: usize = 16;
+
+/// Distinct keys and their numbers.
+#[derive(Debug)]
+pub(crate) struct KeyTable {
+    keys: Keys,
+}
+
+#[derive(Debug)]
+enum Keys {
+    Words(WordKeys),
+    Bytes(ByteKeys),
+}
+
+impl KeyTable {
+    /// A table for keys of these types.
+    pub(crate) fn new(types: &[DataType]) -> Result<Self> {
+        let types = types.iter().map(key_type).collect::<Result<Vec<_>>>()?;
+        let keys = match WordLayout::new(types.clone()) {
+            Some(layout) => Keys::Words(WordKeys::new(layout)),
+            None => Keys::Bytes(ByteKeys::new(types)?),
+        };
+        Ok(Self { keys })
+    }
+
+    /// How many distinct keys there are.
+    pub(crate) fn len(&self) -> usize {
+        match &self.keys {
+            Keys::Words(keys) => keys.len,
+            Keys::Bytes(keys) => keys.rows.num_rows(),
+        }
+    }
+
+    /// The numbers of the keys of all rows, and the rows whose keys were new, ascending: those got the next numbers.
+    pub(crate) fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
+        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>>>()?;
+        match &mut self.keys {
+            Keys::Words(table) => table.number(&keys, rows),
+            Keys::Bytes(table) => table.number(&keys),
+        }
+    }
+
+    /// The numbers of the keys of all rows, [`ABSENT`] for those that the table does not have.
+    pub(crate) fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>>>()?;
+        match &self.keys {
+            Keys::Words(table) => table.find(&keys, rows),
+            Keys::Bytes(table) => table.find(&keys),
+        }
+    }
+
+    /// The bytes it holds.
+    pub(crate) fn memory(&self) -> usize {
+        match &self.keys {
+            Keys::Words(table) => table.words.capacity() * 8 + table.index.memory(),
+            Keys::Bytes(table) => table.rows.size() + table.index.memory(),
+        }
+    }
+}
+
+/// Keys as words, and how they are found.
+#[derive(Debug)]
+struct WordKeys {
+    layout: WordLayout,
+    /// The distinct keys by number.
+    words: Vec<u64>,
+    len: usize,
+    index: WordIndex,
+}
+
+#[derive(Debug)]
+enum WordIndex {
+    Direct(DirectIndex),
+    Hashed(HashIndex),
+}
+
+impl WordIndex {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Direct(index) => index.slots.capacity() * 4,
+            Self::Hashed(index) => index.memory(),
+        }
+    }
+}
+
+impl WordKeys {
+    fn new(layout: WordLayout) -> Self {
+        let index = match layout.types() {
+            [one] if one.is_integer() || one.is_floating() || *one == DataType::Date32 => {
+                WordIndex::Direct(DirectIndex::default())
+            }
+            _ => WordIndex::Hashed(HashIndex::default()),
+        };
+        Self { layout, words: Vec::new(), len: 0, index }
+    }
+
+    fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
+        let words = self.layout.words(keys, rows)?;
+        let width = self.layout.width();
+        if let WordIndex::Direct(index) = &mut self.index {
+            let wanted = whole_range(&self.layout.types()[0], &words);
+            if !wanted.is_some_and(|wanted| index.cover(wanted, self.len + rows)) {
+                self.index = WordIndex::Hashed(HashIndex::of_words(&self.words, width)?);
+            }
+        }
+        let (mut numbers, mut new) = (Vec::with_capacity(rows), Vec::new());
+        for (row, key) in words.chunks_exact(width).enumerate() {
+            let number = match &mut self.index {
+                WordIndex::Direct(index) => index.number(whole(&self.layout.types()[0], key), self.len as u32),
+                WordIndex::Hashed(index) => index.number(hash_words(key), |at| key_at(&self.words, at, width) == key)?,
+            };
+            if number as usize == self.len {
+                self.words.extend_from_slice(key);
+                self.len += 1;
+                new.push(row as u32);
+            }
+            numbers.push(number);
+        }
+        Ok((numbers, new))
+    }
+
+    fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+        let words = self.layout.words(keys, rows)?;
+        let width = self.layout.width();
+        let each = words.chunks_exact(width);
+        Ok(match &self.index {
+            WordIndex::Direct(index) => {
+                let ty = &self.layout.types()[0];
+                let find = |key: &[u64]| whole_or_none(ty, key).map_or(ABSENT, |key| index.find(key));
+                each.map(find).collect()
+            }
+            WordIndex::Hashed(index) => {
+                each.map(|key| index.find(hash_words(key), |at| key_at(&self.words, at, width) == key)).collect()
+            }
+        })
+    }
+}
+
+fn key_at(words: &[u64], number: u32, width: usize) -> &[u64] {
+    &words[number as usize * width..][..width]
+}
+
+/// A key that is NULL or a whole number.
+type Whole = Option<i64>;
+
+/// The whole number that a single key holds, where it is one of at most 53 bits; `None` without if it is none.
+fn whole_or_none(ty: &DataType, key: &[u64]) -> Option<Whole> {
+    const MOST: i64 = 1 << 53;
+    let [word, null] = [key[0], key[1]];
+    if null != 0 {
+        return Some(None);
+    }
+    let value = match ty {
+        DataType::Float32 => float_as_whole(f64::from(f32::from_bits(word as u32)))?,
+        DataType::Float64 => float_as_whole(f64::from_bits(word))?,
+        DataType::UInt64 => i64::try_from(word).ok()?,
+        _ => word as i64,
+    };
+    (-MOST..=MOST).contains(&value).then_some(Some(value))
+}
+
+fn float_as_whole(value: f64) -> Option<i64> {
+    // Beyond 2^53 the cast saturates or the caller refuses; a fraction or NaN does not survive it.
+    let whole = value as i64;
+    (whole as f64 == value).then_some(whole)
+}
+
+/// Like [`whole_or_none`] for keys that [`whole_range`] has seen.
+fn whole(ty: &DataType, key: &[u64]) -> Whole {
+    whole_or_none(ty, key).flatten()
+}
+
+/// The least and the greatest of single keys, `(0, -1)` if all are NULL; `None` if one is no whole number.
+fn whole_range(ty: &DataType, words: &[u64]) -> Option<(i64, i64)> {
+    let mut range = (i64::MAX, i64::MIN);
+    for key in words.chunks_exact(2) {
+        if let Some(value) = whole_or_none(ty, key)? {
+            range = (range.0.min(value), range.1.max(value));
+        }
+    }
+    Some(if range.0 > range.1 { (0, -1) } else { range })
+}
+
+/// Numbers of keys by their value: `slots[key - base]`.
+#[derive(Debug)]
+struct DirectIndex {
+    base: i64,
+    slots: Vec<u32>,
+    null: u32,
+}
+
+impl Default for DirectIndex {
+    fn default() -> Self {
+        Self { base: 0, slots: Vec::new(), null: ABSENT }
+    }
+}
+
+impl DirectIndex {
+    /// Makes slots for a range of keys; false if that would be too many for so many keys.
+    fn cover(&mut self, (least, greatest): (i64, i64), keys: usize) -> bool {
+        if greatest < least {
+            return true;
+        }
+        let end = self.base + self.slots.len() as i64;
+        let (from, to) = match self.slots.is_empty() {
+            true => (least, greatest + 1),
+            false => (least.min(self.base), (greatest + 1).max(end)),
+        };
+        let allowed = keys.saturating_mul(SLOTS_PER_KEY).clamp(FEW_SLOTS, MOST_SLOTS);
+        let needed = (to - from) as usize;
+        if needed > allowed {
+            return false;
+        }
+        if needed > self.slots.len() {
+            self.grow(from, to, allowed);
+        }
+        true
+    }
+
+    /// Grows at least to `from..to`, and further on the side that grew so that it happens seldom.
+    fn grow(&mut self, from: i64, to: i64, allowed: usize) {
+        let spare = (allowed - (to - from) as usize).min((to - from) as usize) as i64;
+        let (grew_up, first) = (to > self.base + self.slots.len() as i64, self.slots.is_empty());
+        let (from, to) = match (first, grew_up) {
+            (true, _) => (from, to),
+            (false, true) => (from, to + spare),
+            (false, false) => (from - spare, to),
+        };
+        let mut slots = vec![ABSENT; (to - from) as usize];
+        if !first {
+            slots[(self.base - from) as usize..][..self.slots.len()].copy_from_slice(&self.slots);
+        }
+        (self.base, self.slots) = (from, slots);
+    }
+
+    fn find(&self, key: Whole) -> u32 {
+        let Some(value) = key else { return self.null };
+        let slot = value.checked_sub(self.base).and_then(|slot| usize::try_from(slot).ok());
+        slot.and_then(|slot| self.slots.get(slot)).copied().unwrap_or(ABSENT)
+    }
+
+    /// The number of a key within the covered range; `next` if it is new.
+    fn number(&mut self, key: Whole, next: u32) -> u32 {
+        let slot = key.map_or(&mut self.null, |value| &mut self.slots[(value - self.base) as usize]);
+        if *slot == ABSENT {
+            *slot = next;
+        }
+        *slot
+    }
+}
+
+/// Keys of any width, in the row format of Arrow.
+#[derive(Debug)]
+struct ByteKeys {
+    converter: RowConverter,
+    /// The distinct keys by number.
+    rows: Rows,
+    index: HashIndex,
+}
+
+impl ByteKeys {
+    fn new(types: Vec<DataType>) -> Result<Self> {
+        let converter = RowConverter::new(types.into_iter().map(SortField::new).collect())?;
+        let rows = converter.empty_rows(0, 0);
+        Ok(Self { converter, rows, index: HashIndex::default() })
+    }
+
+    fn number(&mut self, keys: &[ArrayRef]) -> Result<(Vec<u32>, Vec<u32>)> {
+        let given = self.converter.convert_columns(keys)?;
+        let (mut numbers, mut new) = (Vec::with_capacity(given.num_rows()), Vec::new());
+        for (row, key) in given.iter().enumerate() {
+            let number = self.index.number(hash_bytes(key.data()), |at| self.rows.row(at as usize) == key)?;
+            if number as usize == self.rows.num_rows() {
+                self.rows.push(key);
+                new.push(row as u32);
+            }
+            numbers.push(number);
+        }
+        Ok((numbers, new))
+    }
+
+    fn find(&self, keys: &[ArrayRef]) -> Result<Vec<u32>> {
+        let given = self.converter.convert_columns(keys)?;
+        let find = |key: arrow::row::Row<'_>| {
+            self.index.find(hash_bytes(key.data()), |at| self.rows.row(at as usize) == key)
+        };
+        Ok(given.iter().map(find).collect())
+    }
+}
+
+/// Numbers of keys by their hash.
+#[derive(Debug, Default)]
+struct HashIndex {
+    table: HashTable<u32>,
+    hashes: Vec<u64>,
+}
+
+impl HashIndex {
+    /// An index of distinct keys, numbered in order.
+    fn of_words(words: &[u64], width: usize) -> Result<Self> {
+        let mut index = Self::default();
+        for key in words.chunks_exact(width) {
+            index.number(hash_words(key), |_| false)?;
+        }
+        Ok(index)
+    }
+
+    fn find(&self, hash: u64, equal: impl Fn(u32) -> bool) -> u32 {
+        let found = self.table.find(hash, |at| self.hashes[*at as usize] == hash && equal(*at));
+        found.copied().unwrap_or(ABSENT)
+    }
+
+    /// The number of a key; the next one if it is new.
+    fn number(&mut self, hash: u64, equal: impl Fn(u32) -> bool) -> Result<u32> {
+        let found = self.find(hash, equal);
+        if found != ABSENT {
+            return Ok(found);
+        }
+        let next = u32::try_from(self.hashes.len()).ok().filter(|next| *next != ABSENT);
+        let next = next.ok_or_else(|| Error::Expression(hyperslab_expr::Error::new("more than 4 billion distinct keys")))?;
+        self.hashes.push(hash);
+        self.table.insert_unique(hash, next, |at| self.hashes[*at as usize]);
+        Ok(next)
+    }
+
+    fn memory(&self) -> usize {
+        // An entry of the table is a number and a control byte.
+        self.hashes.capacity() * 8 + self.table.capacity() * 8 / 7 * 5
+    }
+}
+
+/// Mixes one word into a hash: the two halves of a product of 128 bits.
+fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+    (product >> 64) as u64 ^ product as u64
+}
+
+fn hash_words(words: &[u64]) -> u64 {
+    words.iter().fold(words.len() as u64, |hash, word| mix(hash, *word))
+}
+
+fn hash_bytes(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    fn number(table: &mut KeyTable, keys: ArrayRef) -> (Vec<u32>, Vec<u32>) {
+        table.number(&[keys.clone()], keys.len()).unwrap()
+    }
+
+    #[test]
+    fn keys_are_numbered_in_order_of_first_appearance() {
+        let mut table = KeyTable::new(&[DataType::Utf8]).unwrap();
+        let first: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a"), Some("b")]));
+        assert_eq!(number(&mut table, first), (vec![0, 1, 2, 0], vec![0, 1, 2]));
+        let more: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("c"), None]));
+        assert_eq!(table.find(&[more.clone()], 3).unwrap(), [2, ABSENT, 1]);
+        assert_eq!(number(&mut table, more), (vec![2, 3, 1], vec![1]));
+    }
+
+    #[test]
+    fn a_table_by_value_turns_into_one_by_hash_when_the_range_grows() {
+        let mut table = KeyTable::new(&[DataType::Int64]).unwrap();
+        let batches = [vec![Some(5), None, Some(-3)], vec![Some(1000), Some(5)], vec![Some(i64::MAX), Some(-3)]];
+        let mut naive: Vec<Option<i64>> = Vec::new();
+        for batch in batches {
+            let expected: Vec<u32> = batch
+                .iter()
+                .map(|key| match naive.iter().position(|known| known == key) {
+                    Some(at) => at as u32,
+                    None => {
+                        naive.push(*key);
+                        naive.len() as u32 - 1
+                    }
+                })
+                .collect();
+            assert_eq!(number(&mut table, Arc::new(Int64Array::from(batch))).0, expected);
+        }
+        assert!(matches!(&table.keys, Keys::Words(WordKeys { index: WordIndex::Hashed(_), .. })));
+        let wanted: ArrayRef = Arc::new(Int64Array::from(vec![Some(1000), Some(7), None, Some(i64::MIN)]));
+        assert_eq!(table.find(&[wanted], 4).unwrap(), [3, ABSENT, 1, ABSENT]);
+    }
+
+    #[test]
+    fn a_range_that_grows_downwards_keeps_its_numbers() {
+        let mut table = KeyTable::new(&[DataType::Float64]).unwrap();
+        for step in 0..3000i32 {
+            let key: ArrayRef = Arc::new(Float64Array::from(vec![f64::from(-step)]));
+            assert_eq!(number(&mut table, key).0, [step as u32]);
+        }
+        let keys: ArrayRef = Arc::new(Float64Array::from(vec![-2999.0, -0.0, 0.5, f64::NAN]));
+        assert_eq!(table.find(&[keys], 4).unwrap(), [2999, 0, ABSENT, ABSENT]);
+    }
+
+    #[test]
+    fn no_key_at_all_is_one_key() {
+        let mut table = KeyTable::new(&[]).unwrap();
+        assert_eq!(table.find(&[], 2).unwrap(), [ABSENT; 2]);
+        assert_eq!(table.number(&[], 2).unwrap(), (vec![0, 0], vec![0]));
+        assert_eq!(table.find(&[], 3).unwrap(), [0; 3]);
+    }
+}

@@ -1,0 +1,21 @@
+//! Operators over batches of rows, one file each, and what they share. None of them knows grids or files.
+
+pub mod aggregate;
+pub mod evaluate;
+pub mod filter;
+pub mod join;
+mod key_form;
+mod key_table;
+pub mod limit;
+pub mod project;
+pub mod sort;
+mod sort_key;
+pub mod stored;
+#[cfg(test)]
+mod testing;
+pub mod top_k;
+pub mod union;
+pub mod values;
+
+/// How many rows a batch has when an operator is free to choose.
+pub const BATCH_ROWS: usize = 8192;

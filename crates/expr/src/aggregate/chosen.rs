@@ -1,0 +1,303 @@
+//! Aggregates that give the value of one row: `first`, `last`, `any_value` by the order of rows, `arg_min` and `arg_max`
+//! by another value; `min` and `max` of types without a fixed width choose by the value itself.
+
+use super::kept::{Encoding, Kept, Winner, kept};
+use super::monoid::Combine;
+use super::native::{Native, any_nan, array_where, booleans, by_native, held, is_native, values};
+use super::rows::{Fold, Mask, fold};
+use crate::{Accumulator, Groups, Result, SqlType};
+use arrow::array::{ArrayRef, AsArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::DataType;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Which row by order.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Place {
+    /// The first, also if it is NULL.
+    First,
+    /// The first that is not NULL.
+    FirstValue,
+    /// The last, also if it is NULL.
+    Last,
+}
+
+/// The value of a row by order.
+pub(super) struct ByPlace {
+    place: Place,
+    seen: Vec<bool>,
+    kept: Box<dyn Kept>,
+}
+
+impl ByPlace {
+    /// Of values of a type.
+    pub(super) fn new(place: Place, ty: &SqlType) -> Result<Self> {
+        Ok(Self { place, seen: Vec::new(), kept: kept(ty)? })
+    }
+}
+
+struct PickPlace<'a> {
+    last: bool,
+    seen: &'a mut [bool],
+    winners: Vec<Winner>,
+}
+
+impl Fold for PickPlace<'_> {
+    #[inline(always)]
+    fn one(&mut self, group: usize, row: usize) {
+        if self.last || !self.seen[group] {
+            self.seen[group] = true;
+            self.winners.push((group as u32, row as u32));
+        }
+    }
+
+    #[inline(always)]
+    fn same(&mut self, group: usize, rows: Range<usize>) {
+        self.one(group, if self.last { rows.end - 1 } else { rows.start });
+    }
+}
+
+impl Accumulator for ByPlace {
+    fn resize(&mut self, groups: usize) {
+        let groups = groups.max(self.seen.len());
+        self.seen.resize(groups, false);
+        self.kept.resize(groups);
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let mask = Mask::of(if self.place == Place::FirstValue { args } else { &[] }, present);
+        let last = self.place == Place::Last;
+        let mut pick = PickPlace { last, seen: &mut self.seen, winners: Vec::new() };
+        fold(groups, mask.as_ref(), &mut pick);
+        let winners = pick.winners;
+        self.kept.keep(&args[0], &winners)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let seen = std::mem::take(&mut self.seen);
+        Ok(vec![self.kept.take()?, booleans(&seen, &vec![true; seen.len()])])
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        self.update(groups, &state[..1], Some(state[1].as_boolean().values()))
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.seen.clear();
+        self.kept.take()
+    }
+
+    fn memory(&self) -> usize {
+        held(&self.seen) + self.kept.memory()
+    }
+}
+
+/// The value of the row that is first by another value, in the order of `C`; of equal ones the earlier.
+struct ByNative<N, C> {
+    ty: DataType,
+    best: Vec<N>,
+    seen: Vec<bool>,
+    kept: Box<dyn Kept>,
+    nan: bool,
+    order: PhantomData<fn(C)>,
+}
+
+/// An order by which a row is chosen.
+pub(super) trait Choose<N>: Combine<N> {
+    /// Whether a later value beats an earlier one.
+    fn beats(later: N, earlier: N) -> bool;
+}
+
+impl<N: Native> Choose<N> for super::monoid::Least {
+    #[inline(always)]
+    fn beats(later: N, earlier: N) -> bool {
+        later.less(earlier)
+    }
+}
+
+impl<N: Native> Choose<N> for super::monoid::Greatest {
+    #[inline(always)]
+    fn beats(later: N, earlier: N) -> bool {
+        earlier.less(later)
+    }
+}
+
+struct PickBest<'a, N, C> {
+    values: &'a [N],
+    best: &'a mut [N],
+    seen: &'a mut [bool],
+    winners: Vec<Winner>,
+    order: PhantomData<fn(C)>,
+}
+
+impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
+    #[inline(always)]
+    fn one(&mut self, group: usize, row: usize) {
+        let value = self.values[row];
+        if C::beats(value, self.best[group]) || !self.seen[group] {
+            self.best[group] = value;
+            self.seen[group] = true;
+            self.winners.push((group as u32, row as u32));
+        }
+    }
+
+    /// Finds the best value in lanes, and only if it wins the first row that has it.
+    #[inline(always)]
+    fn same(&mut self, group: usize, rows: Range<usize>) {
+        let values = &self.values[rows.clone()];
+        let best = super::monoid::combined::<N, C>(values);
+        if C::beats(best, self.best[group]) || !self.seen[group] {
+            let at = values.iter().position(|value| !C::beats(best, *value));
+            self.one(group, rows.start + at.expect("the best of some values is one of them"));
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self, first: usize, rows: Range<usize>) {
+        let groups = first..first + rows.len();
+        let states = self.best[groups.clone()].iter_mut().zip(&mut self.seen[groups]);
+        for (i, ((best, seen), value)) in states.zip(&self.values[rows.clone()]).enumerate() {
+            if C::beats(*value, *best) | !*seen {
+                (*best, *seen) = (*value, true);
+                self.winners.push(((first + i) as u32, (rows.start + i) as u32));
+            }
+        }
+    }
+}
+
+impl<N: Native, C: Choose<N>> Accumulator for ByNative<N, C> {
+    fn resize(&mut self, groups: usize) {
+        let groups = groups.max(self.seen.len());
+        self.best.resize(groups, C::START);
+        self.seen.resize(groups, false);
+        self.kept.resize(groups);
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let (values, mask) = (values::<N>(&args[1]), Mask::of(args, present));
+        self.nan = self.nan || any_nan(&values, mask.as_ref());
+        let (best, seen) = (&mut self.best[..], &mut self.seen[..]);
+        let mut pick = PickBest::<N, C> { values: &values, best, seen, winners: Vec::new(), order: PhantomData };
+        fold(groups, mask.as_ref(), &mut pick);
+        let winners = pick.winners;
+        self.kept.keep(&args[0], &winners)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let seen = std::mem::take(&mut self.seen);
+        Ok(vec![self.kept.take()?, array_where(&self.ty, std::mem::take(&mut self.best), &seen)?])
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        self.update(groups, state, None)
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.best.clear();
+        self.seen.clear();
+        self.kept.take()
+    }
+
+    fn memory(&self) -> usize {
+        held(&self.best) + held(&self.seen) + self.kept.memory()
+    }
+
+    fn met_nan(&self) -> bool {
+        self.nan
+    }
+}
+
+/// The same by values without a fixed width.
+struct ByBytes {
+    greatest: bool,
+    encoding: Encoding,
+    best: Vec<Option<Box<[u8]>>>,
+    by: Box<dyn Kept>,
+    kept: Box<dyn Kept>,
+    bytes: usize,
+}
+
+struct PickBytes<'a> {
+    greatest: bool,
+    rows: Vec<Box<[u8]>>,
+    best: &'a mut [Option<Box<[u8]>>],
+    bytes: &'a mut usize,
+    winners: Vec<Winner>,
+}
+
+impl Fold for PickBytes<'_> {
+    fn one(&mut self, group: usize, row: usize) {
+        let wins = match &self.best[group] {
+            None => true,
+            Some(best) if self.greatest => *best < self.rows[row],
+            Some(best) => self.rows[row] < *best,
+        };
+        if wins {
+            let value = std::mem::take(&mut self.rows[row]);
+            *self.bytes += value.len();
+            *self.bytes -= self.best[group].replace(value).map_or(0, |before| before.len());
+            self.winners.push((group as u32, row as u32));
+        }
+    }
+}
+
+impl Accumulator for ByBytes {
+    fn resize(&mut self, groups: usize) {
+        let groups = groups.max(self.best.len());
+        self.best.resize(groups, None);
+        self.by.resize(groups);
+        self.kept.resize(groups);
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let by = &args[args.len() - 1];
+        let rows = self.encoding.encode(std::slice::from_ref(by))?;
+        let (best, bytes) = (&mut self.best[..], &mut self.bytes);
+        let mut pick = PickBytes { greatest: self.greatest, rows, best, bytes, winners: Vec::new() };
+        fold(groups, Mask::of(args, present).as_ref(), &mut pick);
+        let winners = pick.winners;
+        self.by.keep(by, &winners)?;
+        self.kept.keep(&args[0], &winners)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let value = self.finish()?;
+        Ok(vec![value, self.by.take()?])
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        self.update(groups, state, None)
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.best.clear();
+        self.bytes = 0;
+        self.kept.take()
+    }
+
+    fn memory(&self) -> usize {
+        held(&self.best) + self.bytes + self.by.memory() + self.kept.memory()
+    }
+}
+
+/// The value whose `by` is least or greatest.
+pub(super) fn chosen_by(value: &SqlType, by: &SqlType, greatest: bool) -> Result<Box<dyn Accumulator>> {
+    let (kept_value, ty) = (kept(value)?, by.to_arrow());
+    if !is_native(by) {
+        let encoding = Encoding::new(std::slice::from_ref(by))?;
+        let kept_by = kept(by)?;
+        return Ok(Box::new(ByBytes { greatest, encoding, best: Vec::new(), by: kept_by, kept: kept_value, bytes: 0 }));
+    }
+    by_native!(by, N => Ok(if greatest {
+        Box::new(ByNative::<N, super::monoid::Greatest>::new(ty, kept_value)) as Box<dyn Accumulator>
+    } else {
+        Box::new(ByNative::<N, super::monoid::Least>::new(ty, kept_value))
+    }), else Err(super::no_values(by)))
+}
+
+impl<N: Native, C: Choose<N>> ByNative<N, C> {
+    fn new(ty: DataType, kept: Box<dyn Kept>) -> Self {
+        Self { ty, best: Vec::new(), seen: Vec::new(), kept, nan: false, order: PhantomData }
+    }
+}

@@ -1,0 +1,46 @@
+//! Adding up a slice in a fixed number of lanes: the order of the additions is the same on every processor and lets the
+//! compiler use whatever vectors it has.
+
+use super::native::Native;
+
+/// The number of lanes. Part of what a sum means: another number gives other last bits.
+pub(super) const LANES: usize = 8;
+
+/// A value that is added up as float64.
+pub(super) trait Real: Native + Into<f64> {}
+
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// The sum of `f(value)`.
+#[inline(always)]
+pub(super) fn sum_of<N: Copy>(values: &[N], f: impl Fn(N) -> f64) -> f64 {
+    let (rows, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for row in rows {
+        lanes.iter_mut().zip(row).for_each(|(lane, value)| *lane += f(*value));
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane += f(*value));
+    total(lanes)
+}
+
+/// The sum of `f(x, y)` over pairs.
+#[inline(always)]
+pub(super) fn sum_of_pairs(xs: &[f64], ys: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((x_rows, x_rest), (y_rows, y_rest)) = (xs.as_chunks::<LANES>(), ys.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (x, y) in x_rows.iter().zip(y_rows) {
+        for i in 0..LANES {
+            lanes[i] += f(x[i], y[i]);
+        }
+    }
+    lanes.iter_mut().zip(x_rest.iter().zip(y_rest)).for_each(|(lane, (x, y))| *lane += f(*x, *y));
+    total(lanes)
+}
+
+/// The sum of the lanes.
+#[inline(always)]
+pub(super) fn total(lanes: [f64; LANES]) -> f64 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}

@@ -1,0 +1,136 @@
+//! Aggregate functions: one list of what there is, binding to types, and the accumulator of a call.
+//!
+//! A function is a line in [`AGGREGATE_FUNCTIONS`]: its names, how it binds to types ([`types`]) and what makes its
+//! [`Accumulator`], which lives in the file of its family. This module knows neither groups nor values.
+
+mod chosen;
+mod collected;
+mod count;
+mod distinct;
+mod functions;
+mod kept;
+mod keys;
+mod lanes;
+mod mode;
+mod monoid;
+mod native;
+mod quantile;
+mod regression;
+mod rows;
+mod shape;
+pub(crate) mod suggest;
+mod sum;
+mod types;
+mod variance;
+mod weighted;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Accumulator, AggregateCall, Error, Expr, Result, Scalar, SqlType};
+pub use functions::AGGREGATE_FUNCTIONS;
+use types::{Bound, Types};
+
+/// An aggregate resolved to types.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundAggregate {
+    /// The function's name in the list, whichever of its names was used.
+    pub name: &'static str,
+    /// The types that the arguments must be cast to.
+    pub arg_types: Vec<SqlType>,
+    /// The type of the result.
+    pub ty: SqlType,
+    /// Whether the result keeps the units and the name of the first argument.
+    pub keeps_units: bool,
+}
+
+/// An aggregate function: a line of [`AGGREGATE_FUNCTIONS`].
+pub struct AggregateFunction {
+    /// Its name, then its other names.
+    pub names: &'static [&'static str],
+    /// What it takes and gives, for people.
+    pub signature: &'static str,
+    /// What it computes, in a line.
+    pub doc: &'static str,
+    /// How many of its last arguments in SQL are constant parameters.
+    pub parameters: usize,
+    /// Whether its result keeps the units and the name of the first argument.
+    pub keeps_units: bool,
+    bind: fn(&[SqlType], &[Scalar]) -> Bound,
+    create: fn(&Types, &[Scalar]) -> Result<Accumulating>,
+}
+
+type Accumulating = Box<dyn Accumulator>;
+
+/// Whether there is an aggregate function of that name; case does not matter.
+pub fn is_aggregate(name: &str) -> bool {
+    find(name).is_some()
+}
+
+/// The aggregate function of that name; case does not matter.
+pub fn find(name: &str) -> Option<&'static AggregateFunction> {
+    AGGREGATE_FUNCTIONS.iter().find(|function| function.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+}
+
+/// Resolves a call by name to types. `args` are the arguments that vary, `parameters` the constant ones.
+///
+/// # Errors
+/// An unknown name, arguments or parameters that the function does not take.
+pub fn bind(name: &str, args: &[SqlType], parameters: &[Scalar]) -> Result<BoundAggregate> {
+    let function = find(name).ok_or_else(|| unknown(name))?;
+    let Types { args: arg_types, result: ty } = function.types(args, parameters)?;
+    Ok(BoundAggregate { name: function.names[0], arg_types, ty, keeps_units: function.keeps_units })
+}
+
+/// The accumulator of a bound call, still without groups. It takes the values of the call's arguments; the filter is
+/// the caller's, who takes rows away by presence.
+///
+/// # Errors
+/// If the call is not one that [`bind`] gave.
+pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
+    let function = find(&call.function).ok_or_else(|| unknown(&call.function)).map_err(|error| error.or_at(call.at))?;
+    let args: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
+    let types = function.types(&args, &call.parameters).map_err(|error| error.or_at(call.at))?;
+    if types.args != args {
+        return Err(function.misfit(&args).or_at(call.at));
+    }
+    let plain = (function.create)(&types, &call.parameters)?;
+    match (call.distinct, args.is_empty()) {
+        (false, _) => Ok(plain),
+        (true, false) => distinct::distinct(&args, function.takes_nulls(), plain),
+        (true, true) => Err(Error::new("DISTINCT needs an argument").or_at(call.at)),
+    }
+}
+
+impl AggregateFunction {
+    fn types(&self, args: &[SqlType], parameters: &[Scalar]) -> Result<Types> {
+        if parameters.len() != self.parameters {
+            return Err(self.misfit(args));
+        }
+        (self.bind)(args, parameters)?.ok_or_else(|| self.misfit(args))
+    }
+
+    /// Whether NULL is a value to it.
+    fn takes_nulls(&self) -> bool {
+        matches!(self.names[0], "first" | "last")
+    }
+
+    fn misfit(&self, args: &[SqlType]) -> Error {
+        let given: Vec<String> = args.iter().map(SqlType::to_string).collect();
+        Error::new(format!("no aggregate {}({})", self.names[0], given.join(", ")))
+            .with_hint(format!("there is {}", self.signature))
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let names = AGGREGATE_FUNCTIONS.iter().flat_map(|function| function.names.iter().copied());
+    let error = Error::new(format!("unknown aggregate function {name}"));
+    match suggest::closest(&name.to_lowercase(), names) {
+        Some(near) => error.with_hint(format!("did you mean {near}?")),
+        None => error,
+    }
+}
+
+fn no_values(ty: &SqlType) -> Error {
+    Error::new(format!("values of type {ty} cannot be aggregated so"))
+}

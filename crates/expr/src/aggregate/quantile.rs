@@ -1,0 +1,274 @@
+//! `quantile_cont`, `quantile_disc` and `median`.
+
+use super::collected::{Collect, Collected};
+use super::native::{Native, any_nan, array, array_where, by_native, lists, values};
+use super::rows::{Mask, fold};
+use super::types::Types;
+use crate::{Accumulator, Error, Groups, Result, Scalar, SqlType};
+use arrow::array::{ArrayRef, AsArray, ListArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The fractions that a quantile was asked for. A negative one counts from the greatest value down, as in
+/// `ORDER BY x DESC`; so does -0.0.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fractions {
+    /// One, with one value as result.
+    One(f64),
+    /// Some, with a list as result.
+    List(Vec<f64>),
+}
+
+impl Fractions {
+    /// The fractions that parameters say; none is the median.
+    ///
+    /// # Errors
+    /// If they are not numbers from -1 to 1.
+    pub(super) fn new(parameters: &[Scalar]) -> Result<Self> {
+        match parameters {
+            [] => Ok(Self::One(0.5)),
+            [Scalar::List(items, _)] => Ok(Self::List(items.iter().map(fraction).collect::<Result<_>>()?)),
+            [one] => Ok(Self::One(fraction(one)?)),
+            _ => Err(Error::new("a quantile takes one fraction or one list of fractions")),
+        }
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+}
+
+fn fraction(parameter: &Scalar) -> Result<f64> {
+    let number = match parameter {
+        Scalar::Integer(value, _) => *value as f64,
+        Scalar::Float(value) => f64::from(*value),
+        Scalar::Double(value) => *value,
+        Scalar::Decimal(value, _, scale) => *value as f64 / 10f64.powi(i32::from(*scale)),
+        Scalar::Null(_) => return Err(Error::new("the fraction of a quantile must not be NULL")),
+        other => {
+            return Err(Error::new(format!("the fraction of a quantile must be a number, not {}", other.sql_type())));
+        }
+    };
+    let out_of_range = || Error::new(format!("the fraction {number} of a quantile does not lie between -1 and 1"));
+    (-1.0..=1.0).contains(&number).then_some(number).ok_or_else(out_of_range)
+}
+
+/// How a quantile comes to lie between two values.
+trait Between<N>: 'static {
+    /// The type of what lies between.
+    type Out: Native;
+
+    /// The value that lies between `low` and `high`, at `share` of the way, which is less than 1.
+    fn between(low: N, high: N, share: f64) -> Self::Out;
+}
+
+/// Never: the value of a row is taken.
+struct Discrete;
+/// On the real line, as DOUBLE.
+struct Real;
+/// On the real line, as FLOAT.
+struct Single;
+/// On multiples of a unit, the part of a unit being cut off: decimals.
+struct Units;
+/// At the nearest microsecond.
+struct Instant;
+/// At the nearest microsecond between two dates.
+struct Day;
+
+impl<N: Native> Between<N> for Discrete {
+    type Out = N;
+
+    fn between(low: N, _: N, _: f64) -> N {
+        low
+    }
+}
+
+macro_rules! real {
+    ($($native:ty),*) => {$(
+        impl Between<$native> for Real {
+            type Out = f64;
+
+            fn between(low: $native, high: $native, share: f64) -> f64 {
+                mix(low as f64, high as f64, share)
+            }
+        }
+    )*};
+}
+real!(i8, i16, i32, i64, i128, u8, u16, u32, u64, f64);
+
+fn mix(low: f64, high: f64, share: f64) -> f64 {
+    if share == 0.0 || low == high { low } else { low * (1.0 - share) + high * share }
+}
+
+impl Between<f32> for Single {
+    type Out = f32;
+
+    fn between(low: f32, high: f32, share: f64) -> f32 {
+        mix(f64::from(low), f64::from(high), share) as f32
+    }
+}
+
+impl Between<i128> for Units {
+    type Out = i128;
+
+    fn between(low: i128, high: i128, share: f64) -> i128 {
+        let (whole, part) = steps(low, high, share);
+        // Cut towards zero: what is below zero was cut away from it.
+        if part != 0.0 && low + whole < 0 { low + whole + 1 } else { low + whole }
+    }
+}
+
+impl Between<i64> for Instant {
+    type Out = i64;
+
+    fn between(low: i64, high: i64, share: f64) -> i64 {
+        let (whole, part) = steps(i128::from(low), i128::from(high), share);
+        let below = i128::from(low) + whole;
+        let up = part > 0.5 || (part == 0.5 && below >= 0);
+        i64::try_from(below + i128::from(up)).expect("it lies between two numbers of 64 bits")
+    }
+}
+
+impl Between<i32> for Day {
+    type Out = i64;
+
+    fn between(low: i32, high: i32, share: f64) -> i64 {
+        let micros = |days: i32| i64::from(days) * 86_400_000_000;
+        Instant::between(micros(low), micros(high), share)
+    }
+}
+
+/// A share of the way from one whole number to another: whole steps up, and the part of a step beyond.
+fn steps(low: i128, high: i128, share: f64) -> (i128, f64) {
+    let way = (high - low) as f64 * share;
+    (way.floor() as i128, way - way.floor())
+}
+
+/// The accumulator of a quantile; `discrete` takes values that were met.
+pub(super) fn quantile(types: &Types, parameters: &[Scalar], discrete: bool) -> Result<Box<dyn Accumulator>> {
+    let fractions = Fractions::new(parameters)?;
+    let arg = &types.args[0];
+    if discrete {
+        return by_native!(arg, N => Ok(boxed::<N, Discrete>(arg, arg, fractions)), else Err(super::no_values(arg)));
+    }
+    let double = &SqlType::Double;
+    Ok(match arg {
+        SqlType::TinyInt => boxed::<i8, Real>(arg, double, fractions),
+        SqlType::SmallInt => boxed::<i16, Real>(arg, double, fractions),
+        SqlType::Integer => boxed::<i32, Real>(arg, double, fractions),
+        SqlType::BigInt => boxed::<i64, Real>(arg, double, fractions),
+        SqlType::UTinyInt => boxed::<u8, Real>(arg, double, fractions),
+        SqlType::USmallInt => boxed::<u16, Real>(arg, double, fractions),
+        SqlType::UInteger => boxed::<u32, Real>(arg, double, fractions),
+        SqlType::UBigInt => boxed::<u64, Real>(arg, double, fractions),
+        SqlType::HugeInt => boxed::<i128, Real>(arg, double, fractions),
+        SqlType::Double => boxed::<f64, Real>(arg, double, fractions),
+        SqlType::Float => boxed::<f32, Single>(arg, arg, fractions),
+        SqlType::Decimal(..) => boxed::<i128, Units>(arg, arg, fractions),
+        SqlType::Timestamp(_) | SqlType::Time => boxed::<i64, Instant>(arg, arg, fractions),
+        SqlType::Date => boxed::<i32, Day>(arg, &SqlType::TIMESTAMP, fractions),
+        other => return Err(super::no_values(other)),
+    })
+}
+
+fn boxed<N: Native, B: Between<N>>(arg: &SqlType, result: &SqlType, fractions: Fractions) -> Box<dyn Accumulator> {
+    let (arg, item) = (arg.to_arrow(), result.to_arrow());
+    let collected = Collected::default();
+    Box::new(Quantile::<N, B> { arg, item, fractions, collected, nan: false, between: PhantomData })
+}
+
+/// All values of all groups, and what to find among them.
+struct Quantile<N, B> {
+    arg: DataType,
+    item: DataType,
+    fractions: Fractions,
+    collected: Collected<N>,
+    nan: bool,
+    between: PhantomData<fn(B)>,
+}
+
+impl<N: Native, B: Between<N>> Quantile<N, B> {
+    /// The quantile of some values, which it puts in another order.
+    fn find(values: &mut [N], fraction: f64) -> B::Out {
+        let count = values.len();
+        let discrete = std::any::TypeId::of::<B>() == std::any::TypeId::of::<Discrete>();
+        let place = if discrete { discrete_place(count, fraction.abs()) } else { (count - 1) as f64 * fraction.abs() };
+        let (below, above) = (place.floor() as usize, place.ceil() as usize);
+        let down = fraction.is_sign_negative();
+        let [low, high] = [below, above].map(|place| nth(values, if down { count - 1 - place } else { place }));
+        if down { B::between(high, low, above as f64 - place) } else { B::between(low, high, place - below as f64) }
+    }
+}
+
+/// The place of a discrete quantile among ordered values.
+fn discrete_place(count: usize, fraction: f64) -> f64 {
+    let count = count as f64;
+    (count - (count - fraction * count).floor()).max(1.0) - 1.0
+}
+
+/// The value at a place in order.
+fn nth<N: Native>(values: &mut [N], place: usize) -> N {
+    *values.select_nth_unstable_by(place, |a, b| a.order(*b)).1
+}
+
+impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {
+    fn resize(&mut self, groups: usize) {
+        self.collected.resize(groups);
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
+        self.nan = self.nan || any_nan(&values, mask.as_ref());
+        fold(groups, mask.as_ref(), &mut Collect { values: &values, into: &mut self.collected });
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let sizes: Vec<usize> = self.collected.sizes().iter().map(|size| *size as usize).collect();
+        let mut all: Vec<N> = Vec::with_capacity(sizes.iter().sum());
+        self.collected.visit(|_, values| all.extend_from_slice(values));
+        Ok(vec![lists(array(&self.arg, all, None)?, sizes)?])
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        let lists = state[0].as_list::<i64>();
+        let (values, offsets) = (values::<N>(lists.values()), lists.offsets());
+        self.nan = self.nan || any_nan(&values, None);
+        groups.for_each(|at, group| {
+            self.collected.add_same(group, &values[offsets[at] as usize..offsets[at + 1] as usize]);
+        });
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let valid: Vec<bool> = self.collected.sizes().iter().map(|size| *size > 0).collect();
+        let (fractions, each) = match &self.fractions {
+            Fractions::One(fraction) => (vec![*fraction], 1),
+            Fractions::List(fractions) => (fractions.clone(), fractions.len()),
+        };
+        let mut out: Vec<B::Out> = vec![B::Out::default(); valid.len() * each];
+        self.collected.visit(|group, values| {
+            if !values.is_empty() {
+                let found = fractions.iter().map(|fraction| Self::find(values, *fraction));
+                out[group * each..].iter_mut().zip(found).for_each(|(out, found)| *out = found);
+            }
+        });
+        if !self.fractions.is_list() {
+            return array_where(&self.item, out, &valid);
+        }
+        let item = Arc::new(Field::new("item", self.item.clone(), true));
+        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(each, valid.len()));
+        let nulls = NullBuffer::from(valid);
+        Ok(Arc::new(ListArray::try_new(item, offsets, array(&self.item, out, None)?, Some(nulls))?))
+    }
+
+    fn memory(&self) -> usize {
+        self.collected.memory()
+    }
+
+    fn met_nan(&self) -> bool {
+        self.nan
+    }
+}

@@ -1,0 +1,80 @@
+//! What a query did, as the text that `EXPLAIN ANALYZE` appends to the plan.
+
+use crate::query::QueryMetrics;
+use hyperslab_exec::OperatorReport;
+use hyperslab_plan::BoundQuery;
+use hyperslab_plan::explain::estimate;
+use std::time::Duration;
+
+/// Chunks and bytes read of those present, and rows, seconds and memory of each operator of the query that ran.
+pub(crate) fn report(query: &BoundQuery, metrics: &QueryMetrics, elapsed: Duration) -> Vec<String> {
+    let present = estimate(query);
+    let reads = &metrics.reads;
+    let mut lines = vec![
+        String::new(),
+        format!("read {} of {} chunks", count(reads.chunks_read), count(present.chunks_present as u64)),
+        format!("read {} stored, {} decoded of {} present", bytes(reads.stored_bytes), bytes(reads.decoded_bytes), bytes(present.bytes_present as u64)),
+    ];
+    if reads.chunks_absent > 0 {
+        lines.push(format!("{} chunks were never written and read as fill values", count(reads.chunks_absent)));
+    }
+    lines.push(format!("took {:.3} s, at most {} reserved", elapsed.as_secs_f64(), bytes(metrics.peak_memory as u64)));
+    lines.push(String::new());
+    lines.extend(operators(&metrics.operators));
+    lines
+}
+
+fn operators(reports: &[OperatorReport]) -> Vec<String> {
+    let names: Vec<String> = reports.iter().map(|r| format!("{}{}", "  ".repeat(r.depth), r.name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).chain(["operator".len()]).max().unwrap_or(0);
+    let line = |name: &str, rows: &str, seconds: &str, memory: &str| {
+        format!("{name:width$}  {rows:>15}  {seconds:>9}  {memory:>10}")
+    };
+    let mut lines = vec![line("operator", "rows", "seconds", "memory")];
+    for (report, name) in reports.iter().zip(&names) {
+        lines.push(line(name, &count(report.rows), &format!("{:.3}", report.seconds), &bytes(report.memory_bytes as u64)));
+    }
+    lines
+}
+
+/// A number with commas between thousands.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes as people write it.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    match UNITS.iter().find(|(size, _)| number as f64 >= *size) {
+        Some((size, unit)) => format!("{:.1} {unit}", number as f64 / size),
+        None => format!("{number} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas_and_sizes_have_units() {
+        assert_eq!([0, 999, 1000, 1_036_800].map(count), ["0", "999", "1,000", "1,036,800"]);
+        assert_eq!([0, 999, 1500, 2_000_000_000].map(bytes), ["0 bytes", "999 bytes", "1.5 kB", "2.0 GB"]);
+    }
+
+    #[test]
+    fn operators_stand_in_columns() {
+        let report = |depth, name: &str, rows| OperatorReport { depth, name: name.into(), rows, seconds: 0.25, memory_bytes: 2000 };
+        let lines = operators(&[report(0, "Sort", 12), report(1, "Materialize", 1_000_000)]);
+        assert_eq!(lines[1], "Sort                        12      0.250      2.0 kB");
+        assert_eq!(lines[2], "  Materialize        1,000,000      0.250      2.0 kB");
+        assert_eq!(lines[0].len(), lines[1].len());
+    }
+}

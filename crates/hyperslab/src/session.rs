@@ -1,0 +1,310 @@
+//! A session: settings, threads, memory, and statements run one after the other.
+
+use crate::query::{Answer, metrics, on_deep_stack};
+use crate::settings::Settings;
+use crate::{Error, ErrorKind, Parameters, Query, Result, analyze, describe};
+use arrow::array::StringArray;
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use hyperslab_exec::catalog::FileCatalog;
+use hyperslab_exec::{Context, MemoryPool, thread_pool};
+use hyperslab_expr::Scalar;
+use hyperslab_plan::bind::{self, BoundStatement, ExplainMode, ParsedStatement};
+use hyperslab_plan::explain::explain;
+use hyperslab_plan::{BoundQuery, passes};
+use hyperslab_storage::{Dataset, OpenOptions};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Runs SQL. Queries of one session share its threads and its memory limit; it can be used from several threads.
+#[derive(Debug)]
+pub struct Session {
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    settings: Settings,
+    threads: Arc<rayon::ThreadPool>,
+    memory: MemoryPool,
+}
+
+/// One statement of a text.
+#[derive(Debug)]
+pub struct Statement {
+    parsed: ParsedStatement,
+    sql: Arc<str>,
+}
+
+impl Session {
+    /// A session on all cores and four fifths of the machine's memory.
+    ///
+    /// # Errors
+    /// If the operating system gives no threads.
+    pub fn new() -> Result<Self> {
+        Self::with_settings(Settings::default())
+    }
+
+    /// A session with settings of its own.
+    ///
+    /// ```
+    /// use hyperslab::{Session, Settings};
+    /// let session = Session::with_settings(Settings { threads: 2, memory_limit: 1 << 30, ..Settings::default() })?;
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the operating system gives no threads.
+    pub fn with_settings(settings: Settings) -> Result<Self> {
+        Ok(Self { state: Mutex::new(State::new(settings)?) })
+    }
+
+    /// The settings now.
+    pub fn settings(&self) -> Settings {
+        self.state().settings
+    }
+
+    /// Changes a setting, as `SET name = value` does.
+    ///
+    /// # Errors
+    /// If there is no such setting, or the text is no value of it.
+    pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        self.change(|settings| settings.set(name, value))
+    }
+
+    /// Runs one statement and gives its rows, which are computed while they are taken.
+    ///
+    /// # Errors
+    /// If the text is not one statement, or one that means nothing; if a file cannot be opened.
+    pub fn query(&self, sql: &str) -> Result<Query> {
+        self.query_with(sql, &Parameters::default())
+    }
+
+    /// Likewise, with values for the parameters `$name` of the statement.
+    ///
+    /// # Errors
+    /// As [`Session::query`]; if a parameter has no value.
+    pub fn query_with(&self, sql: &str, parameters: &Parameters) -> Result<Query> {
+        match &self.statements(sql)?[..] {
+            [statement] => self.run(statement, parameters),
+            [] => Err(Error::new(ErrorKind::Parse, "there is no statement in this text")),
+            several => {
+                let message = format!("there are {} statements in this text, but one is run at a time", several.len());
+                Err(Error::new(ErrorKind::Parse, message).with_hint("Session::statements takes them apart"))
+            }
+        }
+    }
+
+    /// The statements of a text, separated by semicolons.
+    ///
+    /// # Errors
+    /// If one is no SQL.
+    pub fn statements(&self, sql: &str) -> Result<Vec<Statement>> {
+        let sql: Arc<str> = Arc::from(sql);
+        let parsed = on_deep_stack(|| bind::parse(&sql).map_err(|e| Error::in_sql(ErrorKind::Parse, e, &sql)))?;
+        Ok(parsed.into_iter().map(|parsed| Statement { parsed, sql: sql.clone() }).collect())
+    }
+
+    /// Runs a statement.
+    ///
+    /// # Errors
+    /// As [`Session::query_with`].
+    pub fn run(&self, statement: &Statement, parameters: &Parameters) -> Result<Query> {
+        let state = self.state();
+        let planned = on_deep_stack(|| state.plan(statement, parameters))?;
+        match planned {
+            Planned::Query(query) => state.start(*query, statement.sql.clone()),
+            Planned::Analyze(query) => state.start_analyze(*query, statement.sql.clone()),
+            Planned::Answer(answer, batch, warnings) => state.start_known(answer, batch, warnings),
+            Planned::Set { name, value } => {
+                self.change(|settings| match value {
+                    Some(value) => settings.set(&name, &value),
+                    None => settings.reset(&name),
+                })?;
+                state.start_known(Answer::Nothing, RecordBatch::new_empty(Arc::new(Schema::empty())), Vec::new())
+            }
+        }
+    }
+
+    /// Opens files as one dataset, as FROM does, to see what they hold.
+    ///
+    /// # Errors
+    /// If a file cannot be opened, or the files do not fit each other.
+    pub fn open(&self, paths: &[String]) -> Result<Dataset> {
+        let threads = self.state().threads;
+        Ok(threads.install(|| Dataset::open(paths, &OpenOptions::default()))?)
+    }
+
+    fn state(&self) -> State {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = state.settings.clone();
+        change(&mut settings)?;
+        if settings.threads != state.settings.threads || settings.memory_limit != state.settings.memory_limit {
+            *state = State::new(settings)?;
+        } else {
+            state.settings = settings;
+        }
+        Ok(())
+    }
+}
+
+/// A statement that only needs to be run.
+enum Planned {
+    Query(Box<BoundQuery>),
+    Analyze(Box<BoundQuery>),
+    Answer(Answer, RecordBatch, Vec<String>),
+    Set { name: String, value: Option<String> },
+}
+
+impl State {
+    fn new(settings: Settings) -> Result<Self> {
+        let threads = thread_pool(settings.threads).map_err(|e| from_exec(e, None))?;
+        Ok(Self { threads, memory: MemoryPool::new(settings.memory_limit), settings })
+    }
+
+    /// Parsed statement -> bound query -> passes.
+    fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<Planned> {
+        let catalog = FileCatalog::new(self.threads.clone());
+        let failed = |error: hyperslab_plan::Error| {
+            let error = Error::in_sql(ErrorKind::Bind, error, &statement.sql);
+            catalog.failure().map_or(error.clone(), |cause| error.caused_by(&cause))
+        };
+        let optimize = |query: BoundQuery| passes::optimize(query, self.settings.passes).map_err(failed);
+        let mut bound = bind::bind(&statement.parsed, &catalog, parameters).map_err(failed)?;
+        add_dataset_warnings(&mut bound);
+        Ok(match bound {
+            BoundStatement::Query(query) => Planned::Query(Box::new(optimize(query)?)),
+            BoundStatement::Explain { query, mode } => match mode {
+                ExplainMode::Plan => {
+                    let query = optimize(query)?;
+                    Planned::Answer(Answer::Plan, lines(explain(&query).lines())?, query.warnings)
+                }
+                ExplainMode::Passes => {
+                    let warnings = query.warnings.clone();
+                    let steps = passes::trace(query).map_err(failed)?;
+                    let texts: Vec<String> = steps.iter().map(|(name, q)| format!("-- {name}\n{}\n", explain(q))).collect();
+                    Planned::Answer(Answer::Plan, lines(texts.iter().flat_map(|text| text.lines()))?, warnings)
+                }
+                ExplainMode::Analyze => Planned::Analyze(Box::new(optimize(query)?)),
+            },
+            BoundStatement::Describe(query) => {
+                Planned::Answer(Answer::Rows, describe::describe(&query)?, query.warnings)
+            }
+            BoundStatement::Set { name, value } => Planned::Set { name, value: Some(setting_text(&value)?) },
+            BoundStatement::Reset { name } => Planned::Set { name, value: None },
+        })
+    }
+
+    fn context(&self) -> Context {
+        Context::new(self.threads.clone(), self.memory.clone())
+    }
+
+    fn start(&self, query: BoundQuery, sql: Arc<str>) -> Result<Query> {
+        let head = (Answer::Rows, hyperslab_exec::schema(&query));
+        let warnings = query.warnings.clone();
+        Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |context, mut outlet| {
+            execute(&query, context, &sql, &mut |batch| outlet.give(batch))
+        })
+    }
+
+    /// Runs the query for its counts; the rows are dropped.
+    fn start_analyze(&self, query: BoundQuery, sql: Arc<str>) -> Result<Query> {
+        let head = (Answer::Plan, lines([])?.schema());
+        let warnings = query.warnings.clone();
+        Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |context, mut outlet| {
+            let start = Instant::now();
+            execute(&query, context, &sql, &mut |_| ControlFlow::Continue(()))?;
+            let report = analyze::report(&query, &metrics(context), start.elapsed());
+            let plan = explain(&query);
+            // Nobody to take the answer is no error.
+            let _ = outlet.give(lines(plan.lines().chain(report.iter().map(String::as_str)))?);
+            Ok(())
+        })
+    }
+
+    fn start_known(&self, answer: Answer, batch: RecordBatch, warnings: Vec<String>) -> Result<Query> {
+        let head = (answer, batch.schema());
+        Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |_, mut outlet| {
+            if answer != Answer::Nothing {
+                // Nobody to take the answer is no error.
+                let _ = outlet.give(batch);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What was doubtful when datasets were opened is doubtful about the query.
+fn add_dataset_warnings(bound: &mut BoundStatement) {
+    let (BoundStatement::Query(query) | BoundStatement::Explain { query, .. } | BoundStatement::Describe(query)) = bound else {
+        return;
+    };
+    for warning in query.datasets.iter().flat_map(|dataset| dataset.opened.warnings()) {
+        if !query.warnings.contains(warning) {
+            query.warnings.push(warning.clone());
+        }
+    }
+}
+
+/// The value of a setting as text, which is how settings are read.
+fn setting_text(value: &Scalar) -> Result<String> {
+    Ok(match value {
+        Scalar::Varchar(text) => text.clone(),
+        Scalar::Boolean(truth) => truth.to_string(),
+        Scalar::Integer(number, _) | Scalar::Decimal(number, _, 0) => number.to_string(),
+        Scalar::Decimal(unscaled, _, scale) => (*unscaled as f64 / 10f64.powi(i32::from(*scale))).to_string(),
+        Scalar::Float(number) => number.to_string(),
+        Scalar::Double(number) => number.to_string(),
+        Scalar::Null(_)
+        | Scalar::Blob(_)
+        | Scalar::Date(_)
+        | Scalar::Time(_)
+        | Scalar::Timestamp(..)
+        | Scalar::Interval(..)
+        | Scalar::List(..) => {
+            return Err(Error::new(ErrorKind::Setting, format!("no setting takes a {}", value.sql_type())));
+        }
+    })
+}
+
+fn execute(
+    query: &BoundQuery,
+    context: &Context,
+    sql: &Arc<str>,
+    take: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+) -> Result<()> {
+    hyperslab_exec::execute(query, context, &mut |batch| Ok(take(batch))).map_err(|e| from_exec(e, Some(sql)))
+}
+
+/// A text as a result of one column, `plan`.
+fn lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<RecordBatch> {
+    let lines = StringArray::from_iter_values(lines);
+    describe::texts(&[("plan", Arc::new(lines))])
+}
+
+fn from_exec(error: hyperslab_exec::Error, sql: Option<&Arc<str>>) -> Error {
+    use hyperslab_exec::Error as Exec;
+    match error {
+        Exec::Expression(error) => match sql {
+            Some(sql) => Error::in_sql(ErrorKind::Type, error, sql),
+            None => Error::new(ErrorKind::Type, error.to_string()),
+        },
+        Exec::Storage(error) => Error::from(error),
+        Exec::OutOfMemory(error) => {
+            let text = error.to_string();
+            let (message, hint) = text.rsplit_once(" (").unwrap_or((&text, ""));
+            Error::new(ErrorKind::OutOfMemory, message).with_hint(hint.trim_end_matches(')'))
+        }
+        Exec::Cancelled => Error::new(ErrorKind::Cancelled, "the query was cancelled"),
+        Exec::Io(message) => Error::new(ErrorKind::Io, message),
+        Exec::Internal(message) => {
+            let error = Error::new(ErrorKind::Internal, format!("internal error: {message}"));
+            error.with_hint("please report it with the query")
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Expressions along one dimension, evaluated at plan time over the values of its coordinates.
+//!
+//! A conjunct over one coordinate becomes a region, a group key becomes bins, an order can be known to hold already:
+//! all three need the values of an expression for each position of an axis, and those are known without reading data.
+
+use crate::{BoundQuery, ColumnSource, DatasetSource, GridPlan, Result, Scan};
+use arrow::array::{ArrayRef, Int64Array};
+use hyperslab_expr::eval::{Columns, evaluate};
+use hyperslab_expr::{ColumnId, Expr};
+use hyperslab_grid::schema::Role;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Above this many values a coordinate is treated as data: observation and row dimensions are that long.
+pub const MAX_AXIS_VALUES: usize = 1_000_000;
+
+/// An expression over columns of a grid, rewritten over the columns of its scan: what `Map`s beneath define is put in
+/// place of their columns. Columns that an aggregate makes stay as they are.
+pub fn in_terms_of_scan(grid: &GridPlan, expr: Expr) -> Expr {
+    let mut definitions = HashMap::new();
+    collect_definitions(grid, &mut definitions);
+    substitute(expr, &definitions)
+}
+
+fn collect_definitions(grid: &GridPlan, into: &mut HashMap<ColumnId, Expr>) {
+    match grid {
+        GridPlan::Scan(_) => {}
+        GridPlan::Mask { input, .. } => collect_definitions(input, into),
+        GridPlan::Map { input, columns } => {
+            collect_definitions(input, into);
+            for (column, expr) in columns {
+                let over_scan = substitute(expr.clone(), into);
+                into.insert(column.id, over_scan);
+            }
+        }
+        GridPlan::Aggregate { input, keys, .. } => {
+            collect_definitions(input, into);
+            for (column, key) in keys {
+                let over_scan = substitute(key.clone(), into);
+                into.insert(column.id, over_scan);
+            }
+        }
+    }
+}
+
+/// Puts the definitions of columns in their place.
+pub fn substitute(expr: Expr, definitions: &HashMap<ColumnId, Expr>) -> Expr {
+    let rewritten: Result<Expr, Infallible> = expr.transform(&mut |part| {
+        Ok(match &part {
+            Expr::Column(id, _) => definitions.get(id).cloned().unwrap_or(part),
+            _ => part,
+        })
+    });
+    match rewritten {
+        Ok(expr) => expr,
+    }
+}
+
+/// The dimension along which an expression over columns of a scan can be evaluated at plan time: it depends on just
+/// that one, through coordinates only, and the axis is no longer than [`MAX_AXIS_VALUES`].
+pub fn axis_of(scan: &Scan, dataset: &dyn DatasetSource, expr: &Expr) -> Option<usize> {
+    let mut dim = None;
+    if expr.is_volatile() {
+        return None;
+    }
+    for id in expr.columns() {
+        let column = scan.column(id)?;
+        if !is_label(&column.source, dataset) {
+            return None;
+        }
+        let own = column.footprint;
+        if own.is_empty() {
+            continue;
+        }
+        let own = own.single()?;
+        if *dim.get_or_insert(own) != own {
+            return None;
+        }
+    }
+    dim.filter(|d| scan.shape[*d] <= MAX_AXIS_VALUES)
+}
+
+/// Whether a column holds labels (and not measured values, which planning never reads).
+pub(crate) fn is_label(source: &ColumnSource, dataset: &dyn DatasetSource) -> bool {
+    match source {
+        ColumnSource::Position(_) => true,
+        ColumnSource::Variable(v) => match dataset.schema().variables[*v].role {
+            Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden => true,
+            Role::Data | Role::Bounds => false,
+        },
+    }
+}
+
+/// The values of an expression for each position of dimension `dim` of a scan; [`axis_of`] must have said that it
+/// can be evaluated there.
+///
+/// # Errors
+/// If a coordinate cannot be read, or the expression fails for some value of the axis.
+pub fn evaluate_on_axis(query: &BoundQuery, scan: &Scan, expr: &Expr, dim: usize) -> Result<ArrayRef> {
+    let dataset = query.dataset(scan.dataset);
+    let len = scan.shape[dim];
+    let ids = expr.columns();
+    let values = ids.iter().map(|id| label_values(scan, dataset, *id, len)).collect::<Result<Vec<_>>>()?;
+    evaluate(expr, &Columns::new(&ids, &values), len)
+}
+
+/// The values of a column that lies on one dimension of `len` positions, or on none (then repeated).
+fn label_values(scan: &Scan, dataset: &dyn DatasetSource, id: ColumnId, len: usize) -> Result<ArrayRef> {
+    let column = scan.column(id).expect("axis_of found the column in the scan");
+    match column.source {
+        ColumnSource::Position(_) => Ok(Arc::new(Int64Array::from_iter_values(0..len as i64))),
+        ColumnSource::Variable(v) => {
+            let values = dataset.coordinate(v)?;
+            if !column.footprint.is_empty() {
+                return Ok(values);
+            }
+            let first = arrow::array::UInt32Array::from_value(0, len);
+            Ok(arrow::compute::take(&values, &first, None)?)
+        }
+    }
+}

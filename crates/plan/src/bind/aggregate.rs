@@ -1,0 +1,131 @@
+//! Aggregates in expressions: each becomes a column that the grouping computes.
+
+use super::expr::{Bound, ExprBinder};
+use super::name::function_name;
+use super::grouping::same_call;
+use super::unify::{cast, condition};
+use crate::{Column, Error, Result, Span};
+use hyperslab_expr::{AggregateCall, Expr, Scalar, SqlType, aggregate, eval};
+use sqlparser::ast::{self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort};
+use std::collections::BTreeMap;
+
+/// What is written between the brackets of an aggregate, and after them.
+struct Written {
+    name: String,
+    args: Vec<Bound>,
+    parameters: Vec<Scalar>,
+    distinct: bool,
+    filter: Option<Expr>,
+    at: Span,
+    span: Span,
+}
+
+impl<'a> ExprBinder<'_, 'a> {
+    /// An aggregate: the column that will hold its results.
+    pub(super) fn aggregate(&mut self, name: &str, function: &'a ast::Function, at: Span, span: Span) -> Result<Bound> {
+        self.check_aggregate(span)?;
+        let written = self.within_aggregate(|binder| binder.written(name, function, at, span))?;
+        let shown = function_name(function);
+        let column = self.register(written, shown)?;
+        Ok(Bound::new(Expr::Column(column.id, column.ty), span))
+    }
+
+    fn written(&mut self, name: &str, function: &'a ast::Function, at: Span, span: Span) -> Result<Written> {
+        let (distinct, exprs) = self.aggregate_args(name, function, span)?;
+        let mut args = self.bind_args(&exprs)?;
+        let filter = function.filter.as_deref().map(|filter| condition(self.bind(filter)?, "FILTER")).transpose()?;
+        let (name, parameters) = match &function.within_group[..] {
+            [] => {
+                let count = aggregate::find(name).map_or(0, |found| found.parameters).min(args.len());
+                let constants = args.split_off(args.len() - count);
+                (name.to_string(), constants.into_iter().map(|arg| constant(arg, name)).collect::<Result<_>>()?)
+            }
+            [order] => self.ordered_set(name, &mut args, order, span)?,
+            _ => return Err(Error::new("WITHIN GROUP takes one ORDER BY expression").or_at(Some(span))),
+        };
+        Ok(Written { name, args, parameters, distinct, filter, at, span })
+    }
+
+    fn aggregate_args(&mut self, name: &str, function: &'a ast::Function, span: Span) -> Result<(bool, Vec<&'a ast::Expr>)> {
+        let FunctionArguments::List(list) = &function.args else { return Ok((false, Vec::new())) };
+        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+        if let [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] = &list.args[..] {
+            return match (name, distinct) {
+                ("count", false) => Ok((false, Vec::new())),
+                ("count", true) => Err(Error::new("count(DISTINCT *) is not supported").or_at(Some(span))),
+                _ => Err(Error::new(format!("* is an argument of count only, not of {name}")).or_at(Some(span))),
+            };
+        }
+        let args = list.args.iter().map(|arg| self.arg(arg, span)).collect::<Result<_>>()?;
+        Ok((distinct, args))
+    }
+
+    /// `percentile_cont(f) WITHIN GROUP (ORDER BY x)` is `quantile_cont(x, f)`, from the other end if descending.
+    fn ordered_set(&mut self, name: &str, args: &mut Vec<Bound>, order: &'a ast::OrderByExpr, span: Span) -> Result<(String, Vec<Scalar>)> {
+        let name = match name {
+            "percentile_cont" | "quantile_cont" => "quantile_cont",
+            "percentile_disc" | "quantile_disc" => "quantile_disc",
+            "mode" => "mode",
+            _ => return Err(Error::new(format!("{name} takes no WITHIN GROUP")).or_at(Some(span))),
+        };
+        self.binder.refuse(order.options.nulls_first.is_some(), "NULLS FIRST in WITHIN GROUP", span)?;
+        self.binder.refuse(order.with_fill.is_some(), "WITH FILL", span)?;
+        let values = self.bind(&order.expr)?;
+        let fractions = std::mem::replace(args, vec![values]);
+        let mut parameters = fractions.into_iter().map(|arg| constant(arg, name)).collect::<Result<Vec<_>>>()?;
+        match &order.options.sort {
+            None | Some(OrderBySort::Asc) => {}
+            Some(OrderBySort::Desc) => parameters = parameters.iter().map(|p| from_above(p, span)).collect::<Result<_>>()?,
+            Some(OrderBySort::Using(_)) => return Err(Error::new("ORDER BY .. USING is not supported").or_at(Some(span))),
+        }
+        Ok((name.to_string(), parameters))
+    }
+
+    /// The column of an aggregate; the same aggregate has one column.
+    fn register(&mut self, written: Written, shown: String) -> Result<Column> {
+        let Written { name, args, parameters, distinct, filter, at, span } = written;
+        let types: Vec<SqlType> = args.iter().map(|arg| arg.expr.sql_type()).collect();
+        let place = if aggregate::is_aggregate(&name) { span } else { at };
+        let bound = aggregate::bind(&name, &types, &parameters).map_err(|error| error.or_at(Some(place)))?;
+        let metadata = if bound.keeps_units { self.metadata_of(args.first()) } else { BTreeMap::new() };
+        let args = args.into_iter().zip(&bound.arg_types).map(|(arg, ty)| cast(arg, ty)).collect::<Result<_>>()?;
+        let call = AggregateCall { function: bound.name.to_string(), args, parameters, distinct, filter, ty: bound.ty, at: Some(span) };
+        if let Some((column, _)) = self.frame.aggregates.iter().find(|(_, known)| same_call(known, &call)) {
+            return Ok(column.clone());
+        }
+        let column = Column { metadata, ..self.binder.column(shown, call.ty.clone()) };
+        self.frame.aggregates.push((column.clone(), call));
+        Ok(column)
+    }
+
+    fn metadata_of(&self, arg: Option<&Bound>) -> BTreeMap<String, String> {
+        match arg.map(|arg| &arg.expr) {
+            Some(Expr::Column(id, _)) => self.frame.scope.column(*id).map(|c| c.metadata.clone()).unwrap_or_default(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+fn constant(arg: Bound, name: &str) -> Result<Scalar> {
+    if !arg.expr.columns().is_empty() {
+        return Err(Error::new(format!("this argument of {name} must be a constant")).or_at(Some(arg.span)));
+    }
+    eval::evaluate_constant(&arg.expr).map_err(|error| error.or_at(Some(arg.span)))
+}
+
+/// The fraction counted from the greatest value.
+fn from_above(fraction: &Scalar, at: Span) -> Result<Scalar> {
+    if let Scalar::List(items, _) = fraction {
+        return Ok(Scalar::List(items.iter().map(|item| from_above(item, at)).collect::<Result<_>>()?, SqlType::Double));
+    }
+    if let Scalar::Decimal(value, precision, scale) = fraction
+        && let Some(one) = 10i128.checked_pow(u32::from(*scale))
+    {
+        return Ok(Scalar::Decimal(one - value, (*precision).max(scale + 1).min(38), *scale));
+    }
+    let cast = Expr::Cast { arg: Box::new(Expr::Literal(fraction.clone())), to: SqlType::Double, or_null: false, at: Some(at) };
+    match eval::evaluate_constant(&cast)? {
+        Scalar::Double(fraction) => Ok(Scalar::Double(1.0 - fraction)),
+        other => Ok(other),
+    }
+}

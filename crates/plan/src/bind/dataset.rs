@@ -1,0 +1,306 @@
+//! A dataset in FROM: which of its variables a query reads, and the grid that follows from them.
+
+use super::binder::Binder;
+use super::scope::{Handle, quoted};
+use crate::{Column, ColumnSource, DatasetId, DatasetSource, Error, GridPlan, Result, RowPlan, Scan, ScanColumn, Span};
+use hyperslab_expr::{ColumnId, SqlType};
+use hyperslab_grid::Footprint;
+use hyperslab_grid::schema::{DatasetSchema, Dimension, Role, Variable};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One mention of a dataset.
+pub(super) struct DatasetTable {
+    id: DatasetId,
+    opened: Arc<dyn DatasetSource>,
+    /// The alias or the path, for people.
+    label: String,
+    /// How SQL names it in `grid(..)`.
+    path: String,
+    /// The place of the mention.
+    span: Span,
+    /// The grid, where `grid(..)` says it.
+    fixed: Option<Vec<usize>>,
+    /// Whether `*` is read.
+    star: bool,
+    used: Vec<Used>,
+}
+
+/// A column that the query reads.
+struct Used {
+    column: Column,
+    handle: Handle,
+    span: Span,
+}
+
+impl DatasetTable {
+    pub(super) fn new(id: DatasetId, binder: &Binder<'_>, label: String, span: Span) -> Self {
+        let dataset = &binder.datasets[id.0];
+        let path = dataset.source.paths.first().cloned().unwrap_or_default();
+        Self { id, opened: dataset.opened.clone(), label, path, span, fixed: None, star: false, used: Vec::new() }
+    }
+
+    fn schema(&self) -> &DatasetSchema {
+        self.opened.schema()
+    }
+
+    fn variable(&self, at: usize) -> &Variable {
+        &self.schema().variables[at]
+    }
+
+    /// Takes the grid on which a variable lies.
+    ///
+    /// # Errors
+    /// If there is no such variable.
+    pub(super) fn fix_grid(&mut self, variable: &str, at: Span) -> Result<()> {
+        let found = self.schema().find(variable).map_err(|_| {
+            let error = Error::new(format!("{} has no variable {}", self.path, quoted(variable)));
+            super::scope::with_names(error, variable, &self.names()).or_at(Some(at))
+        })?;
+        self.fixed = Some(self.variable(found).dims.clone());
+        Ok(())
+    }
+
+    /// The columns with a name: variables first, then dimensions without one.
+    pub(super) fn find(&self, name: &str) -> Vec<Handle> {
+        match self.schema().find(name) {
+            Ok(variable) => vec![Handle::Variable(variable)],
+            Err(several) if !several.is_empty() => several.into_iter().map(Handle::Variable).collect(),
+            Err(_) => {
+                let is = |alike: fn(&str, &str) -> bool| {
+                    let named = self.index_dimensions().filter(|d| alike(&self.schema().dimensions[*d].name, name));
+                    named.map(Handle::Dimension).collect::<Vec<_>>()
+                };
+                let exact = is(|a, b| a == b);
+                if exact.is_empty() { is(|a, b| a.eq_ignore_ascii_case(b)) } else { exact }
+            }
+        }
+    }
+
+    /// The dimensions of rows without coordinates.
+    fn index_dimensions(&self) -> impl Iterator<Item = usize> + '_ {
+        let dims = self.schema().dimensions.iter().enumerate();
+        dims.filter(|(_, d)| d.coordinate.is_none() && d.multiplies_rows).map(|(at, _)| at)
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        let shown = |v: &&Variable| !matches!(v.role, Role::Bounds | Role::Hidden);
+        let variables = self.schema().variables.iter().filter(shown).map(|v| v.name.clone());
+        variables.chain(self.index_dimensions().map(|d| self.schema().dimensions[d].name.clone())).collect()
+    }
+
+    pub(super) fn column_name(&self, handle: Handle) -> String {
+        match handle {
+            Handle::Variable(at) => self.variable(at).name.clone(),
+            Handle::Dimension(at) => self.schema().dimensions[at].name.clone(),
+            Handle::Row(_) => unreachable!("datasets have no row handles"),
+        }
+    }
+
+    pub(super) fn used_column(&self, id: ColumnId) -> Option<&Column> {
+        self.used.iter().find(|used| used.column.id == id).map(|used| &used.column)
+    }
+
+    /// The column, which is read from now on.
+    ///
+    /// # Errors
+    /// If SQL has no type for it.
+    pub(super) fn take(&mut self, handle: Handle, at: Span, binder: &mut Binder<'_>) -> Result<Column> {
+        if let Some(used) = self.used.iter().find(|used| used.handle == handle) {
+            return Ok(used.column.clone());
+        }
+        let column = match handle {
+            Handle::Variable(variable) => self.variable_column(variable, binder).map_err(|error| error.or_at(Some(at)))?,
+            Handle::Dimension(_) => binder.column(self.column_name(handle), SqlType::BigInt),
+            Handle::Row(_) => unreachable!("datasets have no row handles"),
+        };
+        self.used.push(Used { column: column.clone(), handle, span: at });
+        Ok(column)
+    }
+
+    fn variable_column(&self, at: usize, binder: &mut Binder<'_>) -> Result<Column> {
+        let variable = self.variable(at);
+        let attributes = variable.field.metadata().iter().filter(|(key, _)| !key.starts_with("ARROW:"));
+        let metadata: BTreeMap<String, String> = attributes.map(|(k, v)| (k.clone(), v.clone())).collect();
+        Ok(Column { metadata, ..binder.column(&variable.name, SqlType::from_field(&variable.field)?) })
+    }
+
+    /// The columns of `*`: dimension coordinates, auxiliary coordinates, data variables of the grid.
+    ///
+    /// # Errors
+    /// If no grid contains all others.
+    pub(super) fn star(&mut self, at: Span, binder: &mut Binder<'_>) -> Result<Vec<Handle>> {
+        self.star = true;
+        let grid = match &self.fixed {
+            Some(fixed) => fixed.clone(),
+            None => self.widest().ok_or_else(|| self.no_grid("no grid of it contains all others, as * needs").or_at(Some(at)))?,
+        };
+        let label = |dim: &usize| self.schema().dimensions[*dim].coordinate.map_or(Handle::Dimension(*dim), Handle::Variable);
+        let mut handles: Vec<Handle> = grid.iter().map(label).collect();
+        for role in [Role::DimensionCoordinate, Role::AuxiliaryCoordinate, Role::Data] {
+            let on_grid = |v: &Variable| v.role == role && covers(&grid, &v.dims);
+            let all = self.schema().variables.iter().enumerate().filter(|(_, v)| on_grid(v));
+            let new: Vec<Handle> = all.map(|(i, _)| Handle::Variable(i)).filter(|h| !handles.contains(h)).collect();
+            handles.extend(new);
+        }
+        self.note_left_out(&grid, binder);
+        Ok(handles)
+    }
+
+    fn note_left_out(&self, grid: &[usize], binder: &mut Binder<'_>) {
+        let left_out = |v: &&Variable| v.role == Role::Data && !covers(grid, &v.dims);
+        let names: Vec<String> = self.schema().variables.iter().filter(left_out).map(|v| self.describe(v)).collect();
+        if !names.is_empty() {
+            binder.warn(format!("* of {} leaves out variables of other grids: {}", self.label, names.join(", ")));
+        }
+    }
+
+    /// The rows of this mention: what is read, on its grid.
+    ///
+    /// # Errors
+    /// If no grid fits, or a column does not lie on it.
+    pub(super) fn plan(&self) -> Result<RowPlan> {
+        let grid = self.grid()?;
+        if grid.len() > Footprint::MAX_DIMENSIONS {
+            return Err(Error::new(format!("a grid has at most {} dimensions", Footprint::MAX_DIMENSIONS)).or_at(Some(self.span)));
+        }
+        let mut scan = Scan::new(self.id, self.label.clone(), grid, &self.schema().dimensions);
+        scan.columns = self.used.iter().map(|used| self.scan_column(used, &scan.dims)).collect::<Result<_>>()?;
+        let columns = self.used.iter().map(|used| used.column.id).collect();
+        Ok(RowPlan::Materialize { grid: Box::new(GridPlan::Scan(scan)), columns })
+    }
+
+    fn scan_column(&self, used: &Used, dims: &[usize]) -> Result<ScanColumn> {
+        let own = self.dims_of(used.handle);
+        let on_grid = |dim: &usize| dims.iter().position(|d| d == dim);
+        let positions: Option<Vec<usize>> = own.iter().map(on_grid).collect();
+        let positions = positions.ok_or_else(|| self.off_grid(used, dims))?;
+        let source = match used.handle {
+            Handle::Variable(at) => ColumnSource::Variable(at),
+            Handle::Dimension(_) => ColumnSource::Position(positions[0]),
+            Handle::Row(_) => unreachable!("datasets have no row handles"),
+        };
+        Ok(ScanColumn { column: used.column.clone(), source, footprint: positions.into_iter().collect() })
+    }
+
+    fn dims_of(&self, handle: Handle) -> Vec<usize> {
+        match handle {
+            Handle::Variable(at) => self.variable(at).dims.clone(),
+            Handle::Dimension(at) => vec![at],
+            Handle::Row(_) => unreachable!("datasets have no row handles"),
+        }
+    }
+
+    fn off_grid(&self, used: &Used, grid: &[usize]) -> Error {
+        let name = quoted(&used.column.name);
+        let own = self.dim_list(&self.dims_of(used.handle));
+        let error = Error::new(format!("{name} lies on ({own}), which is not part of the grid ({}) that the query reads", self.dim_list(grid)));
+        let hint = match used.handle {
+            Handle::Variable(_) => self.hint_for(&used.column.name),
+            Handle::Dimension(_) | Handle::Row(_) => "read a variable that lies along it too".to_string(),
+        };
+        error.or_at(Some(used.span)).with_hint(hint)
+    }
+
+    /// The grid that follows from the data variables that are read.
+    fn grid(&self) -> Result<Vec<usize>> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(fixed.clone());
+        }
+        let data = |used: &&Used| matches!(used.handle, Handle::Variable(at) if self.decides(self.variable(at)));
+        let read: Vec<&Used> = self.used.iter().filter(data).collect();
+        if read.is_empty() || self.star {
+            let reason = "no data variable is read, and no grid of it contains all others";
+            return self.widest().ok_or_else(|| self.no_grid(reason).or_at(Some(self.span)));
+        }
+        let needed: Vec<usize> = read.iter().flat_map(|used| self.dims_of(used.handle)).collect();
+        let fitting: Vec<Vec<usize>> = self.grids().into_iter().filter(|grid| covers(grid, &needed)).collect();
+        let least = fitting.iter().find(|grid| fitting.iter().all(|other| covers(other, grid)));
+        least.cloned().ok_or_else(|| {
+            let names: Vec<String> = read.iter().map(|used| quoted(&used.column.name)).collect();
+            let count = if fitting.is_empty() { "no grid of it has" } else { "more than one grid of it has" };
+            let at = read.last().map_or(self.span, |used| used.span);
+            self.no_grid(&format!("{count} all of {}", names.join(", "))).or_at(Some(at))
+        })
+    }
+
+    /// Whether a variable decides the grid: data do, or coordinates where there are no data.
+    fn decides(&self, variable: &Variable) -> bool {
+        let has_data = self.schema().variables.iter().any(|v| v.role == Role::Data);
+        match variable.role {
+            Role::Data => true,
+            Role::DimensionCoordinate | Role::AuxiliaryCoordinate => !has_data,
+            Role::Bounds | Role::Hidden => false,
+        }
+    }
+
+    fn grids(&self) -> Vec<Vec<usize>> {
+        let mut grids: Vec<Vec<usize>> = Vec::new();
+        for variable in self.schema().variables.iter().filter(|v| self.decides(v)) {
+            if !grids.iter().any(|grid| grid.len() == variable.dims.len() && covers(grid, &variable.dims)) {
+                grids.push(variable.dims.clone());
+            }
+        }
+        grids
+    }
+
+    /// The grid that contains all others.
+    fn widest(&self) -> Option<Vec<usize>> {
+        let grids = self.grids();
+        if grids.is_empty() {
+            return Some(self.row_dimensions());
+        }
+        grids.iter().find(|grid| grids.iter().all(|other| covers(grid, other))).cloned()
+    }
+
+    fn row_dimensions(&self) -> Vec<usize> {
+        let is_row = |(_, d): &(usize, &Dimension)| d.multiplies_rows;
+        self.schema().dimensions.iter().enumerate().filter(is_row).map(|(at, _)| at).collect()
+    }
+
+    /// Says which grids there are, and how to name one.
+    fn no_grid(&self, reason: &str) -> Error {
+        const SHOWN: usize = 6;
+        let grids = self.grids();
+        let list: Vec<String> = grids.iter().take(SHOWN).map(|grid| self.describe_grid(grid)).collect();
+        let more = if grids.len() > SHOWN { format!("; and {} more", grids.len() - SHOWN) } else { String::new() };
+        let error = Error::new(format!("the grid of {} is not clear: {reason}; its grids are {}{more}", self.label, list.join("; ")));
+        let of_first = grids.first().and_then(|grid| self.variables_of(grid).next());
+        match of_first.or(self.schema().variables.first()) {
+            Some(variable) => error.with_hint(self.hint_for(&variable.name)),
+            None => error,
+        }
+    }
+
+    fn describe_grid(&self, grid: &[usize]) -> String {
+        const SHOWN: usize = 5;
+        let names: Vec<String> = self.variables_of(grid).map(|v| quoted(&v.name)).collect();
+        let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+        format!("({}) of {}{more}", self.dim_list(grid), names[..names.len().min(SHOWN)].join(", "))
+    }
+
+    /// The data variables whose dimensions are those of a grid.
+    fn variables_of<'s>(&'s self, grid: &'s [usize]) -> impl Iterator<Item = &'s Variable> {
+        let same = |v: &&Variable| self.decides(v) && v.dims.len() == grid.len() && covers(grid, &v.dims);
+        self.schema().variables.iter().filter(same)
+    }
+
+    fn describe(&self, variable: &Variable) -> String {
+        format!("{}({})", quoted(&variable.name), self.dim_list(&variable.dims))
+    }
+
+    fn dim_list(&self, dims: &[usize]) -> String {
+        let names: Vec<&str> = dims.iter().map(|d| self.schema().dimensions[*d].name.as_str()).collect();
+        names.join(", ")
+    }
+
+    fn hint_for(&self, variable: &str) -> String {
+        let text = |s: &str| s.replace('\'', "''");
+        format!("name the grid by a variable on it: FROM grid('{}', '{}')", text(&self.path), text(variable))
+    }
+}
+
+/// Whether a grid has all of these dimensions.
+fn covers(grid: &[usize], dims: &[usize]) -> bool {
+    dims.iter().all(|dim| grid.contains(dim))
+}

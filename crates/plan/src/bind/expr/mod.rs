@@ -1,0 +1,290 @@
+//! Expressions: names to columns, operators to functions, casts written out.
+
+mod column;
+mod function;
+mod operator;
+mod special;
+mod temporal;
+
+use super::binder::Binder;
+use super::refuse::{at_node, unsupported};
+use super::scope::Scope;
+use super::unify::{adapt, cast, condition, unify};
+use crate::{Column, Error, Result, Span};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar, SqlType, eval, scalar};
+use hyperslab_grid::Calendar;
+use sqlparser::ast;
+
+/// An expression and where it stands.
+#[derive(Clone, Debug)]
+pub(in crate::bind) struct Bound {
+    pub(in crate::bind) expr: Expr,
+    pub(in crate::bind) span: Span,
+    /// Whether it is a bare constant, which takes the type of what it meets.
+    pub(in crate::bind) literal: bool,
+}
+
+impl Bound {
+    pub(in crate::bind) fn new(expr: Expr, span: Span) -> Self {
+        Self { expr, span, literal: false }
+    }
+
+    pub(in crate::bind) fn is_text_literal(&self) -> bool {
+        self.literal && matches!(self.expr, Expr::Literal(Scalar::Varchar(_)))
+    }
+}
+
+/// Which clause an expression stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bind) enum Clause {
+    Select,
+    Where,
+    GroupBy,
+    Having,
+    OrderBy,
+    On,
+    Values,
+    Constant,
+}
+
+impl Clause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Where => "WHERE",
+            Self::GroupBy => "GROUP BY",
+            Self::Having => "HAVING",
+            Self::OrderBy => "ORDER BY",
+            Self::On => "ON",
+            Self::Values => "VALUES",
+            Self::Constant => "a constant",
+        }
+    }
+
+    fn takes_aggregates(self) -> bool {
+        matches!(self, Self::Select | Self::Having | Self::OrderBy)
+    }
+}
+
+/// A name that the list of a SELECT gives to an expression.
+pub(in crate::bind) struct Alias<'a> {
+    pub(in crate::bind) name: String,
+    pub(in crate::bind) expr: &'a ast::Expr,
+}
+
+/// What the expressions of one SELECT share.
+#[derive(Default)]
+pub(in crate::bind) struct Frame<'a> {
+    pub(in crate::bind) scope: Scope,
+    pub(in crate::bind) aliases: Vec<Alias<'a>>,
+    /// How many of the aliases can be seen: in the list itself, those further left.
+    pub(in crate::bind) visible_aliases: usize,
+    /// The aliases being bound right now: one cannot mean itself.
+    open_aliases: Vec<usize>,
+    /// The aggregates met, each once.
+    pub(in crate::bind) aggregates: Vec<(Column, AggregateCall)>,
+    /// Where columns are mentioned.
+    pub(in crate::bind) mentions: Vec<(ColumnId, Span)>,
+}
+
+/// Binds expressions of one clause.
+pub(in crate::bind) struct ExprBinder<'e, 'a> {
+    pub(in crate::bind) binder: &'e mut Binder<'a>,
+    pub(in crate::bind) frame: &'e mut Frame<'a>,
+    clause: Clause,
+    /// Within the arguments of an aggregate.
+    in_aggregate: bool,
+    /// The calendar in which literals of time are read.
+    calendar: Option<Calendar>,
+}
+
+impl<'a> Binder<'a> {
+    pub(in crate::bind) fn expr<'e>(&'e mut self, frame: &'e mut Frame<'a>, clause: Clause) -> ExprBinder<'e, 'a> {
+        ExprBinder { binder: self, frame, clause, in_aggregate: false, calendar: None }
+    }
+
+    /// An expression that reads no column.
+    ///
+    /// # Errors
+    /// If it does.
+    pub(in crate::bind) fn bind_constant(&mut self, expr: &'a ast::Expr, what: &'static str) -> Result<Bound> {
+        let mut frame = Frame::default();
+        self.expr(&mut frame, Clause::Constant).bind(expr).map_err(|error| match error.message.starts_with("there is no column") {
+            true => Error { hint: Some(format!("{what} takes a constant")), ..error },
+            false => error,
+        })
+    }
+}
+
+impl<'a> ExprBinder<'_, 'a> {
+    /// Binds an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its place.
+    pub(in crate::bind) fn bind(&mut self, expr: &'a ast::Expr) -> Result<Bound> {
+        self.binder.enter().map_err(|error| error.or_at(Some(at_node(self.binder.text, expr))))?;
+        let bound = self.dispatch(expr);
+        self.binder.leave();
+        bound
+    }
+
+    fn dispatch(&mut self, expr: &'a ast::Expr) -> Result<Bound> {
+        use ast::Expr as E;
+        match expr {
+            E::Identifier(ident) => self.identifier(ident),
+            E::CompoundIdentifier(parts) => self.compound_identifier(parts),
+            E::Value(value) => self.literal(value),
+            E::Nested(inner) => self.bind(inner),
+            E::BinaryOp { left, op, right } => self.binary(expr, left, op, right),
+            E::UnaryOp { op, expr: arg } => self.unary(*op, arg, expr),
+            E::IsNull(arg) => self.operator("is null", &[arg.as_ref()]),
+            E::IsNotNull(arg) => self.operator("is not null", &[arg.as_ref()]),
+            E::IsTrue(arg) => self.is_truth(arg, true, false),
+            E::IsNotTrue(arg) => self.is_truth(arg, true, true),
+            E::IsFalse(arg) => self.is_truth(arg, false, false),
+            E::IsNotFalse(arg) => self.is_truth(arg, false, true),
+            E::IsUnknown(arg) => self.operator("is null", &[arg.as_ref()]),
+            E::IsNotUnknown(arg) => self.operator("is not null", &[arg.as_ref()]),
+            E::IsDistinctFrom(a, b) => self.operator("is distinct from", &[a.as_ref(), b.as_ref()]),
+            E::IsNotDistinctFrom(a, b) => self.operator("is not distinct from", &[a.as_ref(), b.as_ref()]),
+            E::Between { expr: arg, negated, low, high } => self.between(arg, low, high, *negated),
+            E::InList { expr: arg, list, negated } => self.in_list(arg, list, *negated),
+            E::Like { negated, any, expr: arg, pattern, escape_char } => {
+                self.like("like", arg, pattern, *negated, *any || escape_char.is_some())
+            }
+            E::ILike { negated, any, expr: arg, pattern, escape_char } => {
+                self.like("ilike", arg, pattern, *negated, *any || escape_char.is_some())
+            }
+            E::Cast { kind, expr: arg, data_type, format } => self.cast(kind, arg, data_type, format.is_some(), expr),
+            E::TypedString(typed) => self.typed_string(typed),
+            E::Interval(interval) => self.interval(interval, expr),
+            E::Case { operand, conditions, else_result, case_token, end_token } => {
+                let span = self.binder.text.span(case_token.0.span).to(self.binder.text.span(end_token.0.span));
+                self.case(operand.as_deref(), conditions, else_result.as_deref(), span)
+            }
+            E::Function(function) => self.function(function),
+            E::Extract { field, syntax: _, expr: arg } => self.extract(field, arg, expr),
+            E::Ceil { expr: arg, field } => self.rounded("ceil", arg, field, expr),
+            E::Floor { expr: arg, field } => self.rounded("floor", arg, field, expr),
+            E::Position { expr: what, r#in } => self.special("strpos", &[r#in.as_ref(), what.as_ref()], expr),
+            E::Substring { expr: arg, substring_from, substring_for, special: _, shorthand: _ } => {
+                self.substring(arg, substring_from.as_deref(), substring_for.as_deref(), expr)
+            }
+            E::Trim { trim_where, trim_what, expr: arg, trim_characters } => {
+                self.trim(*trim_where, trim_what.as_deref(), arg, trim_characters.as_deref(), expr)
+            }
+            E::Array(array) => self.list(&array.elem, expr),
+            E::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, expr),
+            other => Err(unsupported(kind(other), at_node(self.binder.text, other))),
+        }
+    }
+
+    fn literal(&mut self, value: &ast::ValueWithSpan) -> Result<Bound> {
+        let span = self.binder.text.span(value.span);
+        let value = self.binder.literal(value)?;
+        let literal = matches!(value, Scalar::Integer(..) | Scalar::Varchar(_) | Scalar::Null(_));
+        Ok(Bound { expr: Expr::Literal(value), span, literal })
+    }
+
+    /// Binds a condition.
+    ///
+    /// # Errors
+    /// If it is not BOOLEAN.
+    pub(in crate::bind) fn condition(&mut self, expr: &'a ast::Expr) -> Result<Expr> {
+        let what = self.clause.name();
+        condition(self.bind(expr)?, what)
+    }
+
+    /// Binds what meets: literals of time are read in the calendar of the others.
+    fn bind_together(&mut self, exprs: &[&'a ast::Expr]) -> Result<Vec<Bound>> {
+        let waits: Vec<bool> = exprs.iter().map(|expr| self.calendar.is_none() && temporal::is_time_constant(expr)).collect();
+        if !waits.contains(&true) {
+            return exprs.iter().map(|expr| self.bind(expr)).collect();
+        }
+        let mut bound: Vec<Option<Bound>> = exprs.iter().map(|_| None).collect();
+        for (at, expr) in exprs.iter().enumerate().filter(|(at, _)| !waits[*at]) {
+            bound[at] = Some(self.bind(expr)?);
+        }
+        let calendars = bound.iter().flatten().filter_map(|b| match b.expr.sql_type() {
+            SqlType::Timestamp(calendar) if calendar != Calendar::ProlepticGregorian => Some(calendar),
+            _ => None,
+        });
+        self.calendar = calendars.into_iter().next();
+        let late = exprs.iter().enumerate().filter(|(at, _)| waits[*at]).try_for_each(|(at, expr)| {
+            bound[at] = Some(self.bind(expr)?);
+            Ok(())
+        });
+        self.calendar = None;
+        late.map(|()| bound.into_iter().map(|b| b.expect("each was bound, early or late")).collect())
+    }
+
+    /// A call of a scalar function, its arguments cast to what it takes.
+    ///
+    /// # Errors
+    /// If there is no such function, or none for these types.
+    pub(in crate::bind) fn call(&mut self, name: &str, mut args: Vec<Bound>, span: Span) -> Result<Bound> {
+        if args.len() > 1 {
+            adapt(&mut args);
+        }
+        let function = settle(name, &args).map_err(|error| error.or_at(Some(span)))?;
+        let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
+        let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
+        Ok(Bound::new(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: Some(span) }, span))
+    }
+
+    /// A list: a constant one if its items are.
+    fn list(&mut self, items: &'a [ast::Expr], whole: &'a ast::Expr) -> Result<Bound> {
+        let span = self.list_span(items, whole);
+        let items = self.bind_together(&items.iter().collect::<Vec<_>>())?;
+        let is_constant = items.iter().all(|item| item.expr.columns().is_empty() && !item.expr.is_volatile());
+        if !is_constant {
+            return self.call("list_value", items, span);
+        }
+        let (items, ty) = unify(items, "a list")?;
+        let values = items.iter().map(|item| eval::evaluate_constant(item).map_err(|error| error.or_at(Some(span))));
+        Ok(Bound::new(Expr::Literal(Scalar::List(values.collect::<Result<_>>()?, ty)), span))
+    }
+
+    fn list_span(&self, items: &[ast::Expr], whole: &ast::Expr) -> Span {
+        let text = self.binder.text;
+        let ends = items.first().zip(items.last()).map(|(first, last)| at_node(text, first).to(at_node(text, last)));
+        ends.unwrap_or_else(|| at_node(text, whole))
+    }
+}
+
+/// The function for arguments of these types; text literals may take any type that the function asks for.
+fn settle(name: &str, args: &[Bound]) -> Result<scalar::BoundFunction> {
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.expr.sql_type()).collect();
+    scalar::bind(name, &types).or_else(|error| {
+        let open = |arg: &Bound| if arg.is_text_literal() { SqlType::Null } else { arg.expr.sql_type() };
+        let open: Vec<SqlType> = args.iter().map(open).collect();
+        if open == types { Err(error) } else { scalar::bind(name, &open).map_err(|_| error) }
+    })
+}
+
+/// What a kind of expression is called.
+fn kind(expr: &ast::Expr) -> &'static str {
+    use ast::Expr as E;
+    match expr {
+        E::Subquery(_) => "a subquery in an expression",
+        E::InSubquery { .. } => "IN (SELECT ..)",
+        E::Exists { .. } => "EXISTS",
+        E::AnyOp { .. } | E::AllOp { .. } => "ANY and ALL",
+        E::InUnnest { .. } => "IN UNNEST",
+        E::SimilarTo { .. } => "SIMILAR TO",
+        E::RLike { .. } => "RLIKE",
+        E::AtTimeZone { .. } => "AT TIME ZONE",
+        E::Collate { .. } => "COLLATE",
+        E::Tuple(_) => "a tuple",
+        E::Struct { .. } | E::Dictionary(_) | E::Map(_) | E::Named { .. } => "STRUCT and MAP",
+        E::GroupingSets(_) => "GROUPING SETS",
+        E::Cube(_) => "CUBE",
+        E::Rollup(_) => "ROLLUP",
+        E::Lambda(_) => "a lambda",
+        E::JsonAccess { .. } | E::IsJson { .. } => "JSON",
+        E::Overlay { .. } => "OVERLAY",
+        E::Convert { .. } => "CONVERT (write CAST)",
+        E::Wildcard(_) | E::QualifiedWildcard(..) => "* within an expression",
+        _ => "this kind of expression",
+    }
+}

@@ -1,0 +1,200 @@
+//! FROM: tables, subqueries, CTEs and datasets, and the tree of their joins.
+
+use super::binder::Binder;
+use super::dataset::DatasetTable;
+use super::expr::Frame;
+use super::join::{Join, move_keys};
+use super::refuse::unsupported;
+use super::scope::{Handle, Relation, Table, with_names};
+use crate::{Error, Result, RowPlan, Source, Span};
+use hyperslab_expr::Expr;
+use sqlparser::ast::{self, TableFactor};
+
+/// How many tables a FROM may have: each join nests the plan.
+const MAX_TABLES: usize = 200;
+
+/// How the tables of a FROM are joined; tables by position in the scope.
+pub(super) enum FromTree {
+    /// No FROM: one row without columns.
+    Nothing,
+    /// A table.
+    Table(usize),
+    /// Two trees.
+    Join(Box<Join>),
+}
+
+impl<'a> Binder<'a> {
+    /// Adds the tables of a FROM to the scope.
+    pub(super) fn from(&mut self, frame: &mut Frame<'a>, from: &'a [ast::TableWithJoins]) -> Result<FromTree> {
+        let mut tree = FromTree::Nothing;
+        for item in from {
+            let right = self.joined(frame, item)?;
+            tree = match tree {
+                FromTree::Nothing => right,
+                left => FromTree::Join(Box::new(Join::implicit(left, right))),
+            };
+        }
+        frame.scope.visible_from = 0;
+        Ok(tree)
+    }
+
+    /// A table and those joined to it.
+    fn joined(&mut self, frame: &mut Frame<'a>, item: &'a ast::TableWithJoins) -> Result<FromTree> {
+        let outside = frame.scope.visible_from;
+        let first = frame.scope.relations.len();
+        let mut tree = self.factor(frame, &item.relation)?;
+        for join in &item.joins {
+            frame.scope.visible_from = first;
+            let start = frame.scope.relations.len();
+            let right = self.factor(frame, &join.relation)?;
+            frame.scope.visible_from = first;
+            tree = self.join(frame, tree, right, start, join)?;
+        }
+        frame.scope.visible_from = outside;
+        Ok(tree)
+    }
+
+    fn factor(&mut self, frame: &mut Frame<'a>, factor: &'a TableFactor) -> Result<FromTree> {
+        let at = self.factor_span(factor);
+        let relation = match factor {
+            TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } => {
+                self.refuse(!with_hints.is_empty() || !index_hints.is_empty(), "a table hint", at)?;
+                self.refuse(version.is_some(), "a table version", at)?;
+                self.refuse(*with_ordinality, "WITH ORDINALITY", at)?;
+                self.refuse(!partitions.is_empty(), "PARTITION", at)?;
+                self.refuse(json_path.is_some(), "a path after a table", at)?;
+                self.refuse(sample.is_some(), "TABLESAMPLE", at)?;
+                match args {
+                    Some(args) => self.table_function(name, args, alias.as_ref())?,
+                    None => self.named_table(name, alias.as_ref())?,
+                }
+            }
+            TableFactor::Derived { lateral, subquery, alias, sample } => {
+                self.refuse(*lateral, "LATERAL", at)?;
+                self.refuse(sample.is_some(), "TABLESAMPLE", at)?;
+                let plan = self.query(subquery)?;
+                self.rows(plan, alias.as_ref(), None)?
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                self.refuse(alias.is_some(), "an alias of a join", at)?;
+                return self.deeper(|_| at, |binder| binder.joined(frame, table_with_joins));
+            }
+            TableFactor::Function { .. } => return Err(unsupported("LATERAL", at)),
+            TableFactor::TableFunction { .. } => return Err(unsupported("TABLE (..)", at)),
+            TableFactor::UNNEST { .. } => return Err(unsupported("UNNEST", at)),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => return Err(unsupported("PIVOT and UNPIVOT", at)),
+            _ => return Err(unsupported("this kind of table", at)),
+        };
+        if frame.scope.relations.len() >= MAX_TABLES {
+            return Err(Error::new(format!("FROM has more than {MAX_TABLES} tables")).or_at(Some(at)));
+        }
+        frame.scope.relations.push(relation);
+        Ok(FromTree::Table(frame.scope.relations.len() - 1))
+    }
+
+    /// A path in quotes, or the name of a CTE.
+    fn named_table(&mut self, name: &'a ast::ObjectName, alias: Option<&'a ast::TableAlias>) -> Result<Relation> {
+        let at = self.name_span(name);
+        let ident = self.simple_name(name).map_err(|_| self.no_table(name, at))?;
+        if ident.quote_style == Some('\'') {
+            return self.path_table(&ident.value, at, alias);
+        }
+        if let Some((cte, plan)) = self.cte(ident)? {
+            return self.rows(plan, alias, Some(cte.alias.name.value.clone()));
+        }
+        if ident.quote_style.is_some() && ident.value.contains(['.', '/', '*']) {
+            return self.path_table(&ident.value, at, alias);
+        }
+        Err(self.no_table(name, at))
+    }
+
+    fn path_table(&mut self, path: &str, at: Span, alias: Option<&ast::TableAlias>) -> Result<Relation> {
+        let source = Source { paths: vec![path.to_string()], options: Vec::new() };
+        self.dataset(source, at, alias, stem(path))
+    }
+
+    fn no_table(&self, name: &ast::ObjectName, at: Span) -> Error {
+        let written = self.text.slice(at).to_string();
+        let mut names = Vec::new();
+        let mut next = self.ctes.clone();
+        while let Some(ctes) = next {
+            names.push(ctes.name().to_string());
+            next = ctes.outer();
+        }
+        let error = Error::new(format!("there is no table {written}")).or_at(Some(at));
+        let named = with_names(error.clone(), &name.to_string(), &names);
+        match named.hint.as_deref() {
+            Some(hint) if hint.starts_with("did you mean") => named,
+            _ => error.with_hint(format!("a file is named in quotes: FROM '{}'", written.replace(['\'', '"'], ""))),
+        }
+    }
+
+    /// A table of rows, named by its alias or else by `name`.
+    pub(super) fn rows(&mut self, plan: RowPlan, alias: Option<&ast::TableAlias>, name: Option<String>) -> Result<Relation> {
+        let Some(alias) = alias else { return Ok(Relation::rows(name, plan)) };
+        self.refuse(alias.at.is_some(), "AT after an alias", self.span(&alias.name))?;
+        Ok(Relation::rows(Some(alias.name.value.clone()), self.renamed(plan, alias)?))
+    }
+
+    /// A dataset, named by its alias or else by `name`.
+    pub(super) fn dataset(&mut self, source: Source, at: Span, alias: Option<&ast::TableAlias>, name: String) -> Result<Relation> {
+        let path = source.paths.first().cloned().unwrap_or_default();
+        if let Some(column) = alias.and_then(|alias| alias.columns.first()) {
+            let error = unsupported("a list of column names after a dataset", self.span(&column.name));
+            return Err(error.with_hint("name columns in SELECT"));
+        }
+        let id = self.open(source, at)?;
+        let alias = alias.map(|alias| alias.name.value.clone());
+        let label = alias.clone().unwrap_or(path);
+        let table = Table::Dataset(DatasetTable::new(id, self, label, at));
+        Ok(Relation { name: Some(alias.unwrap_or(name)), table, merged: Vec::new() })
+    }
+
+    /// The rows of a FROM, without those that WHERE leaves out.
+    pub(super) fn from_plan(&mut self, mut tree: FromTree, frame: &mut Frame<'a>, predicate: Option<Expr>) -> Result<RowPlan> {
+        let mut terms = predicate.map(Expr::conjuncts).unwrap_or_default();
+        move_keys(&mut tree, &mut terms, &frame.scope);
+        let plan = self.tree_plan(tree, frame)?;
+        Ok(match Expr::all_of(terms) {
+            Some(predicate) => RowPlan::Filter { input: Box::new(plan), predicate },
+            None => plan,
+        })
+    }
+
+    fn tree_plan(&mut self, tree: FromTree, frame: &Frame<'a>) -> Result<RowPlan> {
+        match tree {
+            FromTree::Nothing => Ok(RowPlan::Values { columns: Vec::new(), rows: vec![Vec::new()] }),
+            FromTree::Table(at) => match &frame.scope.relations[at].table {
+                Table::Rows { plan, .. } => Ok(plan.clone()),
+                Table::Dataset(dataset) => dataset.plan(),
+            },
+            FromTree::Join(join) => {
+                let Join { left, right, kind, on, filter, is_implicit: _ } = *join;
+                let (left, right) = (Box::new(self.tree_plan(left, frame)?), Box::new(self.tree_plan(right, frame)?));
+                Ok(RowPlan::Join { left, right, kind, on, filter: Expr::all_of(filter) })
+            }
+        }
+    }
+
+    /// `DESCRIBE t`: what `SELECT * FROM t` gives.
+    pub(super) fn table_as_query(&mut self, name: &'a ast::ObjectName) -> Result<RowPlan> {
+        let mut frame = Frame::default();
+        let at = self.name_span(name);
+        let mut relation = self.named_table(name, None)?;
+        let handles: Vec<Handle> = relation.star(at, self)?;
+        let mut columns = Vec::with_capacity(handles.len());
+        for handle in handles {
+            let column = relation.take(handle, at, self)?;
+            columns.push((column.clone(), Expr::Column(column.id, column.ty)));
+        }
+        frame.scope.relations.push(relation);
+        let plan = self.from_plan(FromTree::Table(0), &mut frame, None)?;
+        Ok(RowPlan::Project { input: Box::new(plan), columns })
+    }
+}
+
+/// The name of a table that is a file: the last part of its path without the extension.
+fn stem(path: &str) -> String {
+    let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    last.rsplit_once('.').map_or(last, |(stem, _)| stem).to_string()
+}

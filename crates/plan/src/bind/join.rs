@@ -1,0 +1,187 @@
+//! Joins: which equalities are keys, and what else must hold of a pair of rows.
+
+use super::binder::Binder;
+use super::expr::{Bound, Clause, Frame};
+use super::from::FromTree;
+use super::refuse::{at_node, unsupported};
+use super::scope::{Handle, Scope, quoted};
+use crate::{Error, JoinKind, Result, Span};
+use hyperslab_expr::Expr;
+use sqlparser::ast::{self, Ident, JoinConstraint, JoinOperator};
+
+/// Two trees of tables and how their rows pair.
+pub(super) struct Join {
+    pub(super) left: FromTree,
+    pub(super) right: FromTree,
+    pub(super) kind: JoinKind,
+    pub(super) on: Vec<(Expr, Expr)>,
+    pub(super) filter: Vec<Expr>,
+    /// Whether its keys stand in WHERE: a comma or CROSS JOIN.
+    pub(super) is_implicit: bool,
+}
+
+impl Join {
+    pub(super) fn implicit(left: FromTree, right: FromTree) -> Self {
+        Self { left, right, kind: JoinKind::Inner, on: Vec::new(), filter: Vec::new(), is_implicit: true }
+    }
+}
+
+impl FromTree {
+    fn has(&self, relation: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Table(at) => *at == relation,
+            Self::Join(join) => join.left.has(relation) || join.right.has(relation),
+        }
+    }
+
+    /// Whether an expression reads columns, all of them from this tree.
+    fn covers(&self, expr: &Expr, scope: &Scope) -> bool {
+        let columns = expr.columns();
+        !columns.is_empty() && columns.iter().all(|id| scope.relation_of(*id).is_some_and(|relation| self.has(relation)))
+    }
+}
+
+impl<'a> Binder<'a> {
+    /// Joins a tree to those on its left; its tables start at `start` in the scope.
+    pub(super) fn join(&mut self, frame: &mut Frame<'a>, left: FromTree, right: FromTree, start: usize, join: &'a ast::Join) -> Result<FromTree> {
+        let at = self.factor_span(&join.relation);
+        self.refuse(join.global, "GLOBAL JOIN", at)?;
+        let (kind, constraint) = kind(&join.join_operator).map_err(|what| unsupported(what, at))?;
+        let mut joined = Join { is_implicit: false, kind, ..Join::implicit(left, right) };
+        match constraint {
+            JoinConstraint::On(condition) => self.on(frame, &mut joined, condition)?,
+            JoinConstraint::Using(names) => {
+                let names = names.iter().map(|name| self.simple_name(name).cloned()).collect::<Result<Vec<_>>>()?;
+                self.using(frame, &mut joined, &names, start)?;
+            }
+            JoinConstraint::Natural => {
+                let names = natural(&frame.scope, start, at)?;
+                self.using(frame, &mut joined, &names, start)?;
+            }
+            JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => joined.is_implicit = true,
+            JoinConstraint::None => {
+                return Err(Error::new("JOIN needs ON or USING").or_at(Some(at)).with_hint("CROSS JOIN pairs all rows"));
+            }
+        }
+        Ok(FromTree::Join(Box::new(joined)))
+    }
+
+    fn on(&mut self, frame: &mut Frame<'a>, join: &mut Join, condition: &'a ast::Expr) -> Result<()> {
+        let predicate = self.expr(frame, Clause::On).condition(condition)?;
+        for term in predicate.conjuncts() {
+            match key(term, &join.left, &join.right, &frame.scope) {
+                Ok(pair) => join.on.push(pair),
+                Err(term) => join.filter.push(term),
+            }
+        }
+        if join.on.is_empty() {
+            let error = Error::new("this join has no equality between its sides").or_at(Some(at_node(self.text, condition)));
+            return Err(error.with_hint("only joins on equal values are supported yet; CROSS JOIN with WHERE pairs all rows"));
+        }
+        Ok(())
+    }
+
+    /// Columns of one name on both sides, which are one column from then on.
+    fn using(&mut self, frame: &mut Frame<'a>, join: &mut Join, names: &[Ident], start: usize) -> Result<()> {
+        for name in names {
+            let at = self.span(name);
+            let sides = self.sides(frame, name, start, at)?;
+            let equal = self.expr(frame, Clause::On).call("=", sides.into(), at)?;
+            match key(equal.expr, &join.left, &join.right, &frame.scope) {
+                Ok(pair) => join.on.push(pair),
+                Err(_) => return Err(Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at))),
+            }
+            frame.scope.relations[start..].iter_mut().for_each(|relation| relation.merged.push(name.value.clone()));
+        }
+        Ok(())
+    }
+
+    fn sides(&mut self, frame: &mut Frame<'a>, name: &Ident, start: usize, at: Span) -> Result<[Bound; 2]> {
+        let tables = frame.scope.relations.len();
+        let first = frame.scope.visible_from;
+        let left = self.side(&mut frame.scope, name, first..start, at)?;
+        let right = self.side(&mut frame.scope, name, start..tables, at)?;
+        Ok([left, right])
+    }
+
+    fn side(&mut self, scope: &mut Scope, name: &Ident, tables: std::ops::Range<usize>, at: Span) -> Result<Bound> {
+        let shown = |at: &usize| !scope.relations[*at].merged.iter().any(|merged| merged.eq_ignore_ascii_case(&name.value));
+        let find = |at: usize| scope.relations[at].find(&name.value).into_iter().map(move |handle| (at, handle));
+        let found: Vec<(usize, Handle)> = tables.filter(shown).flat_map(find).collect();
+        match found[..] {
+            [(relation, handle)] => {
+                let column = scope.relations[relation].take(handle, at, self)?;
+                Ok(Bound::new(Expr::Column(column.id, column.ty), at))
+            }
+            [] => Err(Error::new(format!("USING: one side has no column {}", quoted(&name.value))).or_at(Some(at))),
+            _ => Err(Error::new(format!("USING: one side has several columns {}", quoted(&name.value))).or_at(Some(at))),
+        }
+    }
+}
+
+fn kind(operator: &JoinOperator) -> Result<(JoinKind, &JoinConstraint), &'static str> {
+    match operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => Ok((JoinKind::Inner, constraint)),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Ok((JoinKind::Left, constraint)),
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Err("RIGHT JOIN (swap the sides and write LEFT JOIN)"),
+        JoinOperator::FullOuter(_) => Err("FULL JOIN"),
+        JoinOperator::Semi(_) | JoinOperator::LeftSemi(_) | JoinOperator::RightSemi(_) => Err("SEMI JOIN"),
+        JoinOperator::Anti(_) | JoinOperator::LeftAnti(_) | JoinOperator::RightAnti(_) => Err("ANTI JOIN"),
+        JoinOperator::AsOf { .. } => Err("ASOF JOIN"),
+        JoinOperator::CrossApply | JoinOperator::OuterApply => Err("APPLY"),
+        JoinOperator::StraightJoin(_) => Err("STRAIGHT_JOIN"),
+        JoinOperator::ArrayJoin | JoinOperator::LeftArrayJoin | JoinOperator::InnerArrayJoin => Err("ARRAY JOIN"),
+    }
+}
+
+/// The names that both sides of a natural join have.
+fn natural(scope: &Scope, start: usize, at: Span) -> Result<Vec<Ident>> {
+    let left: Vec<String> = scope.relations[scope.visible_from..start].iter().flat_map(|r| r.names()).collect();
+    let mut names: Vec<Ident> = Vec::new();
+    for name in scope.relations[start..].iter().flat_map(|r| r.names()) {
+        let is_new = !names.iter().any(|known| known.value.eq_ignore_ascii_case(&name));
+        if is_new && left.iter().any(|l| l.eq_ignore_ascii_case(&name)) {
+            names.push(Ident::new(name));
+        }
+    }
+    if names.is_empty() {
+        return Err(Error::new("NATURAL JOIN: the sides have no column name in common").or_at(Some(at)));
+    }
+    Ok(names)
+}
+
+/// The two sides of an equality, if each reads its own side of the join; else the term itself.
+fn key(term: Expr, left: &FromTree, right: &FromTree, scope: &Scope) -> Result<(Expr, Expr), Expr> {
+    let Expr::Call { function, args, ty, at } = term else { return Err(term) };
+    if function == "="
+        && let [a, b] = &args[..]
+        && a.sql_type() == b.sql_type()
+    {
+        if left.covers(a, scope) && right.covers(b, scope) {
+            return Ok((a.clone(), b.clone()));
+        }
+        if left.covers(b, scope) && right.covers(a, scope) {
+            return Ok((b.clone(), a.clone()));
+        }
+    }
+    Err(Expr::Call { function, args, ty, at })
+}
+
+/// Takes keys of implicit joins out of the terms of WHERE.
+pub(super) fn move_keys(tree: &mut FromTree, terms: &mut Vec<Expr>, scope: &Scope) {
+    let FromTree::Join(join) = tree else { return };
+    if join.is_implicit {
+        for term in std::mem::take(terms) {
+            match key(term, &join.left, &join.right, scope) {
+                Ok(pair) => join.on.push(pair),
+                Err(term) => terms.push(term),
+            }
+        }
+    }
+    move_keys(&mut join.left, terms, scope);
+    // Beneath the right side of a LEFT JOIN, rows that WHERE takes away would come back with NULLs.
+    if join.kind == JoinKind::Inner {
+        move_keys(&mut join.right, terms, scope);
+    }
+}

@@ -1,0 +1,239 @@
+//! The tables that an expression can see, and how a name finds its column.
+
+use super::binder::Binder;
+use super::dataset::DatasetTable;
+use crate::{Column, Error, Result, RowPlan, Span};
+use hyperslab_expr::ColumnId;
+use sqlparser::ast::Ident;
+
+/// The tables of a FROM clause, in order.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) relations: Vec<Relation>,
+    /// The first relation that can be seen: `ON` sees its own join only.
+    pub(super) visible_from: usize,
+}
+
+/// One table.
+pub(super) struct Relation {
+    /// Its alias, or the name it has without one.
+    pub(super) name: Option<String>,
+    pub(super) table: Table,
+    /// Columns that `USING` made one with a column further left; seen only with the table's name.
+    pub(super) merged: Vec<String>,
+}
+
+/// Where the rows of a table come from.
+pub(super) enum Table {
+    /// A subquery, a CTE, VALUES.
+    Rows { plan: RowPlan, columns: Vec<Column> },
+    /// A dataset, whose columns come to be when they are read.
+    Dataset(DatasetTable),
+}
+
+/// A column of a table that is perhaps not read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handle {
+    /// By position in the columns of rows.
+    Row(usize),
+    /// A variable of a dataset.
+    Variable(usize),
+    /// The index along a dimension of a dataset.
+    Dimension(usize),
+}
+
+impl Relation {
+    pub(super) fn rows(name: Option<String>, plan: RowPlan) -> Self {
+        let columns = plan.columns();
+        Self { name, table: Table::Rows { plan, columns }, merged: Vec::new() }
+    }
+
+    pub(super) fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| "subquery".to_string())
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    fn hides(&self, name: &str) -> bool {
+        self.merged.iter().any(|merged| merged.eq_ignore_ascii_case(name))
+    }
+
+    /// All columns with a name.
+    pub(super) fn find(&self, name: &str) -> Vec<Handle> {
+        match &self.table {
+            Table::Rows { columns, .. } => {
+                let alike = |at: &usize| columns[*at].name.eq_ignore_ascii_case(name);
+                let all: Vec<usize> = (0..columns.len()).filter(alike).collect();
+                let exact: Vec<usize> = all.iter().copied().filter(|at| columns[*at].name == name).collect();
+                let found = if all.len() > 1 && exact.len() == 1 { exact } else { all };
+                found.into_iter().map(Handle::Row).collect()
+            }
+            Table::Dataset(dataset) => dataset.find(name),
+        }
+    }
+
+    pub(super) fn column_name(&self, handle: Handle) -> String {
+        match (&self.table, handle) {
+            (Table::Rows { columns, .. }, Handle::Row(at)) => columns[at].name.clone(),
+            (Table::Dataset(dataset), _) => dataset.column_name(handle),
+            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_)) => unreachable!("rows have row handles"),
+        }
+    }
+
+    /// The column, which is read from now on.
+    pub(super) fn take(&mut self, handle: Handle, at: Span, binder: &mut Binder<'_>) -> Result<Column> {
+        match (&mut self.table, handle) {
+            (Table::Rows { columns, .. }, Handle::Row(at)) => Ok(columns[at].clone()),
+            (Table::Dataset(dataset), _) => dataset.take(handle, at, binder),
+            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_)) => unreachable!("rows have row handles"),
+        }
+    }
+
+    /// The columns of `*`.
+    pub(super) fn star(&mut self, at: Span, binder: &mut Binder<'_>) -> Result<Vec<Handle>> {
+        match &mut self.table {
+            Table::Rows { columns, .. } => Ok((0..columns.len()).map(Handle::Row).collect()),
+            Table::Dataset(dataset) => dataset.star(at, binder),
+        }
+    }
+
+    /// The names that `NATURAL` joins on, and that an error suggests.
+    pub(super) fn names(&self) -> Vec<String> {
+        match &self.table {
+            Table::Rows { columns, .. } => columns.iter().map(|c| c.name.clone()).collect(),
+            Table::Dataset(dataset) => dataset.names(),
+        }
+    }
+
+    /// The column, if it is one of this table that is read.
+    pub(super) fn column(&self, id: ColumnId) -> Option<&Column> {
+        match &self.table {
+            Table::Rows { columns, .. } => columns.iter().find(|c| c.id == id),
+            Table::Dataset(dataset) => dataset.used_column(id),
+        }
+    }
+}
+
+impl Scope {
+    pub(super) fn column(&self, id: ColumnId) -> Option<&Column> {
+        self.relations.iter().find_map(|relation| relation.column(id))
+    }
+
+    /// Which table a column comes from.
+    pub(super) fn relation_of(&self, id: ColumnId) -> Option<usize> {
+        self.relations.iter().position(|relation| relation.column(id).is_some())
+    }
+
+    fn visible(&self) -> impl Iterator<Item = (usize, &Relation)> {
+        self.relations.iter().enumerate().skip(self.visible_from)
+    }
+
+    /// The column that a bare name means; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it may mean several.
+    pub(super) fn resolve(&mut self, ident: &Ident, binder: &mut Binder<'_>) -> Result<Option<Column>> {
+        let at = binder.span(ident);
+        let seen = self.visible().filter(|(_, relation)| !relation.hides(&ident.value));
+        let found: Vec<(usize, Handle)> = seen.flat_map(|(i, r)| r.find(&ident.value).into_iter().map(move |h| (i, h))).collect();
+        match found[..] {
+            [] => Ok(None),
+            [(relation, handle)] => self.relations[relation].take(handle, at, binder).map(Some),
+            _ => Err(self.ambiguous(&ident.value, &found).or_at(Some(at))),
+        }
+    }
+
+    fn ambiguous(&self, name: &str, found: &[(usize, Handle)]) -> Error {
+        let label = |(relation, handle): &(usize, Handle)| {
+            let relation = &self.relations[*relation];
+            format!("{}.{}", quoted(&relation.label()), quoted(&relation.column_name(*handle)))
+        };
+        let all: Vec<String> = found.iter().map(label).collect();
+        let error = Error::new(format!("{} is ambiguous: it may be {}", quoted(name), all.join(" or ")));
+        error.with_hint("write the name of its table before it")
+    }
+
+    /// The column of a table that the query names: `t.x`.
+    ///
+    /// # Errors
+    /// If there is no such table, or it has not just one such column.
+    pub(super) fn resolve_in(&mut self, table: &Ident, ident: &Ident, binder: &mut Binder<'_>) -> Result<Column> {
+        let at = binder.span(table).to(binder.span(ident));
+        let relation = self.relation(table, binder).map_err(|error| self.as_path(error, table, ident))?;
+        let found = self.relations[relation].find(&ident.value);
+        match found[..] {
+            [] => {
+                let error = Error::new(format!("{} has no column {}", table.value, quoted(&ident.value)));
+                Err(with_names(error, &ident.value, &self.relations[relation].names()).or_at(Some(at)))
+            }
+            [handle] => self.relations[relation].take(handle, at, binder),
+            _ => {
+                let found: Vec<_> = found.into_iter().map(|handle| (relation, handle)).collect();
+                Err(self.ambiguous(&ident.value, &found).or_at(Some(at)))
+            }
+        }
+    }
+
+    /// A variable in a group may have been meant.
+    fn as_path(&self, error: Error, table: &Ident, ident: &Ident) -> Error {
+        let path = format!("{}/{}", table.value, ident.value);
+        let known = self.visible().any(|(_, relation)| !relation.find(&path).is_empty());
+        if known { Error { hint: None, ..error }.with_hint(format!("a variable of a group is written {}", quoted(&path))) } else { error }
+    }
+
+    /// The position of the table with a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn relation(&self, name: &Ident, binder: &Binder<'_>) -> Result<usize> {
+        let found: Vec<usize> = self.visible().filter(|(_, r)| r.is_named(&name.value)).map(|(at, _)| at).collect();
+        let error = match found[..] {
+            [one] => return Ok(one),
+            [] => {
+                let names: Vec<String> = self.visible().filter_map(|(_, r)| r.name.clone()).collect();
+                with_names(Error::new(format!("there is no table {} in FROM", quoted(&name.value))), &name.value, &names)
+            }
+            _ => Error::new(format!("two tables are named {}", quoted(&name.value))).with_hint("give them aliases"),
+        };
+        Err(error.or_at(Some(binder.span(name))))
+    }
+
+    /// What to say of a name that nothing has.
+    pub(super) fn unknown(&self, ident: &Ident, aliases: &[String], at: Span) -> Error {
+        let mut names: Vec<String> = self.visible().flat_map(|(_, relation)| relation.names()).collect();
+        names.extend(aliases.iter().cloned());
+        let error = Error::new(format!("there is no column {}", quoted(&ident.value)));
+        with_names(error, &ident.value, &names).or_at(Some(at))
+    }
+}
+
+/// A name as it is written in SQL.
+pub(super) fn quoted(name: &str) -> String {
+    let plain = !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if plain && !name.is_empty() { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// The name that was meant, if one is near.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let wanted = name.to_lowercase();
+    let letters = wanted.chars().count();
+    let near = names.map(|known| (strsim::damerau_levenshtein(&wanted, &known.to_lowercase()), known));
+    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= letters.max(3) && distance < letters).then_some(known)
+}
+
+/// Adds the nearest of the names there are, or some of them.
+pub(super) fn with_names(error: Error, name: &str, names: &[String]) -> Error {
+    const SHOWN: usize = 8;
+    if let Some(nearest) = nearest(name, names.iter().map(String::as_str)) {
+        return error.with_hint(format!("did you mean {}?", quoted(nearest)));
+    }
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| quoted(n)).collect();
+    match (shown.len(), names.len()) {
+        (0, _) => error,
+        (few, all) if few == all => error.with_hint(format!("there are {}", shown.join(", "))),
+        (_, all) => error.with_hint(format!("there are {} and {} more", shown.join(", "), all - SHOWN)),
+    }
+}

@@ -1,0 +1,157 @@
+//! A SELECT: its clauses are bound first, then the plan is built from the leaves up.
+
+use super::binder::Binder;
+use super::expr::{Clause, Frame};
+use super::grouping::{Grouping, distinct, map_parts, same_expr};
+use super::order::{Direction, Order, position};
+use super::projection::{Output, aliases};
+use super::query::Limits;
+use super::refuse::at_node;
+use crate::{Column, Error, Result, RowPlan, SortKey, Span};
+use hyperslab_expr::{ColumnId, Expr};
+use sqlparser::ast;
+use std::collections::HashSet;
+
+/// A key of ORDER BY over the rows or groups below the list.
+struct Key {
+    expr: Expr,
+    direction: Direction,
+    span: Span,
+}
+
+impl<'a> Binder<'a> {
+    pub(super) fn select(&mut self, select: &'a ast::Select, order: &Order<'a>, limits: Limits) -> Result<RowPlan> {
+        self.check_select(select)?;
+        let mut frame = Frame::default();
+        let tree = self.from(&mut frame, &select.from)?;
+        frame.aliases = aliases(select);
+        frame.visible_aliases = frame.aliases.len();
+        let predicate = select.selection.as_ref().map(|e| self.expr(&mut frame, Clause::Where).condition(e)).transpose()?;
+        frame.mentions.clear();
+        let outputs = self.projection(&mut frame, select)?;
+        let mut keys = self.order_keys(&mut frame, order, &outputs)?;
+        let grouping = self.grouping(&mut frame, &select.group_by, &outputs)?;
+        let having = self.having(&mut frame, select.having.as_ref())?;
+
+        let (outputs, having) = grouped(&frame, &grouping, outputs, having, &mut keys)?;
+        let plan = self.from_plan(tree, &mut frame, predicate)?;
+        let plan = self.group(plan, &frame, grouping, having);
+        let list = self.list(&frame, &plan, &outputs);
+        let is_distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
+        let plan = self.sorted_list(plan, list, keys, is_distinct)?;
+        Ok(limits.apply(plan))
+    }
+
+    fn having(&mut self, frame: &mut Frame<'a>, clause: Option<&'a ast::Expr>) -> Result<Option<(Expr, Span)>> {
+        let Some(expr) = clause else { return Ok(None) };
+        let predicate = self.expr(frame, Clause::Having).condition(expr)?;
+        Ok(Some((predicate, at_node(self.text, expr))))
+    }
+
+    fn order_keys(&mut self, frame: &mut Frame<'a>, order: &Order<'a>, outputs: &[Output]) -> Result<Vec<Key>> {
+        let of = |output: &Output, direction| Key { expr: output.expr.clone(), direction, span: output.span };
+        match order {
+            Order::All(direction) => Ok(outputs.iter().map(|output| of(output, *direction)).collect()),
+            Order::By(keys) => {
+                let mut key = |(expr, direction): &(&'a ast::Expr, Direction)| match position(expr) {
+                    Some(text) => Ok(of(&outputs[self.at_position(text, outputs.len(), expr, "ORDER BY")?], *direction)),
+                    None => {
+                        let bound = self.expr(frame, Clause::OrderBy).bind(expr)?;
+                        Ok(Key { expr: bound.expr, direction: *direction, span: bound.span })
+                    }
+                };
+                keys.iter().map(&mut key).collect()
+            }
+        }
+    }
+
+    fn group(&self, plan: RowPlan, frame: &Frame<'a>, grouping: Grouping, having: Option<(Expr, Span)>) -> RowPlan {
+        if !grouping.is_grouped(frame, having.is_some()) {
+            return plan;
+        }
+        let plan = RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
+        match having {
+            Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
+            None => plan,
+        }
+    }
+
+    /// The columns of the list. A column that is passed on keeps its number, the first time.
+    fn list(&mut self, frame: &Frame<'a>, plan: &RowPlan, outputs: &[Output]) -> Vec<(Column, Expr)> {
+        let below = plan.columns();
+        let mut passed: HashSet<ColumnId> = HashSet::new();
+        let mut column = |output: &Output| {
+            let Expr::Column(id, _) = &output.expr else { return self.column(&output.name, output.expr.sql_type()) };
+            let origin = below.iter().find(|c| c.id == *id).or_else(|| frame.scope.column(*id));
+            let mut column = match origin {
+                Some(origin) => Column { name: output.name.clone(), ..origin.clone() },
+                None => self.column(&output.name, output.expr.sql_type()),
+            };
+            if !passed.insert(*id) {
+                column.id = self.fresh();
+            }
+            column
+        };
+        outputs.iter().map(|output| (column(output), output.expr.clone())).collect()
+    }
+
+    /// The list, without duplicates if it is distinct, and sorted.
+    fn sorted_list(&mut self, plan: RowPlan, list: Vec<(Column, Expr)>, keys: Vec<Key>, is_distinct: bool) -> Result<RowPlan> {
+        let mut hidden: Vec<(Column, Expr)> = Vec::new();
+        let mut sort = Vec::with_capacity(keys.len());
+        for Key { expr, direction, span } in keys {
+            let over_list = over_columns(expr.clone(), &list)?;
+            if over_list.columns().iter().all(|id| list.iter().any(|(column, _)| column.id == *id)) {
+                sort.push(direction.of(over_list));
+            } else if is_distinct {
+                let error = Error::new("with DISTINCT, ORDER BY can only use what SELECT shows").or_at(Some(span));
+                return Err(error.with_hint("add the expression to the list"));
+            } else {
+                let column = self.column("order", expr.sql_type());
+                sort.push(direction.of(Expr::Column(column.id, column.ty.clone())));
+                hidden.push((column, expr));
+            }
+        }
+        let shown: Vec<(Column, Expr)> = list.iter().map(|(c, _)| (c.clone(), Expr::Column(c.id, c.ty.clone()))).collect();
+        let has_hidden = !hidden.is_empty();
+        let plan = RowPlan::Project { input: Box::new(plan), columns: list.into_iter().chain(hidden).collect() };
+        let plan = if is_distinct { distinct(plan) } else { plan };
+        let plan = sorted(plan, sort);
+        Ok(if has_hidden { RowPlan::Project { input: Box::new(plan), columns: shown } } else { plan })
+    }
+}
+
+fn sorted(plan: RowPlan, keys: Vec<SortKey>) -> RowPlan {
+    if keys.is_empty() { plan } else { RowPlan::Sort { input: Box::new(plan), keys } }
+}
+
+/// The expressions above a grouping, over its keys and aggregates.
+fn grouped(
+    frame: &Frame<'_>,
+    grouping: &Grouping,
+    outputs: Vec<Output>,
+    having: Option<(Expr, Span)>,
+    keys: &mut [Key],
+) -> Result<(Vec<Output>, Option<(Expr, Span)>)> {
+    if !grouping.is_grouped(frame, having.is_some()) {
+        return Ok((outputs, having));
+    }
+    let over = |expr: Expr, span: Span| grouping.over_groups(frame, expr, span);
+    let outputs = outputs.into_iter().map(|o| Ok(Output { expr: over(o.expr, o.span)?, ..o })).collect::<Result<_>>()?;
+    let having = having.map(|(expr, span)| over(expr, span).map(|expr| (expr, span))).transpose()?;
+    for key in keys {
+        key.expr = over(key.expr.clone(), key.span)?;
+    }
+    Ok((outputs, having))
+}
+
+/// An expression with the parts that the list computes taken from it.
+fn over_columns(expr: Expr, list: &[(Column, Expr)]) -> Result<Expr> {
+    if matches!(expr, Expr::Literal(_)) {
+        return Ok(expr);
+    }
+    match list.iter().find(|(_, listed)| same_expr(listed, &expr)) {
+        Some((column, _)) => Ok(Expr::Column(column.id, column.ty.clone())),
+        None => map_parts(expr, &mut |part| over_columns(part, list)),
+    }
+}

@@ -1,0 +1,128 @@
+//! Functions in FROM: `read_netcdf`, `grid`, `range`.
+
+use super::binder::Binder;
+use super::refuse::{at_node, unsupported};
+use super::scope::{Relation, Table, with_names};
+use crate::{Error, Result, RowPlan, Source, Span};
+use hyperslab_expr::{Expr, Scalar, SqlType};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
+
+/// How many rows `range` may give.
+const MAX_ROWS: i128 = 1_000_000;
+
+const KNOWN: [&str; 5] = ["read_netcdf", "read_hdf5", "grid", "range", "generate_series"];
+
+/// The arguments of a table function.
+struct Arguments {
+    positional: Vec<(Scalar, Span)>,
+    named: Vec<(String, Scalar, Span)>,
+    at: Span,
+}
+
+impl<'a> Binder<'a> {
+    pub(super) fn table_function(&mut self, name: &'a ast::ObjectName, args: &'a ast::TableFunctionArgs, alias: Option<&'a ast::TableAlias>) -> Result<Relation> {
+        let ident = self.simple_name(name)?;
+        let at = self.span(ident);
+        self.refuse(args.settings.is_some(), "SETTINGS", at)?;
+        let function = ident.value.to_lowercase();
+        if !KNOWN.contains(&function.as_str()) {
+            let known: Vec<String> = KNOWN.iter().map(|known| (*known).to_string()).collect();
+            return Err(with_names(Error::new(format!("there is no table function {}", ident.value)), &function, &known).or_at(Some(at)));
+        }
+        let arguments = self.arguments(&args.args, self.text.call(at))?;
+        match function.as_str() {
+            "grid" => self.grid(arguments, alias),
+            "range" | "generate_series" => self.range(&function, arguments, alias),
+            _ => self.read(&function, arguments, alias),
+        }
+    }
+
+    fn arguments(&mut self, args: &'a [FunctionArg], at: Span) -> Result<Arguments> {
+        let mut out = Arguments { positional: Vec::new(), named: Vec::new(), at };
+        for arg in args {
+            match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => out.positional.push(self.constant(expr, "an argument of a table function")?),
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), operator: _ } => {
+                    let (value, _) = self.constant(expr, "an option")?;
+                    let name_at = self.span(name);
+                    let name = name.value.to_lowercase();
+                    if out.named.iter().any(|(known, ..)| *known == name) {
+                        return Err(Error::new(format!("the option {name} is given twice")).or_at(Some(name_at)));
+                    }
+                    out.named.push((name, value, name_at));
+                }
+                FunctionArg::ExprNamed { name, .. } => return Err(unsupported("this named argument", at_node(self.text, name))),
+                FunctionArg::Unnamed(_) | FunctionArg::Named { .. } => return Err(Error::new("* is no argument of a table function").or_at(Some(at))),
+            }
+        }
+        Ok(out)
+    }
+
+    /// `read_netcdf(path or list, option => value)`.
+    fn read(&mut self, function: &str, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
+        let at = arguments.at;
+        let [(paths, paths_at)] = &arguments.positional[..] else {
+            let error = Error::new(format!("{function} takes a path or a list of paths")).or_at(Some(at));
+            return Err(error.with_hint(format!("write {function}('f.nc', option => value)")));
+        };
+        let paths = self.paths(paths, *paths_at)?;
+        let options = arguments.named.into_iter().map(|(name, value, _)| (name, value)).collect();
+        self.dataset(Source { paths, options }, *paths_at, alias, function.to_string())
+    }
+
+    fn paths(&self, value: &Scalar, at: Span) -> Result<Vec<String>> {
+        let text = |value: &Scalar| match value {
+            Scalar::Varchar(path) => Ok(path.clone()),
+            other => Err(Error::new(format!("a path is a text, not {}", other.sql_type())).or_at(Some(at))),
+        };
+        match value {
+            Scalar::List(items, _) if items.is_empty() => Err(Error::new("the list of paths is empty").or_at(Some(at))),
+            Scalar::List(items, _) => items.iter().map(text).collect(),
+            one => Ok(vec![text(one)?]),
+        }
+    }
+
+    /// `grid('f.nc', 'variable')`: the grid on which a variable lies.
+    fn grid(&mut self, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
+        let [(paths, paths_at), (Scalar::Varchar(variable), variable_at)] = &arguments.positional[..] else {
+            let error = Error::new("grid takes a path and the name of a variable, both as text").or_at(Some(arguments.at));
+            return Err(error.with_hint("write grid('f.nc', 't2m')"));
+        };
+        let paths = self.paths(paths, *paths_at)?;
+        let options = arguments.named.into_iter().map(|(name, value, _)| (name, value)).collect();
+        let mut relation = self.dataset(Source { paths, options }, *paths_at, alias, "grid".to_string())?;
+        if let Table::Dataset(dataset) = &mut relation.table {
+            dataset.fix_grid(variable, *variable_at)?;
+        }
+        Ok(relation)
+    }
+
+    /// `range([from,] to [, step])` without its end, `generate_series` with it.
+    fn range(&mut self, function: &str, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
+        let at = arguments.at;
+        if let Some((name, _, name_at)) = arguments.named.first() {
+            return Err(Error::new(format!("{function} has no option {name}")).or_at(Some(*name_at)));
+        }
+        let bound = |(value, at): &(Scalar, Span)| match value {
+            Scalar::Integer(value, _) => Ok(*value),
+            other => Err(Error::new(format!("{function} takes integers, not {}", other.sql_type())).or_at(Some(*at))),
+        };
+        let bounds = arguments.positional.iter().map(bound).collect::<Result<Vec<_>>>()?;
+        let (from, to, step) = match bounds[..] {
+            [to] => (0, to, 1),
+            [from, to] => (from, to, 1),
+            [from, to, step] if step != 0 => (from, to, step),
+            _ => return Err(Error::new(format!("{function} takes a start, an end, and a step that is not 0")).or_at(Some(at))),
+        };
+        let to = if function == "range" { to } else { to + step.signum() };
+        let distance = if step > 0 { to - from } else { from - to };
+        let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
+        if count > MAX_ROWS {
+            return Err(Error::new(format!("{function} gives {count} rows; at most {MAX_ROWS} are supported")).or_at(Some(at)));
+        }
+        let row = |i: i128| vec![Expr::Literal(Scalar::Integer(from + i * step, SqlType::BigInt))];
+        let columns = vec![self.column(function, SqlType::BigInt)];
+        let plan = RowPlan::Values { columns, rows: (0..count).map(row).collect() };
+        self.rows(plan, alias, Some(function.to_string()))
+    }
+}

@@ -1,0 +1,122 @@
+//! A bound query in a line a node, leaves first.
+
+use crate::{BoundQuery, GridPlan, JoinKind, RowPlan, SortKey};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar};
+use std::collections::BTreeMap;
+
+type Names = BTreeMap<ColumnId, String>;
+
+/// The plan, and the names and types of its columns.
+pub(super) fn short(query: &BoundQuery) -> String {
+    let mut names = Names::new();
+    query.plan.walk(&mut |plan| {
+        for column in plan.columns() {
+            names.entry(column.id).or_insert(column.name);
+        }
+        if let RowPlan::Materialize { grid, .. } = plan {
+            names.extend(grid.columns().into_iter().map(|c| (c.column.id, c.column.name)));
+        }
+    });
+    let columns: Vec<String> = query.columns().iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
+    format!("{}\n=> {}", plan(&query.plan, &names), columns.join(", "))
+}
+
+fn plan(node: &RowPlan, names: &Names) -> String {
+    let below = |input: &RowPlan| plan(input, names);
+    let name = |id: &ColumnId| names[id].clone();
+    let list = |columns: &[(crate::Column, Expr)]| {
+        let column = |(c, e): &(crate::Column, Expr)| match e {
+            Expr::Column(id, _) if *id == c.id && names[id] == c.name => c.name.clone(),
+            e => format!("{}: {}", c.name, expr(e, names)),
+        };
+        columns.iter().map(column).collect::<Vec<_>>().join(", ")
+    };
+    match node {
+        RowPlan::Values { columns, rows } => {
+            let row = |row: &Vec<Expr>| format!("({})", row.iter().map(|e| expr(e, names)).collect::<Vec<_>>().join(", "));
+            format!("values [{}] {}", columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", "), rows.iter().map(row).collect::<String>())
+        }
+        RowPlan::Materialize { grid, columns } => {
+            let GridPlan::Scan(scan) = grid.as_ref() else { panic!("the binder makes scans only") };
+            assert_eq!(columns.len(), scan.columns.len());
+            let column = |c: &crate::ScanColumn| {
+                let dims: Vec<&str> = c.footprint.dims().map(|d| scan.dim_names[d].as_str()).collect();
+                format!("{}({})", c.column.name, dims.join(" "))
+            };
+            let columns: Vec<String> = scan.columns.iter().map(column).collect();
+            format!("scan {} [{}] {}", scan.name, scan.dim_names.join(" "), columns.join(", "))
+        }
+        RowPlan::Filter { input, predicate } => format!("{}\nfilter {}", below(input), expr(predicate, names)),
+        RowPlan::Project { input, columns } => format!("{}\nproject {}", below(input), list(columns)),
+        RowPlan::Aggregate { input, keys, aggregates } => {
+            let calls: Vec<String> = aggregates.iter().map(|(c, a)| format!("{}: {}", c.name, call(a, names))).collect();
+            format!("{}\ngroup by [{}] {}", below(input), list(keys), calls.join(", "))
+        }
+        RowPlan::Join { left, right, kind, on, filter } => {
+            let on: Vec<String> = on.iter().map(|(l, r)| format!("{} = {}", expr(l, names), expr(r, names))).collect();
+            let filter = filter.as_ref().map(|f| format!(" if {}", expr(f, names))).unwrap_or_default();
+            let kind = match kind {
+                JoinKind::Inner => "join",
+                JoinKind::Left => "left join",
+            };
+            format!("{}\n{kind} on [{}]{filter} with\n  {}", below(left), on.join(", "), below(right).replace('\n', "\n  "))
+        }
+        RowPlan::Sort { input, keys } => format!("{}\nsort {}", below(input), keys.iter().map(|k| key(k, names)).collect::<Vec<_>>().join(", ")),
+        RowPlan::TopK { .. } => panic!("the binder makes no TopK"),
+        RowPlan::Limit { input, limit, offset } => format!("{}\nlimit {limit:?} offset {offset}", below(input)),
+        RowPlan::Union { inputs, columns } => {
+            let parts: Vec<String> = inputs.iter().map(|i| format!("  {}", below(i).replace('\n', "\n  "))).collect();
+            format!("union [{}]\n{}", columns.iter().map(|c| name(&c.id)).collect::<Vec<_>>().join(", "), parts.join("\n  --\n"))
+        }
+    }
+}
+
+fn key(key: &SortKey, names: &Names) -> String {
+    let direction = if key.descending { " desc" } else { "" };
+    let nulls = if key.nulls_first { " nulls first" } else { "" };
+    format!("{}{direction}{nulls}", expr(&key.expr, names))
+}
+
+fn call(call: &AggregateCall, names: &Names) -> String {
+    let args: Vec<String> = call.args.iter().map(|e| expr(e, names)).chain(call.parameters.iter().map(scalar)).collect();
+    let distinct = if call.distinct { "distinct " } else { "" };
+    let filter = call.filter.as_ref().map(|f| format!(" where {}", expr(f, names))).unwrap_or_default();
+    format!("{}({distinct}{}{filter}) {}", call.function, args.join(", "), call.ty)
+}
+
+fn expr(e: &Expr, names: &Names) -> String {
+    let all = |args: &[Expr], sep: &str| args.iter().map(|e| expr(e, names)).collect::<Vec<_>>().join(sep);
+    match e {
+        Expr::Column(id, _) => names[id].clone(),
+        Expr::Literal(value) => scalar(value),
+        Expr::Call { function, args, .. } => match &args[..] {
+            [a, b] if !function.starts_with(char::is_alphabetic) => format!("({} {function} {})", expr(a, names), expr(b, names)),
+            _ => format!("{function}({})", all(args, ", ")),
+        },
+        Expr::Cast { arg, to, or_null, .. } => format!("{}{}::{to}", expr(arg, names), if *or_null { "?" } else { "" }),
+        Expr::And(terms) => format!("({})", all(terms, " and ")),
+        Expr::Or(terms) => format!("({})", all(terms, " or ")),
+        Expr::Case { branches, otherwise, ty } => {
+            let branches: Vec<String> = branches.iter().map(|(w, t)| format!("{} -> {}", expr(w, names), expr(t, names))).collect();
+            let otherwise = otherwise.as_ref().map(|e| format!(" else {}", expr(e, names))).unwrap_or_default();
+            format!("case {ty} [{}{otherwise}]", branches.join("; "))
+        }
+        Expr::InList { arg, list, negated } => format!("({}{} in [{}])", expr(arg, names), if *negated { " not" } else { "" }, all(list, ", ")),
+    }
+}
+
+fn scalar(value: &Scalar) -> String {
+    match value {
+        Scalar::Null(ty) => format!("null::{ty}"),
+        Scalar::Boolean(value) => value.to_string(),
+        Scalar::Integer(value, ty) => format!("{value}::{ty}"),
+        Scalar::Float(value) => format!("{value}f"),
+        Scalar::Double(value) => format!("{value:?}d"),
+        Scalar::Decimal(value, precision, scale) => format!("{value}e-{scale}::DECIMAL({precision})"),
+        Scalar::Varchar(text) => format!("'{text}'"),
+        Scalar::Timestamp(micros, calendar) => format!("<{} {calendar}>", calendar.format(*micros)),
+        Scalar::Interval(months, days, micros) => format!("<{months} mon {days} d {micros} us>"),
+        Scalar::List(items, _) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
+        Scalar::Blob(_) | Scalar::Date(_) | Scalar::Time(_) => format!("{value:?}"),
+    }
+}

@@ -1,0 +1,278 @@
+//! A plan as text: how high `Materialize` stands, and which chunks will be read of how many.
+
+use crate::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// The plan of a query as an indented tree; what a node reads stands beneath it. Counts of chunks and bytes are exact, from
+/// shapes: nothing is read to say them.
+pub fn explain(query: &BoundQuery) -> String {
+    let mut explain = Explain { query, names: names(&query.plan), text: String::new() };
+    explain.rows(&query.plan, 0);
+    explain.text
+}
+
+/// What a scan will read of a dataset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadEstimate {
+    /// Chunks that hold selected cells.
+    pub chunks: usize,
+    /// Chunks of the variables read.
+    pub chunks_present: usize,
+    /// Bytes of cells in the chunks that are read.
+    pub bytes: usize,
+    /// Bytes of cells of the variables read.
+    pub bytes_present: usize,
+}
+
+/// What all scans of a plan will read.
+pub fn estimate(query: &BoundQuery) -> ReadEstimate {
+    let mut total = ReadEstimate::default();
+    query.plan.walk(&mut |node| {
+        if let RowPlan::Materialize { grid, .. } = node {
+            let scan = grid.scan();
+            for column in &scan.columns {
+                let read = estimate_column(query, scan, &column.source).unwrap_or_default();
+                total.chunks += read.chunks;
+                total.chunks_present += read.chunks_present;
+                total.bytes += read.bytes;
+                total.bytes_present += read.bytes_present;
+            }
+        }
+    });
+    total
+}
+
+/// What is read of one column; `None` for labels, which are read when the dataset is opened.
+fn estimate_column(query: &BoundQuery, scan: &Scan, source: &ColumnSource) -> Option<ReadEstimate> {
+    let ColumnSource::Variable(v) = source else { return None };
+    let dataset = query.dataset(scan.dataset);
+    let variable = &dataset.schema().variables[*v];
+    if crate::axis::is_label(source, dataset) && variable.dims.len() <= 1 {
+        return None;
+    }
+    let chunks = dataset.chunk_grid(*v);
+    let dims: Vec<usize> = variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
+    let region = scan.region.project(&dims);
+    Some(ReadEstimate {
+        chunks: chunks.count_meeting(&region),
+        chunks_present: chunks.len(),
+        bytes: chunks.cells_meeting(&region) * variable.stored_size,
+        bytes_present: chunks.shape().iter().product::<usize>() * variable.stored_size,
+    })
+}
+
+/// The name of each column of a plan.
+fn names(plan: &RowPlan) -> HashMap<ColumnId, String> {
+    let mut names = HashMap::new();
+    let mut add = |column: &Column| {
+        names.insert(column.id, column.name.clone());
+    };
+    plan.walk(&mut |node| {
+        node.columns().iter().for_each(&mut add);
+        if let RowPlan::Materialize { grid, .. } = node {
+            grid_columns(grid, &mut add);
+        }
+    });
+    names
+}
+
+fn grid_columns(grid: &GridPlan, add: &mut impl FnMut(&Column)) {
+    grid.columns().iter().for_each(|c| add(&c.column));
+    match grid {
+        GridPlan::Scan(_) => {}
+        GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Aggregate { input, .. } => {
+            grid_columns(input, add);
+        }
+    }
+}
+
+struct Explain<'a> {
+    query: &'a BoundQuery,
+    names: HashMap<ColumnId, String>,
+    text: String,
+}
+
+impl Explain<'_> {
+    fn line(&mut self, depth: usize, text: &str) {
+        let _ = writeln!(self.text, "{:width$}{text}", "", width = 2 * depth);
+    }
+
+    fn rows(&mut self, plan: &RowPlan, depth: usize) {
+        let line = self.row_node(plan);
+        self.line(depth, &line);
+        if let RowPlan::Materialize { grid, .. } = plan {
+            self.grid(grid, depth + 1);
+        }
+        for input in plan.inputs() {
+            self.rows(input, depth + 1);
+        }
+    }
+
+    fn row_node(&self, plan: &RowPlan) -> String {
+        match plan {
+            RowPlan::Values { rows, .. } => format!("Values {}", count(rows.len(), "row")),
+            RowPlan::Materialize { columns, .. } => {
+                format!("Materialize {}", listed(columns.iter().map(|id| self.name(*id))))
+            }
+            RowPlan::Filter { predicate, .. } => format!("Filter {}", self.expr(predicate)),
+            RowPlan::Project { columns, .. } => format!("Project {}", self.computed(columns)),
+            RowPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
+            RowPlan::Join { kind, on, filter, .. } => self.join(*kind, on, filter.as_ref()),
+            RowPlan::Sort { keys, .. } => format!("Sort by {}", self.order(keys)),
+            RowPlan::TopK { keys, limit, offset, .. } => {
+                format!("TopK {} by {}", self.limit(Some(*limit), *offset), self.order(keys))
+            }
+            RowPlan::Limit { limit, offset, .. } => format!("Limit {}", self.limit(*limit, *offset)),
+            RowPlan::Union { inputs, .. } => format!("Union of {}", inputs.len()),
+        }
+    }
+
+    fn grid(&mut self, grid: &GridPlan, depth: usize) {
+        let line = match grid {
+            GridPlan::Scan(scan) => return self.scan(scan, depth),
+            GridPlan::Mask { predicate, .. } => format!("Mask {}", self.expr(predicate)),
+            GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
+            GridPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
+        };
+        self.line(depth, &line);
+        match grid {
+            GridPlan::Scan(_) => {}
+            GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Aggregate { input, .. } => {
+                self.grid(input, depth + 1);
+            }
+        }
+    }
+
+    fn scan(&mut self, scan: &Scan, depth: usize) {
+        let axis = |((name, len), set): ((&String, &usize), &hyperslab_grid::IndexSet)| match set.len() {
+            selected if selected == *len => format!("{name} {}", grouped(*len)),
+            selected => format!("{name} {} of {}", grouped(selected), grouped(*len)),
+        };
+        let axes = scan.dim_names.iter().zip(&scan.shape).zip(scan.region.sets()).map(axis);
+        let files = self.query.dataset(scan.dataset).files();
+        let of_files = if files == 1 { String::new() } else { format!(", {} files", grouped(files)) };
+        self.line(depth, &format!("Scan {} ({}){of_files}", scan.name, axes.collect::<Vec<_>>().join(", ")));
+        for column in &scan.columns {
+            if let Some(read) = estimate_column(self.query, scan, &column.source) {
+                let text = format!("{}: {}", column.column.name, read_of(&read));
+                self.line(depth + 1, &text);
+            }
+        }
+    }
+
+    fn name(&self, id: ColumnId) -> String {
+        self.names.get(&id).cloned().unwrap_or_else(|| format!("#{}", id.0))
+    }
+
+    fn expr(&self, expr: &Expr) -> String {
+        display::display(expr, &|id| self.name(id)).to_string()
+    }
+
+    /// Columns passed on by name; computed ones as `name = expression` where the name is not the expression's own text.
+    fn computed(&self, columns: &[(Column, Expr)]) -> String {
+        listed(columns.iter().map(|(column, expr)| {
+            let text = self.expr(expr);
+            if text == column.name { text } else { format!("{} = {text}", column.name) }
+        }))
+    }
+
+    fn grouping(&self, keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> String {
+        let calls = listed(aggregates.iter().map(|(_, call)| self.call(call)));
+        match (keys.is_empty(), aggregates.is_empty()) {
+            (true, _) => calls,
+            (false, true) => format!("by {}", self.computed(keys)),
+            (false, false) => format!("{calls} by {}", self.computed(keys)),
+        }
+    }
+
+    fn call(&self, call: &AggregateCall) -> String {
+        let args = call.args.iter().map(|arg| self.expr(arg));
+        let args = args.chain(call.parameters.iter().map(ToString::to_string)).collect::<Vec<_>>();
+        let args = if args.is_empty() { "*".to_string() } else { args.join(", ") };
+        let distinct = if call.distinct { "DISTINCT " } else { "" };
+        let filter = call.filter.as_ref().map(|f| format!(" FILTER (WHERE {})", self.expr(f))).unwrap_or_default();
+        format!("{}({distinct}{args}){filter}", call.function)
+    }
+
+    fn join(&self, kind: JoinKind, on: &[(Expr, Expr)], filter: Option<&Expr>) -> String {
+        let kind = match kind {
+            JoinKind::Inner => "HashJoin inner",
+            JoinKind::Left => "HashJoin left",
+        };
+        let pairs = on.iter().map(|(l, r)| format!("{} = {}", self.expr(l), self.expr(r)));
+        let terms: Vec<String> = pairs.chain(filter.map(|f| self.expr(f))).collect();
+        if terms.is_empty() { kind.to_string() } else { format!("{kind} on {}", terms.join(" AND ")) }
+    }
+
+    fn order(&self, keys: &[SortKey]) -> String {
+        listed(keys.iter().map(|key| {
+            let direction = if key.descending { " DESC" } else { "" };
+            let nulls = if key.nulls_first { " NULLS FIRST" } else { "" };
+            format!("{}{direction}{nulls}", self.expr(&key.expr))
+        }))
+    }
+
+    fn limit(&self, limit: Option<u64>, offset: u64) -> String {
+        let rows = limit.map_or("all rows".to_string(), |n| count(n as usize, "row"));
+        if offset == 0 { rows } else { format!("{rows} after {}", grouped(offset as usize)) }
+    }
+}
+
+/// `158,775 of 158,775 chunks, 1.51 GB of 1.51 GB`.
+fn read_of(read: &ReadEstimate) -> String {
+    let (chunks, present) = (grouped(read.chunks), grouped(read.chunks_present));
+    format!("{chunks} of {present} chunks, {} of {}", bytes(read.bytes), bytes(read.bytes_present))
+}
+
+/// Items separated by commas, the many of a long list left out.
+fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    const MOST: usize = 20;
+    let left_out = items.len().saturating_sub(MOST);
+    let mut shown: Vec<String> = items.take(MOST).collect();
+    if left_out > 0 {
+        shown.push(format!("and {left_out} more"));
+    }
+    shown.join(", ")
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// A number with commas between thousands.
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes in decimal units, three digits.
+pub fn bytes(n: usize) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut value, mut unit) = (n as f64, 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1000, 158_775, 12_345_678].map(grouped), ["0", "999", "1,000", "158,775", "12,345,678"]);
+        assert_eq!([0, 999, 1_510_000_000, 403_440, 99_960].map(bytes), ["0 B", "999 B", "1.51 GB", "403 kB", "100 kB"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! The algebra over grids: takes grids and gives grids, block by block, without rows or hash tables.
+
+use crate::{Column, DatasetId};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr};
+use hyperslab_grid::{Footprint, Region, schema::Dimension};
+use serde::{Deserialize, Serialize};
+
+/// A plan whose result is a grid. Beneath [`crate::RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask` and
+/// `Map`, then at most one `Aggregate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum GridPlan {
+    /// Reads variables of a dataset over a region of its grid.
+    Scan(Scan),
+    /// Keeps the cells where a predicate is true: the others are absent from then on.
+    Mask {
+        /// The grid whose cells are tested.
+        input: Box<GridPlan>,
+        /// BOOLEAN over columns of the input, cell-wise.
+        predicate: Expr,
+    },
+    /// Adds columns computed cell by cell, each on its own footprint.
+    Map {
+        /// The grid whose columns are read; they all stay.
+        input: Box<GridPlan>,
+        /// The new columns.
+        columns: Vec<(Column, Expr)>,
+    },
+    /// Groups cells by keys that each depend on one dimension at most. The result has a dimension for each dimension
+    /// of the input that has keys, in the order of the input, as long as the distinct tuples of those keys on the axis.
+    /// A group is present if one of its cells is; without keys there is always one.
+    Aggregate {
+        /// The grid whose cells are folded.
+        input: Box<GridPlan>,
+        /// The keys. Those that depend on the same dimension are numbered together.
+        keys: Vec<(Column, Expr)>,
+        /// What is computed for each group.
+        aggregates: Vec<(Column, AggregateCall)>,
+    },
+}
+
+/// A column of a grid: what it is, and the dimensions it varies along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GridColumn {
+    /// Name, type and metadata.
+    pub column: Column,
+    /// The dimensions of the grid that its values depend on.
+    pub footprint: Footprint,
+}
+
+/// Reads variables of one dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scan {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// The alias or the path, for people.
+    pub name: String,
+    /// The dimensions of the grid, by position in the dataset's schema, in row-major order.
+    pub dims: Vec<usize>,
+    /// Their names.
+    pub dim_names: Vec<String>,
+    /// Their lengths.
+    pub shape: Vec<usize>,
+    /// What is read.
+    pub columns: Vec<ScanColumn>,
+    /// The cells that are read; all of them as bound.
+    pub region: Region,
+}
+
+/// A column of a scan and where it comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanColumn {
+    /// Name, type and metadata.
+    pub column: Column,
+    /// Where its values come from.
+    pub source: ColumnSource,
+    /// The dimensions of the scan (by position in [`Scan::dims`]) that it varies along.
+    pub footprint: Footprint,
+}
+
+/// Where the values of a scan's column come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnSource {
+    /// A variable, by position in the dataset's schema.
+    Variable(usize),
+    /// The 0-based position (BIGINT) along a dimension of the scan: what labels a dimension without coordinates.
+    Position(usize),
+}
+
+impl Scan {
+    /// A scan of all cells of a grid of a dataset, without columns yet.
+    pub fn new(dataset: DatasetId, name: String, dims: Vec<usize>, dimensions: &[Dimension]) -> Self {
+        let shape: Vec<usize> = dims.iter().map(|d| dimensions[*d].len).collect();
+        let dim_names = dims.iter().map(|d| dimensions[*d].name.clone()).collect();
+        let region = Region::all(&shape);
+        Self { dataset, name, dims, dim_names, shape, columns: Vec::new(), region }
+    }
+
+    /// The column with this id.
+    pub fn column(&self, id: ColumnId) -> Option<&ScanColumn> {
+        self.columns.iter().find(|c| c.column.id == id)
+    }
+}
+
+impl GridPlan {
+    /// The columns that the grid has, with their footprints on its own dimensions.
+    pub fn columns(&self) -> Vec<GridColumn> {
+        match self {
+            Self::Scan(scan) => {
+                let grid_column = |c: &ScanColumn| GridColumn { column: c.column.clone(), footprint: c.footprint };
+                scan.columns.iter().map(grid_column).collect()
+            }
+            Self::Mask { input, .. } => input.columns(),
+            Self::Map { input, columns } => {
+                let mut out = input.columns();
+                for (column, expr) in columns {
+                    let footprint = footprint_of(expr, &out, input.rank());
+                    out.push(GridColumn { column: column.clone(), footprint });
+                }
+                out
+            }
+            Self::Aggregate { input, keys, aggregates } => {
+                let kept = key_dims(input, keys);
+                let full = Footprint::all(kept.len());
+                let below = input.columns();
+                let on_result = |expr: &Expr| {
+                    let dims = footprint_of(expr, &below, input.rank()).dims();
+                    dims.filter_map(|dim| kept.iter().position(|k| *k == dim)).collect::<Footprint>()
+                };
+                let keys = keys.iter().map(|(c, expr)| GridColumn { column: c.clone(), footprint: on_result(expr) });
+                let results = aggregates.iter().map(|(c, _)| GridColumn { column: c.clone(), footprint: full });
+                keys.chain(results).collect()
+            }
+        }
+    }
+
+    /// How many dimensions the grid has.
+    pub fn rank(&self) -> usize {
+        match self {
+            Self::Scan(scan) => scan.dims.len(),
+            Self::Mask { input, .. } | Self::Map { input, .. } => input.rank(),
+            Self::Aggregate { input, keys, .. } => key_dims(input, keys).len(),
+        }
+    }
+
+    /// The scan that the chain stands on.
+    pub fn scan(&self) -> &Scan {
+        match self {
+            Self::Scan(scan) => scan,
+            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Aggregate { input, .. } => input.scan(),
+        }
+    }
+
+    /// The scan that the chain stands on, to be changed.
+    pub fn scan_mut(&mut self) -> &mut Scan {
+        match self {
+            Self::Scan(scan) => scan,
+            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Aggregate { input, .. } => input.scan_mut(),
+        }
+    }
+
+    /// Whether the chain ends with an aggregate.
+    pub fn is_aggregate(&self) -> bool {
+        matches!(self, Self::Aggregate { .. })
+    }
+}
+
+/// The dimensions that an expression over columns of a grid of `rank` dimensions depends on. A volatile one depends
+/// on all.
+pub fn footprint_of(expr: &Expr, columns: &[GridColumn], rank: usize) -> Footprint {
+    if expr.is_volatile() {
+        return Footprint::all(rank);
+    }
+    let of = |id: ColumnId| columns.iter().find(|c| c.column.id == id).map_or(Footprint::all(rank), |c| c.footprint);
+    expr.columns().into_iter().fold(Footprint::EMPTY, |all, id| all.union(of(id)))
+}
+
+/// The dimensions of `input` that have keys, ascending.
+pub fn key_dims(input: &GridPlan, keys: &[(Column, Expr)]) -> Vec<usize> {
+    let (columns, rank) = (input.columns(), input.rank());
+    let all = keys.iter().fold(Footprint::EMPTY, |all, (_, key)| all.union(footprint_of(key, &columns, rank)));
+    all.dims().collect()
+}

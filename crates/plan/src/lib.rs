@@ -1,0 +1,29 @@
+//! From SQL text to a plan: bind, optimize, explain.
+//!
+//! The plan as bound is a [`RowPlan`] over `Materialize(Scan)`: slow and plainly right. Every array-native feature is a
+//! pass ([`passes::PASSES`]) that moves work beneath [`RowPlan::Materialize`], into the [`GridPlan`].
+//!
+//! # Invariants
+//! * A plan is plain data: it names datasets by [`DatasetId`], and columns by [`hyperslab_expr::ColumnId`], unique within
+//!   a query. A node never renumbers the columns that it passes on.
+//! * A pass changes neither the columns of a plan (ids, names, types) nor its rows.
+//! * The grid of each mention of a dataset is fixed when the query is bound, before any pass.
+//!
+//! # What it must never know
+//! The values of data variables: datasets are seen through [`DatasetSource`] (axes, chunk grids, coordinates). Files,
+//! threads, memory.
+
+pub mod axis;
+pub mod bind;
+pub mod catalog;
+pub mod explain;
+pub mod grid_plan;
+pub mod passes;
+pub mod query;
+pub mod row_plan;
+
+pub use catalog::{Catalog, DatasetId, DatasetSource, Source};
+pub use grid_plan::{ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};
+pub use hyperslab_expr::{Error, Result, Span};
+pub use query::{BoundQuery, Dataset};
+pub use row_plan::{Column, JoinKind, RowPlan, SortKey};

@@ -1,0 +1,78 @@
+//! The optimizer: a list of passes in the order in which they run.
+//!
+//! A pass is a local rewrite and the reason for it; recursion lives in [`RowPlan::transform`]. None changes the columns
+//! or the rows of a plan (float aggregates aside, to 1e-12 relative). Without passes the plan as bound runs as it is.
+
+mod aggregate_densely;
+mod drop_sort;
+mod fold_constants;
+mod map_cells;
+mod mask_blocks;
+mod prune_variables;
+mod push_filters;
+mod select_region;
+mod top_k;
+
+use crate::{BoundQuery, Result, RowPlan};
+
+/// A rewrite of plans.
+pub struct Pass {
+    /// Its name in `EXPLAIN (PASSES)`.
+    pub name: &'static str,
+    /// What it does and when, in a sentence.
+    pub about: &'static str,
+    rewrite: fn(RowPlan, &mut PassContext<'_>) -> Result<RowPlan>,
+}
+
+/// What a pass may look at, and where it gets new columns from.
+pub struct PassContext<'a> {
+    query: &'a BoundQuery,
+}
+
+/// All passes in the order in which they run.
+pub static PASSES: &[Pass] = &[
+    fold_constants::PASS,
+    push_filters::PASS,
+    select_region::PASS,
+    mask_blocks::PASS,
+    map_cells::PASS,
+    aggregate_densely::PASS,
+    drop_sort::PASS,
+    top_k::PASS,
+    prune_variables::PASS,
+];
+
+/// The plan after all passes; the query as it is if they are not enabled.
+///
+/// # Errors
+/// If a coordinate that a pass needs cannot be read.
+pub fn optimize(mut query: BoundQuery, enabled: bool) -> Result<BoundQuery> {
+    if enabled {
+        for pass in PASSES {
+            query = apply(pass, query)?;
+        }
+    }
+    Ok(query)
+}
+
+/// The plan after each pass that changed it, the one as bound first.
+///
+/// # Errors
+/// As [`optimize`].
+pub fn trace(query: BoundQuery) -> Result<Vec<(&'static str, BoundQuery)>> {
+    let mut steps = vec![("bound", query)];
+    for pass in PASSES {
+        let (_, before) = steps.last().expect("starts with the plan as bound");
+        let after = apply(pass, before.clone())?;
+        if after.plan != before.plan {
+            steps.push((pass.name, after));
+        }
+    }
+    Ok(steps)
+}
+
+fn apply(pass: &Pass, mut query: BoundQuery) -> Result<BoundQuery> {
+    let plan = std::mem::replace(&mut query.plan, RowPlan::Values { columns: Vec::new(), rows: Vec::new() });
+    query.plan = (pass.rewrite)(plan, &mut PassContext { query: &query })?;
+    Ok(query)
+}

@@ -1,0 +1,105 @@
+//! Drops columns that nothing above reads: a variable that is not read costs nothing.
+
+use super::Pass;
+use crate::{Column, GridPlan, RowPlan};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr};
+use std::collections::HashSet;
+
+pub(super) const PASS: Pass = Pass {
+    name: "prune_variables",
+    about: "columns and variables that nothing reads are not read",
+    rewrite: |plan, _| {
+        let wanted = plan.columns().into_iter().map(|c| c.id).collect();
+        Ok(prune(plan, &wanted))
+    },
+};
+
+type Wanted = HashSet<ColumnId>;
+
+fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
+    let below = |input: Box<RowPlan>, wanted: Wanted| Box::new(prune(*input, &wanted));
+    match plan {
+        RowPlan::Values { .. } => plan,
+        RowPlan::Materialize { grid, columns } => {
+            let columns: Vec<_> = columns.into_iter().filter(|id| wanted.contains(id)).collect();
+            let grid = prune_grid(*grid, columns.iter().copied().collect());
+            RowPlan::Materialize { grid: Box::new(grid), columns }
+        }
+        RowPlan::Filter { input, predicate } => {
+            let read = with_columns(wanted.clone(), [&predicate]);
+            RowPlan::Filter { input: below(input, read), predicate }
+        }
+        RowPlan::Project { input, columns } => {
+            let columns = keep(columns, wanted);
+            let read = with_columns(Wanted::new(), columns.iter().map(|(_, expr)| expr));
+            RowPlan::Project { input: below(input, read), columns }
+        }
+        RowPlan::Aggregate { input, keys, aggregates } => {
+            let aggregates = keep(aggregates, wanted);
+            let read = read_by_grouping(&keys, &aggregates);
+            RowPlan::Aggregate { input: below(input, read), keys, aggregates }
+        }
+        RowPlan::Join { left, right, kind, on, filter } => {
+            let pairs = on.iter().flat_map(|(l, r)| [l, r]);
+            let read = with_columns(wanted.clone(), pairs.chain(&filter));
+            RowPlan::Join { left: below(left, read.clone()), right: below(right, read), kind, on, filter }
+        }
+        RowPlan::Sort { input, keys } => {
+            let read = with_columns(wanted.clone(), keys.iter().map(|key| &key.expr));
+            RowPlan::Sort { input: below(input, read), keys }
+        }
+        RowPlan::TopK { input, keys, limit, offset } => {
+            let read = with_columns(wanted.clone(), keys.iter().map(|key| &key.expr));
+            RowPlan::TopK { input: below(input, read), keys, limit, offset }
+        }
+        RowPlan::Limit { input, limit, offset } => {
+            RowPlan::Limit { input: below(input, wanted.clone()), limit, offset }
+        }
+        // The columns of a union are matched by position: its inputs keep theirs.
+        RowPlan::Union { inputs, columns } => {
+            let whole = |input: RowPlan| {
+                let all = input.columns().into_iter().map(|c| c.id).collect();
+                prune(input, &all)
+            };
+            RowPlan::Union { inputs: inputs.into_iter().map(whole).collect(), columns }
+        }
+    }
+}
+
+fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {
+    match grid {
+        GridPlan::Scan(mut scan) => {
+            scan.columns.retain(|c| wanted.contains(&c.column.id));
+            GridPlan::Scan(scan)
+        }
+        GridPlan::Mask { input, predicate } => {
+            let read = with_columns(wanted, [&predicate]);
+            GridPlan::Mask { input: Box::new(prune_grid(*input, read)), predicate }
+        }
+        GridPlan::Map { input, columns } => {
+            let columns = keep(columns, &wanted);
+            let read = with_columns(wanted, columns.iter().map(|(_, expr)| expr));
+            let input = prune_grid(*input, read);
+            if columns.is_empty() { input } else { GridPlan::Map { input: Box::new(input), columns } }
+        }
+        GridPlan::Aggregate { input, keys, aggregates } => {
+            let aggregates = keep(aggregates, &wanted);
+            let read = read_by_grouping(&keys, &aggregates);
+            GridPlan::Aggregate { input: Box::new(prune_grid(*input, read)), keys, aggregates }
+        }
+    }
+}
+
+fn keep<T>(columns: Vec<(Column, T)>, wanted: &Wanted) -> Vec<(Column, T)> {
+    columns.into_iter().filter(|(column, _)| wanted.contains(&column.id)).collect()
+}
+
+fn with_columns<'a>(mut wanted: Wanted, exprs: impl IntoIterator<Item = &'a Expr>) -> Wanted {
+    wanted.extend(exprs.into_iter().flat_map(Expr::columns));
+    wanted
+}
+
+fn read_by_grouping(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> Wanted {
+    let calls = aggregates.iter().flat_map(|(_, call)| call.args.iter().chain(&call.filter));
+    with_columns(Wanted::new(), keys.iter().map(|(_, key)| key).chain(calls))
+}

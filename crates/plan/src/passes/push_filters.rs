@@ -1,0 +1,136 @@
+//! Moves each conjunct of a filter as far down as it keeps its meaning, so that it can narrow what is read.
+
+use super::Pass;
+use crate::axis::substitute;
+use crate::{JoinKind, RowPlan};
+use hyperslab_expr::{ColumnId, Expr};
+use std::collections::{HashMap, HashSet};
+
+pub(super) const PASS: Pass = Pass {
+    name: "push_filters",
+    about: "conjuncts go beneath projections, grouping (those over keys), unions and the sides of joins that they read",
+    rewrite: |plan, _| plan.transform(&mut |node| Ok::<_, crate::Error>(push_node(node))),
+};
+
+fn push_node(plan: RowPlan) -> RowPlan {
+    match plan {
+        RowPlan::Filter { input, predicate } => push(*input, predicate.conjuncts()),
+        other => other,
+    }
+}
+
+/// The plan with conjuncts applied to its rows, each as far down as it may go.
+fn push(plan: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
+    // A volatile term must see just the rows it saw; nor may others be moved past it.
+    if conjuncts.iter().any(Expr::is_volatile) {
+        return filter(plan, conjuncts);
+    }
+    match plan {
+        RowPlan::Filter { input, predicate } if !predicate.is_volatile() => {
+            push(*input, predicate.conjuncts().into_iter().chain(conjuncts).collect())
+        }
+        RowPlan::Project { input, columns } if !columns.iter().any(|(_, expr)| expr.is_volatile()) => {
+            let definitions = columns.iter().map(|(column, expr)| (column.id, expr.clone())).collect();
+            let below = conjuncts.into_iter().map(|term| substitute(term, &definitions)).collect();
+            RowPlan::Project { input: Box::new(push(*input, below)), columns }
+        }
+        RowPlan::Sort { input, keys } => RowPlan::Sort { input: Box::new(push(*input, conjuncts)), keys },
+        RowPlan::Aggregate { input, keys, aggregates } => push_below_grouping(*input, keys, aggregates, conjuncts),
+        RowPlan::Union { inputs, columns } => {
+            let inputs = inputs.into_iter().map(|input| push_into_branch(input, &columns, &conjuncts)).collect();
+            RowPlan::Union { inputs, columns }
+        }
+        RowPlan::Join { left, right, kind, on, filter } => push_into_sides(*left, *right, kind, on, filter, conjuncts),
+        other @ (RowPlan::Filter { .. }
+        | RowPlan::Project { .. }
+        | RowPlan::Values { .. }
+        | RowPlan::Materialize { .. }
+        | RowPlan::TopK { .. }
+        | RowPlan::Limit { .. }) => filter(other, conjuncts),
+    }
+}
+
+fn filter(input: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
+    match Expr::all_of(conjuncts) {
+        Some(predicate) => RowPlan::Filter { input: Box::new(input), predicate },
+        None => input,
+    }
+}
+
+/// Terms over keys alone select whole groups, so they may select rows. Without keys there is one group whatever the
+/// rows: then nothing moves.
+fn push_below_grouping(
+    input: RowPlan,
+    keys: Vec<(crate::Column, Expr)>,
+    aggregates: Vec<(crate::Column, hyperslab_expr::AggregateCall)>,
+    conjuncts: Vec<Expr>,
+) -> RowPlan {
+    let definitions: HashMap<ColumnId, Expr> = keys.iter().map(|(column, expr)| (column.id, expr.clone())).collect();
+    let over_keys = |term: &Expr| {
+        let columns = term.columns();
+        !columns.is_empty() && columns.iter().all(|id| definitions.contains_key(id))
+    };
+    let (below, above): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(over_keys);
+    let below = below.into_iter().map(|term| substitute(term, &definitions)).collect();
+    filter(RowPlan::Aggregate { input: Box::new(push(input, below)), keys, aggregates }, above)
+}
+
+fn push_into_branch(input: RowPlan, columns: &[crate::Column], conjuncts: &[Expr]) -> RowPlan {
+    let own = input.columns();
+    let to_own = columns.iter().zip(&own).map(|(out, own)| (out.id, Expr::Column(own.id, own.ty.clone()))).collect();
+    let below = conjuncts.iter().map(|term| substitute(term.clone(), &to_own)).collect();
+    push(input, below)
+}
+
+fn push_into_sides(
+    left: RowPlan,
+    right: RowPlan,
+    kind: JoinKind,
+    on: Vec<(Expr, Expr)>,
+    join_filter: Option<Expr>,
+    conjuncts: Vec<Expr>,
+) -> RowPlan {
+    let ids = |plan: &RowPlan| plan.columns().iter().map(|c| c.id).collect::<HashSet<_>>();
+    let (of_left, of_right) = (ids(&left), ids(&right));
+    let within = |term: &Expr, side: &HashSet<ColumnId>| term.columns().iter().all(|id| side.contains(id));
+    let (mut to_left, mut to_right, mut above) = (Vec::new(), Vec::new(), Vec::new());
+    for term in conjuncts {
+        // What a left join adds to its rows must not be filtered before it is added.
+        let right_too = kind == JoinKind::Inner;
+        match (within(&term, &of_left), within(&term, &of_right)) {
+            (true, _) => {
+                to_right.extend(right_too.then(|| across_equality(&term, &on, false)).flatten());
+                to_left.push(term);
+            }
+            (_, true) if right_too => {
+                to_left.extend(across_equality(&term, &on, true));
+                to_right.push(term);
+            }
+            _ => above.push(term),
+        }
+    }
+    let join = RowPlan::Join {
+        left: Box::new(push(left, to_left)),
+        right: Box::new(push(right, to_right)),
+        kind,
+        on,
+        filter: join_filter,
+    };
+    filter(join, above)
+}
+
+/// What a term over one side says about the other, where all the columns that it reads are equal to columns there.
+fn across_equality(term: &Expr, on: &[(Expr, Expr)], to_left: bool) -> Option<Expr> {
+    let mut other = HashMap::new();
+    for (left, right) in on {
+        let (from, to) = if to_left { (right, left) } else { (left, right) };
+        if let (Expr::Column(id, from_ty), Expr::Column(_, to_ty)) = (from, to)
+            && from_ty == to_ty
+        {
+            other.insert(*id, to.clone());
+        }
+    }
+    let columns = term.columns();
+    let known = !columns.is_empty() && columns.iter().all(|id| other.contains_key(id));
+    known.then(|| substitute(term.clone(), &other))
+}

@@ -1,0 +1,38 @@
+//! A bound query: a plan and the datasets it names.
+
+use crate::{Column, DatasetId, DatasetSource, RowPlan, Source};
+use std::sync::Arc;
+
+/// A dataset that a query reads.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// How the query names it.
+    pub source: Source,
+    /// What it was opened as.
+    pub opened: Arc<dyn DatasetSource>,
+}
+
+/// A query with names resolved and types known.
+#[derive(Clone, Debug)]
+pub struct BoundQuery {
+    /// What to do.
+    pub plan: RowPlan,
+    /// The datasets, addressed by [`DatasetId`].
+    pub datasets: Vec<Dataset>,
+    /// The first number that no column of the plan has: passes make new columns from here on.
+    pub next_column: u32,
+    /// What is doubtful about the query.
+    pub warnings: Vec<String>,
+}
+
+impl BoundQuery {
+    /// The dataset with this number.
+    pub fn dataset(&self, id: DatasetId) -> &dyn DatasetSource {
+        self.datasets[id.0].opened.as_ref()
+    }
+
+    /// The columns of the result.
+    pub fn columns(&self) -> Vec<Column> {
+        self.plan.columns()
+    }
+}

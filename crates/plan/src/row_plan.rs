@@ -1,0 +1,202 @@
+//! The ordinary relational algebra over batches of rows.
+
+use crate::GridPlan;
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A column of a plan: an id that is unique in the query, and what people see of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Unique in the query.
+    pub id: ColumnId,
+    /// The name shown.
+    pub name: String,
+    /// The type of its values.
+    pub ty: SqlType,
+    /// Attributes of the variable, where they still hold (SEMANTICS section 3).
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A plan whose result is rows in an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RowPlan {
+    /// Rows of constant expressions; `SELECT` without `FROM` is one row without columns.
+    Values {
+        /// The columns.
+        columns: Vec<Column>,
+        /// The rows, each with one expression a column.
+        rows: Vec<Vec<Expr>>,
+    },
+    /// The bridge: the present cells of a grid as rows, in row-major order.
+    Materialize {
+        /// The grid.
+        grid: Box<GridPlan>,
+        /// Which of its columns become columns of rows, in this order.
+        columns: Vec<ColumnId>,
+    },
+    /// Keeps the rows where a predicate is true.
+    Filter {
+        /// The rows tested.
+        input: Box<RowPlan>,
+        /// BOOLEAN.
+        predicate: Expr,
+    },
+    /// Computes columns; the result has these and no others. A column passed on keeps its id.
+    Project {
+        /// The rows read.
+        input: Box<RowPlan>,
+        /// The columns.
+        columns: Vec<(Column, Expr)>,
+    },
+    /// Groups rows; without keys there is one group, also of no rows. Groups come in order of first appearance.
+    /// `SELECT DISTINCT` is one without aggregates.
+    Aggregate {
+        /// The rows grouped.
+        input: Box<RowPlan>,
+        /// The keys.
+        keys: Vec<(Column, Expr)>,
+        /// What is computed for each group.
+        aggregates: Vec<(Column, AggregateCall)>,
+    },
+    /// Pairs of rows: those of the left in order, for each its matches on the right in order.
+    Join {
+        /// The left side.
+        left: Box<RowPlan>,
+        /// The right side.
+        right: Box<RowPlan>,
+        /// Which rows without a match stay.
+        kind: JoinKind,
+        /// Pairs of expressions, of one type, over the left and the right that must be equal; NULL equals nothing.
+        on: Vec<(Expr, Expr)>,
+        /// What else must be true of a pair to be a match.
+        filter: Option<Expr>,
+    },
+    /// Sorts rows, stably.
+    Sort {
+        /// The rows sorted.
+        input: Box<RowPlan>,
+        /// By what, the most significant first.
+        keys: Vec<SortKey>,
+    },
+    /// The first rows after a stable sort.
+    TopK {
+        /// The rows sorted.
+        input: Box<RowPlan>,
+        /// By what, the most significant first.
+        keys: Vec<SortKey>,
+        /// How many rows stay.
+        limit: u64,
+        /// How many are left out first.
+        offset: u64,
+    },
+    /// Leaves out `offset` rows, then keeps `limit`.
+    Limit {
+        /// The rows counted.
+        input: Box<RowPlan>,
+        /// How many rows stay; all if absent.
+        limit: Option<u64>,
+        /// How many are left out first.
+        offset: u64,
+    },
+    /// `UNION ALL`: the rows of the inputs one after the other. Column `i` of each input has the type of `columns[i]`.
+    Union {
+        /// The inputs.
+        inputs: Vec<RowPlan>,
+        /// The columns of the result, with ids of their own.
+        columns: Vec<Column>,
+    },
+}
+
+/// Which rows of a join stay without a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JoinKind {
+    /// None.
+    Inner,
+    /// Those of the left, with NULLs on the right.
+    Left,
+}
+
+/// One key of an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SortKey {
+    /// What is compared.
+    pub expr: Expr,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+    /// Whether NULL comes before all values (DuckDB: last unless said).
+    pub nulls_first: bool,
+}
+
+impl RowPlan {
+    /// The columns of the result.
+    pub fn columns(&self) -> Vec<Column> {
+        let defined = |columns: &[(Column, Expr)]| columns.iter().map(|(c, _)| c.clone()).collect::<Vec<_>>();
+        match self {
+            Self::Values { columns, .. } | Self::Union { columns, .. } => columns.clone(),
+            Self::Materialize { grid, columns } => {
+                let all = grid.columns();
+                let find = |id: &ColumnId| all.iter().find(|c| c.column.id == *id);
+                columns.iter().filter_map(find).map(|c| c.column.clone()).collect()
+            }
+            Self::Filter { input, .. } | Self::Sort { input, .. } | Self::TopK { input, .. } | Self::Limit { input, .. } => {
+                input.columns()
+            }
+            Self::Project { columns, .. } => defined(columns),
+            Self::Aggregate { keys, aggregates, .. } => {
+                defined(keys).into_iter().chain(aggregates.iter().map(|(c, _)| c.clone())).collect()
+            }
+            Self::Join { left, right, .. } => left.columns().into_iter().chain(right.columns()).collect(),
+        }
+    }
+
+    /// The plans whose rows this one reads.
+    pub fn inputs(&self) -> Vec<&Self> {
+        match self {
+            Self::Values { .. } | Self::Materialize { .. } => Vec::new(),
+            Self::Filter { input, .. }
+            | Self::Project { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Sort { input, .. }
+            | Self::TopK { input, .. }
+            | Self::Limit { input, .. } => vec![input],
+            Self::Join { left, right, .. } => vec![left, right],
+            Self::Union { inputs, .. } => inputs.iter().collect(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Values { .. } | Self::Materialize { .. } => Vec::new(),
+            Self::Filter { input, .. }
+            | Self::Project { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Sort { input, .. }
+            | Self::TopK { input, .. }
+            | Self::Limit { input, .. } => vec![input],
+            Self::Join { left, right, .. } => vec![left, right],
+            Self::Union { inputs, .. } => inputs.iter_mut().collect(),
+        }
+    }
+
+    /// Rebuilds the plan from the leaves up: `rewrite` gets each node with its inputs already rewritten.
+    ///
+    /// # Errors
+    /// The first error of `rewrite`.
+    pub fn transform<E>(mut self, rewrite: &mut impl FnMut(Self) -> Result<Self, E>) -> Result<Self, E> {
+        for input in self.inputs_mut() {
+            let part = std::mem::replace(input, Self::Values { columns: Vec::new(), rows: Vec::new() });
+            *input = part.transform(rewrite)?;
+        }
+        rewrite(self)
+    }
+
+    /// Calls `visit` for this node and all beneath, outermost first.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
+        visit(self);
+        for input in self.inputs() {
+            input.walk(visit);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A box of cells in flight: as stored, with what decodes it.
+
+use crate::aligned::AlignedBytes;
+use crate::cf::decoder::{Decoder, Width};
+use crate::formats::Stored;
+use crate::{Error, Result};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, UInt64Array, new_null_array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use hyperslab_grid::{AxisMap, CellRuns, Hyperslab, IndexSet, Region};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One box of one variable. Reading into a block again reuses its memory: keep one for each thread.
+#[derive(Debug)]
+pub struct Block {
+    slab: Hyperslab,
+    ty: DataType,
+    content: Content,
+    pub(crate) stored: Stored,
+    spare: AlignedBytes,
+}
+
+/// What a block holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Nothing but NULLs.
+    Nulls,
+    /// Cells in `stored`.
+    Cells { decoder: Arc<Decoder>, width: Width },
+    /// Strings, one a cell.
+    Strings { decoder: Arc<Decoder>, strings: Vec<Option<String>> },
+    /// One value, for all cells.
+    Constant(ArrayRef),
+    /// For each cell the value of its feature; the first cell is observation `first`.
+    Instances { values: ArrayRef, map: Arc<AxisMap>, first: usize },
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            // A box without dimensions has one cell: this one has none.
+            slab: Hyperslab::new(std::iter::once(0..0).collect()),
+            ty: DataType::Null,
+            content: Content::Nulls,
+            stored: Stored::default(),
+            spare: AlignedBytes::default(),
+        }
+    }
+}
+
+impl Block {
+    /// The box that it holds, in positions of the dataset. It contains the one asked for, never crosses the border of a
+    /// file, and may overhang the end of a dimension: the cells there mean nothing.
+    pub fn slab(&self) -> &Hyperslab {
+        &self.slab
+    }
+
+    /// The cells at `cells`, runs of offsets into [`slab`](Self::slab) in row-major order, decoded.
+    ///
+    /// # Errors
+    /// If a run lies outside of the box.
+    pub fn decode(&self, cells: &[Range<usize>]) -> Result<ArrayRef> {
+        let held = self.slab.cells();
+        if cells.iter().any(|run| run.end > held || run.start > run.end) {
+            return Err(Error::corrupt(format!("cells were asked for that lie outside of a block of {held}")));
+        }
+        let count = || cells.iter().map(ExactSizeIterator::len).sum();
+        match &self.content {
+            Content::Nulls => Ok(new_null_array(&self.ty, count())),
+            Content::Cells { decoder, width } => conform(decoder.decode(&self.stored.bytes, cells, *width), &self.ty),
+            Content::Strings { decoder, strings } => conform(decoder.decode_strings(strings, cells), &self.ty),
+            Content::Constant(value) => {
+                let same = UInt64Array::from(vec![0; count()]);
+                take(value, &same, None).map_err(|error| Error::corrupt(error.to_string()))
+            }
+            Content::Instances { values, map, first } => {
+                let feature = |cell: usize| map.get(first + cell).map(|at| at as u64);
+                let features: UInt64Array = cells.iter().flat_map(Clone::clone).map(feature).collect();
+                take(values, &features, None).map_err(|error| Error::corrupt(error.to_string()))
+            }
+        }
+    }
+
+    /// The runs of the cells of a box within the one held.
+    pub(crate) fn cells_of(&self, slab: &Hyperslab) -> Vec<Range<usize>> {
+        let region = Region::new(slab.ranges().iter().cloned().map(IndexSet::range).collect());
+        CellRuns::new(&region, &self.slab).runs().to_vec()
+    }
+
+    /// The bytes that decoding all of the box gives, validity left out.
+    pub fn decoded_size(&self) -> usize {
+        let cells = self.slab.cells();
+        match &self.ty {
+            DataType::FixedSizeList(item, n) => cells * *n as usize * item.data_type().primitive_width().unwrap_or(0),
+            DataType::Utf8 => cells * size_of::<i32>() + self.stored.bytes.len(),
+            ty => cells * ty.primitive_width().unwrap_or(0),
+        }
+    }
+
+    /// The memory that the block keeps from read to read.
+    pub fn memory(&self) -> usize {
+        let strings = match &self.content {
+            Content::Strings { strings, .. } => {
+                strings.iter().map(|s| size_of::<Option<String>>() + s.as_ref().map_or(0, String::len)).sum()
+            }
+            Content::Nulls | Content::Cells { .. } | Content::Constant(_) | Content::Instances { .. } => 0,
+        };
+        let scratch = &self.stored.scratch;
+        let buffers = [&self.stored.bytes, &self.spare, &scratch.stored, &scratch.between, &scratch.chunk];
+        buffers.into_iter().map(AlignedBytes::len).sum::<usize>() + strings
+    }
+
+    /// Makes the block hold a box of a column of type `ty`.
+    pub(crate) fn hold(&mut self, slab: Hyperslab, ty: &DataType, content: Content) {
+        self.slab = slab;
+        self.content = content;
+        if self.ty != *ty {
+            self.ty = ty.clone();
+        }
+    }
+
+    /// Cuts the stored cells of `read` down to those of `wanted`, which lies in it.
+    pub(crate) fn cut(&mut self, read: &Hyperslab, wanted: &Hyperslab, cell: usize) {
+        let row = wanted.ranges().last().map_or(1, ExactSizeIterator::len) * cell;
+        let into = self.spare.resize(wanted.cells() * cell);
+        let (from, shape) = (&self.stored.bytes, read.shape());
+        for (i, to) in into.chunks_exact_mut(row.max(1)).enumerate() {
+            let at = row_offset(read, wanted, &shape, i) * cell;
+            to.copy_from_slice(&from[at..at + row]);
+        }
+        std::mem::swap(&mut self.spare, &mut self.stored.bytes);
+    }
+}
+
+/// The offset in `read` of the first cell of row `i` of `wanted`, rows running along the last dimension.
+fn row_offset(read: &Hyperslab, wanted: &Hyperslab, shape: &[usize], i: usize) -> usize {
+    let Some(last) = shape.len().checked_sub(1) else { return 0 };
+    let mut offset = wanted.ranges()[last].start - read.ranges()[last].start;
+    let (mut rest, mut stride) = (i, shape[last]);
+    for dim in (0..last).rev() {
+        let (want, have) = (&wanted.ranges()[dim], &read.ranges()[dim]);
+        offset += (want.start + rest % want.len() - have.start) * stride;
+        rest /= want.len();
+        stride *= shape[dim];
+    }
+    offset
+}
+
+/// Decoded values as the type of their column: instants as timestamps, narrow numbers widened, bounds as lists.
+pub(crate) fn conform(array: ArrayRef, ty: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == ty {
+        return Ok(array);
+    }
+    let failed = |error: arrow::error::ArrowError| Error::corrupt(error.to_string());
+    match ty {
+        DataType::FixedSizeList(item, len) => {
+            let items = conform(array, item.data_type())?;
+            let list = FixedSizeListArray::try_new(Arc::clone(item), *len, items, None).map_err(failed)?;
+            Ok(Arc::new(list))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, None) if *array.data_type() == DataType::Int64 => {
+            Ok(Arc::new(array.as_primitive::<Int64Type>().reinterpret_cast::<TimestampMicrosecondType>()))
+        }
+        _ => cast(&array, ty).map_err(failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Float64Array;
+
+    #[test]
+    fn a_box_is_cut_out_of_another() {
+        let mut block = Block::default();
+        let (read, wanted) = (Hyperslab::new(vec![2..5, 4..8]), Hyperslab::new(vec![3..5, 5..7]));
+        let cells: Vec<u16> = (0..12).collect();
+        block.stored.bytes.resize(24).copy_from_slice(bytemuck::cast_slice(&cells));
+        block.cut(&read, &wanted, 2);
+        assert_eq!(block.stored.bytes.as_slice::<u16>(), [5, 6, 9, 10]);
+        block.stored.bytes.resize(2);
+        block.cut(&Hyperslab::new(vec![]), &Hyperslab::new(vec![]), 2);
+        assert_eq!(block.stored.bytes.len(), 2, "a scalar is cut to itself");
+    }
+
+    #[test]
+    fn values_conform_to_their_column() {
+        let array: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
+        let item = Arc::new(arrow::datatypes::Field::new("item", DataType::Float64, true));
+        let list = conform(array, &DataType::FixedSizeList(item, 2)).expect("fits");
+        assert_eq!(list.len(), 1);
+        let ints: ArrayRef = Arc::new(arrow::array::Int16Array::from(vec![Some(1), None]));
+        assert_eq!(conform(ints, &DataType::Float32).expect("widens").null_count(), 1);
+    }
+
+    #[test]
+    fn an_empty_block_holds_nothing() {
+        let block = Block::default();
+        assert_eq!(block.slab().cells(), 0);
+        assert!(block.decode(std::slice::from_ref(&(0..1))).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! One file, opened: its table, and the values of its dimension coordinates.
+
+use super::labels::Labels;
+use crate::aligned::AlignedBytes;
+use crate::cf::decoder::{Decoder, Rules, Width};
+use crate::cf::table::{Reading, Table, TableColumn};
+use crate::cf::time::REFORM;
+use crate::formats::{Format, Stored};
+use crate::handles::Handles;
+use crate::metrics::ReadMetrics;
+use crate::{Error, OpenOptions, Result};
+use arrow::array::{Array, ArrayRef};
+use hyperslab_grid::schema::Role;
+use hyperslab_grid::{Calendar, Hyperslab};
+use rayon::prelude::*;
+use std::slice;
+use std::sync::Arc;
+
+/// Auxiliary coordinates of at most this length are read to see which calendar their times need.
+const SHORT: usize = 1_000_000;
+
+/// A file's table with the labels of its dimensions.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// Its dimensions and columns.
+    pub(crate) table: Table,
+    /// For each dimension its labels, shared with other files that have the same.
+    pub(crate) labels: Vec<Option<Arc<Labels>>>,
+}
+
+/// Opens all files, in parallel. Labels that equal those of the first file are kept once.
+///
+/// # Errors
+/// That of the first file that cannot be opened.
+pub(crate) fn open_all(handles: &Handles, options: &OpenOptions, metrics: &ReadMetrics) -> Result<Vec<Opened>> {
+    let reading = Reading { valid_range: options.valid_range, decode_times: options.decode_times };
+    let first = Opened::new(handles, 0, reading, metrics)?;
+    let open_next = |file| {
+        let mut next = Opened::new(handles, file, reading, metrics)?;
+        next.share_labels(&first);
+        Ok(next)
+    };
+    let rest: Vec<Result<Opened>> = (1..handles.paths().len()).into_par_iter().map(open_next).collect();
+    let rest = rest.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(std::iter::once(first).chain(rest).collect())
+}
+
+impl Opened {
+    fn new(handles: &Handles, file: usize, reading: Reading, metrics: &ReadMetrics) -> Result<Self> {
+        let format = handles.get(file, metrics)?;
+        let opened = Self::read(&*format, reading, metrics);
+        opened.map_err(|error| error.in_file(handles.path(file)))
+    }
+
+    fn read(format: &dyn Format, reading: Reading, metrics: &ReadMetrics) -> Result<Self> {
+        let contents = format.contents();
+        let mut table = Table::new(contents, reading, &[]);
+        let mut values = read_labels(format, &table, metrics)?;
+        let mut raw = Vec::new();
+        let mut warnings = Vec::new();
+        for (column, array) in table.dimensions.iter().zip(&values).filter_map(|(d, v)| Some((d.label?, v.as_ref()?))) {
+            let column = &table.columns[column];
+            if let Some(lost) = lost_instants(format, column, array, reading, metrics)? {
+                raw.push(column.variable);
+                let sentence = format!("{lost} of {} values are no times: they stay numbers", array.len());
+                warnings.push((column.path.clone(), sentence));
+            }
+        }
+        if !raw.is_empty() {
+            table = Table::new(contents, reading, &raw);
+            table.warnings.extend(warnings);
+            values = read_labels(format, &table, metrics)?;
+        }
+        settle_calendars(format, &mut table, &values, metrics)?;
+        let labels = table.dimensions.iter().zip(values).map(|(dim, values)| {
+            let calendar = table.columns[dim.label?].calendar();
+            Some(Arc::new(Labels::new(values?, calendar)))
+        });
+        let labels = labels.collect();
+        Ok(Self { table, labels })
+    }
+
+    fn share_labels(&mut self, first: &Self) {
+        for (dim, labels) in self.table.dimensions.iter().zip(&mut self.labels) {
+            let known = first.table.dimensions.iter().position(|d| d.path == dim.path);
+            if let (Some(own), Some(Some(known))) = (labels.as_ref(), known.map(|at| &first.labels[at]))
+                && own.identical(known)
+            {
+                *labels = Some(Arc::clone(known));
+            }
+        }
+    }
+}
+
+/// The decoded labels of each dimension.
+fn read_labels(format: &dyn Format, table: &Table, metrics: &ReadMetrics) -> Result<Vec<Option<ArrayRef>>> {
+    let of = |label: Option<usize>| label.map(|at| read_whole(format, table, &table.columns[at], metrics)).transpose();
+    table.dimensions.iter().map(|dim| of(dim.label)).collect()
+}
+
+/// All values of a column over at most one dimension.
+fn read_whole(format: &dyn Format, table: &Table, column: &TableColumn, metrics: &ReadMetrics) -> Result<ArrayRef> {
+    let shape: Vec<usize> = column.dims.iter().map(|dim| table.dimensions[*dim].len).collect();
+    decode_whole(format, column, &column.decoder, &shape, metrics).map_err(|error| error.in_variable(&column.path))
+}
+
+fn decode_whole(
+    format: &dyn Format,
+    column: &TableColumn,
+    decoder: &Decoder,
+    shape: &[usize],
+    metrics: &ReadMetrics,
+) -> Result<ArrayRef> {
+    let cells: usize = shape.iter().product();
+    let full: Vec<usize> = shape.iter().copied().chain(column.folded).collect();
+    let slab = Hyperslab::all(&full);
+    if slab.is_empty() {
+        return Ok(decoder.decode(&AlignedBytes::new(), &[], Width::ONE));
+    }
+    if decoder.reads_strings() {
+        let strings = format.read_text(column.variable, &slab, metrics)?;
+        return if strings.len() == cells {
+            Ok(decoder.decode_strings(&strings, slice::from_ref(&(0..cells))))
+        } else {
+            Err(short())
+        };
+    }
+    let mut stored = Stored::default();
+    let read = format.read(column.variable, &slab, &mut stored, metrics)?;
+    let folded = column.folded.and(read.ranges().last()).map_or(1, ExactSizeIterator::len);
+    let width = Width { kept: column.folded.unwrap_or(1), stored: folded };
+    if !read.contains(&slab) || stored.bytes.len() < read.cells() * column.stored_size {
+        return Err(short());
+    }
+    Ok(decoder.decode(&stored.bytes, slice::from_ref(&(0..cells)), width))
+}
+
+fn short() -> Error {
+    Error::corrupt("fewer cells were read than the variable has")
+}
+
+/// How many values of a time axis are present but no instants; `None` if all are.
+fn lost_instants(
+    format: &dyn Format,
+    column: &TableColumn,
+    instants: &ArrayRef,
+    reading: Reading,
+    metrics: &ReadMetrics,
+) -> Result<Option<usize>> {
+    if column.units.is_none() || instants.null_count() == 0 {
+        return Ok(None);
+    }
+    let contents = format.contents();
+    let rules = Rules { default_fill: contents.default_fill, valid_range: reading.valid_range };
+    let Some((plain, _)) = Decoder::new(&contents.variables[column.variable], None, rules) else { return Ok(None) };
+    let numbers = decode_whole(format, column, &plain, &[instants.len()], metrics)?;
+    let lost = instants.null_count().saturating_sub(numbers.null_count());
+    Ok((lost > 0).then_some(lost))
+}
+
+/// Finds out for times in the mixed calendar whether any lies before its reform; bounds follow what they bound.
+fn settle_calendars(
+    format: &dyn Format,
+    table: &mut Table,
+    labels: &[Option<ArrayRef>],
+    metrics: &ReadMetrics,
+) -> Result<()> {
+    let mixed = |c: &TableColumn| c.units.is_some_and(|units| units.calendar == Calendar::Standard);
+    for at in 0..table.columns.len() {
+        let column = &table.columns[at];
+        if !mixed(column) {
+            continue;
+        }
+        let label = table.dimensions.iter().position(|dim| dim.label == Some(at));
+        let known = label.and_then(|dim| labels[dim].clone());
+        let values = match known {
+            Some(values) => Some(values),
+            None if is_short_coordinate(table, column) => Some(read_whole(format, table, column, metrics)?),
+            None => None,
+        };
+        if let Some(values) = values {
+            let early = Labels::any_before_reform(&values);
+            settle(table, at, early);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a column is a coordinate that may be read to find out, and whose reference leaves doubt.
+fn is_short_coordinate(table: &Table, column: &TableColumn) -> bool {
+    let len: usize = column.dims.iter().map(|dim| table.dimensions[*dim].len).product();
+    let doubtful = column.units.is_some_and(|units| units.reference < REFORM);
+    let coordinate = matches!(column.role, Role::AuxiliaryCoordinate | Role::Hidden);
+    doubtful && coordinate && column.dims.len() <= 1 && len <= SHORT
+}
+
+fn settle(table: &mut Table, at: usize, early: bool) {
+    table.columns[at].early = early;
+    let path = table.columns[at].path.clone();
+    let bounds = table.columns.iter_mut().filter(|c| c.bounds_of.as_ref() == Some(&path));
+    bounds.for_each(|bounds| bounds.early = early);
+}

@@ -1,0 +1,341 @@
+//! One file, or many read as one: what there is, and reading boxes of it.
+
+use crate::block::{Block, Content};
+use crate::cf::decoder::Width;
+use crate::combine::columns::{Column, Part, Source};
+use crate::combine::opened::open_all;
+use crate::combine::{Layout, combine};
+use crate::handles::{Handles, Opener};
+use crate::metrics::ReadMetrics;
+use crate::{Error, ErrorKind, OpenOptions, Result, formats, instances, sources};
+use arrow::array::{Array, ArrayRef, new_empty_array};
+use arrow::compute::concat;
+use hyperslab_grid::schema::DatasetSchema;
+use hyperslab_grid::{ChunkGrid, Hyperslab};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// One file, or many files read as one.
+#[derive(Debug)]
+pub struct Dataset {
+    handles: Handles,
+    pub(crate) layout: Layout,
+    /// For each variable all its values, once they are asked for.
+    values: Vec<OnceLock<ArrayRef>>,
+}
+
+/// How a variable is stored, for people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VariableStorage {
+    /// The type in netCDF's words.
+    pub stored_type: String,
+    /// The shape of what is read at a time.
+    pub chunk: Vec<usize>,
+    /// Whether that is the chunk shape of the file; contiguous storage is read in pieces.
+    pub chunked: bool,
+    /// Storage and filters.
+    pub storage: String,
+    /// Scale and offset.
+    pub packing: Option<String>,
+    /// Which cells read as NULL, each reason by itself.
+    pub masked: Vec<String>,
+    /// How many files hold a part.
+    pub files: usize,
+    /// Whether all parts are stored alike; what is said above is that of the first.
+    pub uniform: bool,
+}
+
+impl VariableStorage {
+    /// That of a column made of the names of files and folders.
+    pub(crate) fn of_paths() -> Self {
+        Self { stored_type: "string".into(), storage: "from paths".into(), uniform: true, ..Self::default() }
+    }
+}
+
+/// A box of one variable in one file.
+struct Place<'a> {
+    part: &'a Part,
+    /// The box, in positions of the file.
+    file: Hyperslab,
+    /// For each dimension of the dataset: where its positions lie in the file.
+    dims: Vec<PlaceDim>,
+}
+
+/// One dimension of a [`Place`].
+enum PlaceDim {
+    /// None of the file's: the file as a whole is this position.
+    Fresh(usize),
+    /// Position `dataset` of the dataset is position `file` of the file, which takes part with the positions `within`.
+    Own { dataset: usize, file: usize, within: Range<usize>, joined: bool },
+}
+
+impl Dataset {
+    /// Opens files as one dataset. Each of `sources` is a path or a glob (`dir/*.nc`, `**` for any folders). Reads headers
+    /// and coordinates only.
+    ///
+    /// # Errors
+    /// If there is no such file, one cannot be read, or they do not fit each other.
+    pub fn open(sources: &[String], options: &OpenOptions) -> Result<Self> {
+        let engine = options.engine;
+        Self::open_with(sources::expand(sources)?, options, Box::new(move |path| formats::open(path, engine)))
+    }
+
+    /// Opens files by other means.
+    pub(crate) fn open_with(paths: Vec<PathBuf>, options: &OpenOptions, opener: Opener) -> Result<Self> {
+        let handles = Handles::new(paths, opener);
+        let opened = open_all(&handles, options, &ReadMetrics::default())?;
+        let mut layout = combine(&handles, &opened, options)?;
+        let values = layout.known.drain(..).map(|known| known.map_or_else(OnceLock::new, OnceLock::from)).collect();
+        let mut dataset = Self { handles, layout, values };
+        instances::attach(&mut dataset);
+        Ok(dataset)
+    }
+
+    /// Puts a variable onto another dimension, with other values behind it.
+    pub(crate) fn replace_column(&mut self, variable: usize, dim: usize, source: Source, chunks: ChunkGrid) {
+        self.layout.schema.variables[variable].dims = vec![dim];
+        let column = &mut self.layout.columns[variable];
+        column.joins = vec![self.layout.joins.iter().position(|join| join.dim == dim)];
+        (column.source, column.chunks) = (source, chunks);
+        self.values[variable] = OnceLock::new();
+    }
+
+    /// Its dimensions and variables.
+    pub fn schema(&self) -> &DatasetSchema {
+        &self.layout.schema
+    }
+
+    /// What is doubtful about the files or how they fit, in words.
+    pub fn warnings(&self) -> &[String] {
+        &self.layout.warnings
+    }
+
+    /// The files, sorted by path.
+    pub fn files(&self) -> Vec<&Path> {
+        self.handles.paths().iter().map(PathBuf::as_path).collect()
+    }
+
+    /// How a variable is stored.
+    pub fn describe(&self, variable: usize) -> VariableStorage {
+        self.layout.columns[variable].storage.clone()
+    }
+
+    /// What is read at a time of a variable, over its dimensions. A chunk lies within one file.
+    pub fn chunk_grid(&self, variable: usize) -> ChunkGrid {
+        self.layout.columns[variable].chunks.clone()
+    }
+
+    /// All values of a variable over at most one dimension; a scalar has one. Read once.
+    ///
+    /// # Errors
+    /// If it has more dimensions, or reading fails.
+    pub fn coordinate(&self, variable: usize) -> Result<ArrayRef> {
+        if let Some(known) = self.values[variable].get() {
+            return Ok(Arc::clone(known));
+        }
+        let values = self.read_all(variable)?;
+        Ok(Arc::clone(self.values[variable].get_or_init(|| values)))
+    }
+
+    fn read_all(&self, variable: usize) -> Result<ArrayRef> {
+        let about = &self.layout.schema.variables[variable];
+        if about.dims.len() > 1 {
+            let message = format!("has {} dimensions: it is read in boxes, not as a whole", about.dims.len());
+            return Err(Error::new(ErrorKind::Options, message).in_variable(&about.name));
+        }
+        let (mut block, metrics) = (Block::default(), ReadMetrics::default());
+        let mut pieces = Vec::new();
+        for slab in self.whole_files(variable) {
+            self.read(variable, &slab, &mut block, &metrics)?;
+            pieces.push(block.decode(&block.cells_of(&slab))?);
+        }
+        let pieces: Vec<&dyn Array> = pieces.iter().map(|piece| &**piece).collect();
+        match pieces.as_slice() {
+            [] => Ok(new_empty_array(about.data_type())),
+            pieces => concat(pieces).map_err(|error| Error::corrupt(error.to_string()).in_variable(&about.name)),
+        }
+    }
+
+    /// A variable over at most one dimension, cut at the borders of files only.
+    fn whole_files(&self, variable: usize) -> Vec<Hyperslab> {
+        let (column, dims) = (&self.layout.columns[variable], &self.layout.schema.variables[variable].dims);
+        let edges = match (dims.first(), column.joins.first()) {
+            (None, _) => return vec![Hyperslab::new(Vec::new())],
+            (Some(_), Some(Some(join))) => self.layout.joins[*join].edges.clone(),
+            (Some(dim), _) => vec![0, self.layout.schema.dimensions[*dim].len],
+        };
+        let pieces = edges.windows(2).map(|pair| pair[0]..pair[1]).filter(|range| !range.is_empty());
+        pieces.map(|range| Hyperslab::new(std::iter::once(range).collect())).collect()
+    }
+
+    /// Reads the box `slab` of a variable, in positions of the dataset over the variable's dimensions, into `block`. A box
+    /// within one chunk of [`chunk_grid`](Self::chunk_grid) reads just that chunk, and is not copied.
+    ///
+    /// # Errors
+    /// If the box lies outside of the variable or in more than one file, or reading fails.
+    pub fn read(&self, variable: usize, slab: &Hyperslab, block: &mut Block, metrics: &ReadMetrics) -> Result<()> {
+        let about = &self.layout.schema.variables[variable];
+        self.read_box(variable, slab, block, metrics).map_err(|error| error.in_variable(&about.name))
+    }
+
+    fn read_box(&self, variable: usize, slab: &Hyperslab, block: &mut Block, metrics: &ReadMetrics) -> Result<()> {
+        let (about, column) = (&self.layout.schema.variables[variable], &self.layout.columns[variable]);
+        self.check_within(&about.dims, slab)?;
+        let ty = about.data_type();
+        if slab.is_empty() {
+            block.hold(slab.clone(), ty, Content::Nulls);
+            return Ok(());
+        }
+        let tile = self.tile(column, slab)?;
+        match &column.source {
+            Source::Constants(values) => block.hold(slab.clone(), ty, Content::Constant(values.slice(tile, 1))),
+            Source::Instances { values, map } => {
+                let first = slab.ranges().first().map_or(0, |range| range.start);
+                let (values, map) = (Arc::clone(values), Arc::clone(map));
+                block.hold(slab.clone(), ty, Content::Instances { values, map, first });
+            }
+            Source::Files(parts) => match &parts[tile] {
+                None => block.hold(slab.clone(), ty, Content::Nulls),
+                Some(part) => {
+                    let place = self.place(column, part, &about.dims, slab);
+                    self.read_part(variable, &place, block, metrics)
+                        .map_err(|error| error.in_file(self.handles.path(part.file)))?;
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn check_within(&self, dims: &[usize], slab: &Hyperslab) -> Result<()> {
+        let shape = self.layout.schema.shape(dims);
+        let fits = shape.len() == slab.rank() && slab.ranges().iter().zip(&shape).all(|(range, len)| range.end <= *len);
+        let outside =
+            || Error::new(ErrorKind::Options, format!("{:?} lies outside of its shape {shape:?}", slab.ranges()));
+        if fits { Ok(()) } else { Err(outside()) }
+    }
+
+    /// The tile of a column that holds a box.
+    fn tile(&self, column: &Column, slab: &Hyperslab) -> Result<usize> {
+        let mut tile = 0;
+        for (range, join) in slab.ranges().iter().zip(&column.joins) {
+            let Some(join) = join.map(|join| &self.layout.joins[join]) else { continue };
+            let segment = join.segment_of(range.start);
+            if range.end > join.edges[segment + 1] {
+                return Err(Error::new(ErrorKind::Options, format!("{:?} lies in several files", slab.ranges())));
+            }
+            tile = tile * join.segments.len() + segment;
+        }
+        Ok(tile)
+    }
+
+    /// Where a box lies in the file of its part.
+    fn place<'a>(&self, column: &Column, part: &'a Part, dims: &[usize], slab: &Hyperslab) -> Place<'a> {
+        let mut places = Vec::with_capacity(slab.rank());
+        let mut ranges = Vec::with_capacity(slab.rank() + 1);
+        for ((range, join), dim) in slab.ranges().iter().zip(&column.joins).zip(dims) {
+            let (dataset, file, len, joined) = match join.map(|join| &self.layout.joins[join]) {
+                Some(join) if join.fresh => {
+                    places.push(PlaceDim::Fresh(range.start));
+                    continue;
+                }
+                Some(join) => {
+                    let at = join.segment_of(range.start);
+                    (join.edges[at], join.segments[at].from, join.segments[at].len, true)
+                }
+                None => (0, 0, self.layout.schema.dimensions[*dim].len, false),
+            };
+            ranges.push(range.start - dataset + file..range.end - dataset + file);
+            places.push(PlaceDim::Own { dataset, file, within: file..file + len, joined });
+        }
+        ranges.extend(part.folded.map(|len| 0..len));
+        Place { part, file: Hyperslab::new(ranges), dims: places }
+    }
+
+    fn read_part(&self, variable: usize, place: &Place, block: &mut Block, metrics: &ReadMetrics) -> Result<()> {
+        let ty = self.layout.schema.variables[variable].data_type();
+        let decoder = Arc::clone(&place.part.decoder);
+        let format = self.handles.get(place.part.file, metrics)?;
+        let about = format.contents().variables.get(place.part.variable);
+        let Some(about) = about.filter(|about| about.path == self.layout.schema.variables[variable].path) else {
+            return Err(Error::corrupt("the file has changed since it was opened"));
+        };
+        if decoder.reads_strings() {
+            let strings = format.read_text(place.part.variable, &place.file, metrics)?;
+            if strings.len() != place.file.cells() {
+                return Err(Error::corrupt(format!("{} strings were read of {}", strings.len(), place.file.cells())));
+            }
+            block.hold(place.in_dataset(&place.file), ty, Content::Strings { decoder, strings });
+            return Ok(());
+        }
+        if place.part.folded == Some(0) {
+            block.stored.bytes.resize(0);
+            let width = Width { kept: 0, stored: 0 };
+            block.hold(place.in_dataset(&place.file), ty, Content::Cells { decoder, width });
+            return Ok(());
+        }
+        let read = format.read(place.part.variable, &place.file, &mut block.stored, metrics)?;
+        let size = about.ty.size();
+        if read.rank() != place.file.rank()
+            || !read.contains(&place.file)
+            || block.stored.bytes.len() < read.cells() * size
+        {
+            return Err(Error::corrupt("fewer cells were read than were asked for"));
+        }
+        let held = place.without_other_files(&read);
+        if held.is_whole_prefix_of(&read) {
+            // The cells wanted come first: those after them are simply not counted.
+        } else {
+            block.cut(&read, &held, size);
+        }
+        let width = place.width(&held);
+        block.hold(place.in_dataset(&held), ty, Content::Cells { decoder, width });
+        Ok(())
+    }
+}
+
+impl Place<'_> {
+    /// How many cells make up a value in a box of the file.
+    fn width(&self, held: &Hyperslab) -> Width {
+        let stored = self.part.folded.and(held.ranges().last()).map_or(1, ExactSizeIterator::len);
+        Width { kept: self.part.folded.unwrap_or(1), stored }
+    }
+
+    /// A box of the file without positions along joined dimensions that are other files' in the dataset.
+    fn without_other_files(&self, read: &Hyperslab) -> Hyperslab {
+        let mut ranges = read.ranges().to_vec();
+        let own = self.dims.iter().filter(|dim| matches!(dim, PlaceDim::Own { .. }));
+        for (dim, range) in own.zip(&mut ranges) {
+            if let PlaceDim::Own { within, joined: true, .. } = dim {
+                *range = range.start.max(within.start)..range.end.min(within.end);
+            }
+        }
+        Hyperslab::new(ranges)
+    }
+
+    /// A box of the file in positions of the dataset, folded dimensions left out.
+    fn in_dataset(&self, file: &Hyperslab) -> Hyperslab {
+        let mut own = file.ranges().iter();
+        let range = |dim: &PlaceDim| match dim {
+            PlaceDim::Fresh(at) => *at..at + 1,
+            PlaceDim::Own { dataset, file, .. } => {
+                let range = own.next().expect("a file's box has a range for each dimension that is the file's own");
+                range.start - file + dataset..range.end - file + dataset
+            }
+        };
+        Hyperslab::new(self.dims.iter().map(range).collect())
+    }
+}
+
+trait Prefix {
+    /// Whether the cells of this box are the first of those of `other`, in the same order.
+    fn is_whole_prefix_of(&self, other: &Self) -> bool;
+}
+
+impl Prefix for Hyperslab {
+    fn is_whole_prefix_of(&self, other: &Self) -> bool {
+        let inner_same = self.ranges().iter().zip(other.ranges()).skip(1).all(|(a, b)| a == b);
+        let outer = self.ranges().first().zip(other.ranges().first());
+        inner_same && outer.is_none_or(|(a, b)| a.start == b.start && a.end <= b.end)
+    }
+}

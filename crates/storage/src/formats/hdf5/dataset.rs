@@ -1,0 +1,387 @@
+//! One dataset: what its header says, and reading its chunks.
+
+use super::chunk_index::{ChunkIndex, ChunkPlace, Counts, Slots, Wanted};
+use super::datatype::{Class, Dataspace, Datatype};
+use super::filters;
+use super::header::{Header, kind};
+use super::layout::{Chunked, Filter, Layout, parse_fill, parse_filters, parse_old_fill};
+use super::metadata::{Metadata, Widths};
+use crate::aligned::{AlignedBytes, Scratch};
+use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells, swap_bytes};
+use crate::formats::contiguous::Contiguous;
+use crate::io::ReadAt;
+use crate::metrics::ReadMetrics;
+use crate::{Error, Result};
+use hyperslab_grid::Hyperslab;
+use std::sync::OnceLock;
+
+/// Chunks larger than this are refused: no library writes them by itself, and each thread needs room for two.
+const LARGEST_CHUNK: usize = 1 << 31;
+
+/// A dataset that can be read, or that says why not when it is.
+#[derive(Debug)]
+pub(super) struct Dataset {
+    pub(super) datatype: Datatype,
+    pub(super) dataspace: Dataspace,
+    pub(super) layout: Layout,
+    pub(super) filters: Vec<Filter>,
+    /// The fill value as stored; empty: zeros.
+    fill: Vec<u8>,
+    external: bool,
+    index: OnceLock<Result<ChunkIndex>>,
+}
+
+/// The file that a dataset is read from.
+pub(super) struct Place<'a> {
+    pub(super) source: &'a dyn ReadAt,
+    /// The position from which addresses are counted.
+    pub(super) base: u64,
+    pub(super) widths: Widths,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn metadata(&self) -> Metadata<'a> {
+        Metadata::new(self.source, self.base, self.widths)
+    }
+}
+
+impl Dataset {
+    /// Reads what a header says; `None` if it is not the header of a dataset.
+    pub(super) fn parse(metadata: &Metadata<'_>, header: &Header) -> Result<Option<Self>> {
+        let find = |kind| header.find(metadata, kind);
+        let (Some(layout), Some(datatype), Some(dataspace)) =
+            (find(kind::LAYOUT)?, find(kind::DATATYPE)?, find(kind::DATASPACE)?)
+        else {
+            return Ok(None);
+        };
+        let fill = match (find(kind::FILL)?, find(kind::OLD_FILL)?) {
+            (Some(body), _) => parse_fill(metadata, &body)?,
+            (None, Some(body)) => parse_old_fill(metadata, &body)?,
+            (None, None) => Vec::new(),
+        };
+        let dataset = Self {
+            datatype: Datatype::parse(&datatype, metadata.widths)?,
+            dataspace: Dataspace::parse(&dataspace, metadata.widths)?,
+            layout: Layout::parse(metadata, &layout)?,
+            filters: find(kind::FILTERS)?.map_or(Ok(Vec::new()), |body| parse_filters(metadata, &body))?,
+            fill,
+            external: header.all(kind::EXTERNAL_FILES).next().is_some(),
+            index: OnceLock::new(),
+        };
+        dataset.check().map(|()| Some(dataset))
+    }
+
+    fn check(&self) -> Result<()> {
+        let cell = self.datatype.size;
+        if self.dataspace.cells().and_then(|cells| cells.checked_mul(cell)).is_none() {
+            return Err(Error::corrupt("has more cells than any file can hold"));
+        }
+        if !self.fill.is_empty() && self.fill.len() != cell {
+            return Err(Error::corrupt(format!("has a fill value of {} bytes for cells of {cell}", self.fill.len())));
+        }
+        match &self.layout {
+            Layout::Chunked(chunked) if chunked.chunk.len() != self.dataspace.shape.len() => {
+                Err(Error::corrupt("has chunks of another rank than its own"))
+            }
+            Layout::Chunked(_) | Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual => Ok(()),
+        }
+    }
+
+    /// The shape of what is read at a time.
+    pub(super) fn chunk(&self) -> Vec<usize> {
+        match &self.layout {
+            Layout::Chunked(chunked) => chunked.chunk.clone(),
+            Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual => {
+                box_of_rows(&self.dataspace.shape, self.datatype.size)
+            }
+        }
+    }
+
+    /// Whether the cells are kept in chunks.
+    pub(super) fn is_chunked(&self) -> bool {
+        matches!(self.layout, Layout::Chunked(_))
+    }
+
+    /// The fill value in the byte order of this machine.
+    pub(super) fn native_fill(&self) -> Vec<u8> {
+        let mut fill = self.fill.clone();
+        self.make_native(&mut fill);
+        fill
+    }
+
+    fn make_native(&self, cells: &mut [u8]) {
+        if self.datatype.is_foreign() {
+            swap_bytes(cells, self.datatype.size);
+        }
+    }
+
+    /// Reads the cells of `slab`, in the byte order of this machine; gives the box that `into` then holds. The box may
+    /// reach beyond the extent: a dimension can be longer than each of its variables, which end in fill values.
+    pub(super) fn read(
+        &self,
+        place: &Place<'_>,
+        slab: &Hyperslab,
+        into: &mut AlignedBytes,
+        scratch: &mut Scratch,
+        metrics: &ReadMetrics,
+    ) -> Result<Hyperslab> {
+        self.refuse()?;
+        if slab.is_empty() {
+            into.resize(0);
+            return Ok(slab.clone());
+        }
+        let held = match &self.layout {
+            Layout::Chunked(chunked) => self.read_chunked(chunked, place, slab, into, scratch, metrics)?,
+            Layout::Compact(cells) => {
+                self.read_compact(cells, slab, into)?;
+                slab.clone()
+            }
+            Layout::Contiguous { address } => {
+                self.read_contiguous(*address, place, slab, into, scratch, metrics)?;
+                slab.clone()
+            }
+            Layout::Virtual => return Err(Error::unsupported("virtual datasets are not read yet")),
+        };
+        self.make_native(into);
+        Ok(held)
+    }
+
+    fn refuse(&self) -> Result<()> {
+        if self.external {
+            return Err(Error::unsupported("its cells are in other files, which is not read yet"));
+        }
+        match &self.datatype.class {
+            Class::Number { .. } | Class::FixedText { .. } | Class::HeapText => filters::check(&self.filters),
+            Class::HeapList(_) | Class::Reference | Class::Other(_) => {
+                Err(Error::unsupported(format!("{:?} are not read yet", self.datatype.stored_type())))
+            }
+        }
+    }
+
+    /// Makes room for a box that is put together, with fill values where the dataset has no cells.
+    fn lay_out<'b>(&self, slab: &Hyperslab, into: &'b mut AlignedBytes) -> Result<&'b mut [u8]> {
+        let len = count(&slab.shape()).and_then(|cells| cells.checked_mul(self.datatype.size));
+        let bytes = into.resize(len.ok_or_else(|| Error::corrupt("has more cells than memory can hold"))?);
+        if !self.extent().contains(slab) {
+            fill_cells(bytes, &self.fill);
+        }
+        Ok(bytes)
+    }
+
+    fn extent(&self) -> Hyperslab {
+        Hyperslab::all(&self.dataspace.shape)
+    }
+
+    fn read_compact(&self, cells: &[u8], slab: &Hyperslab, into: &mut AlignedBytes) -> Result<()> {
+        let extent = self.extent();
+        if cells.len() < extent.cells() * self.datatype.size {
+            return Err(Error::corrupt("has fewer cells than its shape says"));
+        }
+        let bytes = self.lay_out(slab, into)?;
+        copy_common(&Cells { bytes: cells, slab: &extent }, &mut Cells { bytes, slab }, self.datatype.size);
+        Ok(())
+    }
+
+    fn read_contiguous(
+        &self,
+        address: Option<u64>,
+        place: &Place<'_>,
+        slab: &Hyperslab,
+        into: &mut AlignedBytes,
+        scratch: &mut Scratch,
+        metrics: &ReadMetrics,
+    ) -> Result<()> {
+        let bytes = self.lay_out(slab, into)?;
+        let (Some(address), Some(stored)) = (address, slab.intersect(&self.extent())) else {
+            fill_cells(bytes, &self.fill);
+            metrics.chunk_absent();
+            return Ok(());
+        };
+        let (cell, len) = (self.datatype.size, bytes.len());
+        let offset = address.checked_add(place.base).ok_or_else(|| Error::corrupt("its cells are nowhere"))?;
+        let array = Contiguous { offset, shape: self.dataspace.shape.clone(), cell, record: None };
+        let Scratch { stored: window, chunk, .. } = scratch;
+        if stored == *slab {
+            array.read(place.source, slab, bytes, window, metrics)?;
+        } else {
+            let part = chunk.resize(stored.cells() * cell);
+            array.read(place.source, &stored, part, window, metrics)?;
+            copy_common(&Cells { bytes: part, slab: &stored }, &mut Cells { bytes, slab }, cell);
+        }
+        metrics.chunk_read(len, len);
+        Ok(())
+    }
+
+    fn read_chunked(
+        &self,
+        chunked: &Chunked,
+        place: &Place<'_>,
+        slab: &Hyperslab,
+        into: &mut AlignedBytes,
+        scratch: &mut Scratch,
+        metrics: &ReadMetrics,
+    ) -> Result<Hyperslab> {
+        let index = self.index(chunked, place)?;
+        let reader = ChunkReader { dataset: self, chunked, index, place, metrics, counts: self.counts(chunked) };
+        let (first, last) = reader.meeting(slab);
+        if first == last {
+            reader.read(&first, into, scratch)?;
+            let held = reader.slab(&first);
+            self.fill_beyond(&held, slab, into, scratch);
+            return Ok(held);
+        }
+        self.lay_out(slab, into)?;
+        let mut chunk = std::mem::take(&mut scratch.chunk);
+        let outcome = reader.assemble(&first, &last, slab, into, &mut chunk, scratch);
+        scratch.chunk = chunk;
+        outcome.map(|()| slab.clone())
+    }
+
+    /// Puts fill values where a chunk overhangs the extent, if cells are asked for there.
+    fn fill_beyond(&self, held: &Hyperslab, slab: &Hyperslab, into: &mut AlignedBytes, scratch: &mut Scratch) {
+        let extent = self.extent();
+        if extent.contains(slab) {
+            return;
+        }
+        let kept = scratch.chunk.resize(into.len());
+        kept.copy_from_slice(into);
+        fill_cells(into, &self.fill);
+        if let Some(within) = held.intersect(&extent) {
+            let into = &mut Cells { bytes: &mut into[..], slab: held };
+            copy_part(&Cells { bytes: &*kept, slab: held }, into, &within, self.datatype.size);
+        }
+    }
+
+    fn counts(&self, chunked: &Chunked) -> Counts {
+        Counts::new(&self.dataspace.shape, &chunked.chunk)
+    }
+
+    /// The index of chunks, read when first asked for.
+    fn index(&self, chunked: &Chunked, place: &Place<'_>) -> Result<&ChunkIndex> {
+        let read = || {
+            let Dataspace { shape, limits, .. } = &self.dataspace;
+            let wanted = Wanted {
+                chunked,
+                counts: self.counts(chunked),
+                slots: Slots::new(shape, limits, &chunked.chunk),
+                chunk_bytes: self.chunk_bytes(chunked)? as u32,
+            };
+            ChunkIndex::read(&place.metadata(), &wanted)
+        };
+        self.index.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    fn chunk_bytes(&self, chunked: &Chunked) -> Result<usize> {
+        let bytes = count(&chunked.chunk).and_then(|cells| cells.checked_mul(self.datatype.size));
+        bytes.filter(|bytes| *bytes <= LARGEST_CHUNK).ok_or_else(|| {
+            Error::unsupported(format!("has chunks of shape {:?}, which are larger than 2 GiB", chunked.chunk))
+        })
+    }
+}
+
+/// Reads chunks of one dataset.
+struct ChunkReader<'a> {
+    dataset: &'a Dataset,
+    chunked: &'a Chunked,
+    index: &'a ChunkIndex,
+    place: &'a Place<'a>,
+    metrics: &'a ReadMetrics,
+    counts: Counts,
+}
+
+impl ChunkReader<'_> {
+    /// The indices of the first and of the last chunk that a box meets.
+    fn meeting(&self, slab: &Hyperslab) -> (Vec<usize>, Vec<usize>) {
+        let sizes = || slab.ranges().iter().zip(&self.chunked.chunk);
+        (
+            sizes().map(|(range, size)| range.start / size).collect(),
+            sizes().map(|(range, size)| (range.end - 1) / size).collect(),
+        )
+    }
+
+    /// The whole box of a chunk; it may overhang the end of a dimension.
+    fn slab(&self, at: &[usize]) -> Hyperslab {
+        Hyperslab::new(at.iter().zip(&self.chunked.chunk).map(|(i, size)| i * size..(i + 1) * size).collect())
+    }
+
+    /// Decodes one chunk.
+    fn read(&self, at: &[usize], into: &mut AlignedBytes, scratch: &mut Scratch) -> Result<()> {
+        let len = self.dataset.chunk_bytes(self.chunked)?;
+        let number = self.counts.number(at.iter().map(|i| *i as u64));
+        let Some(place) = number.and_then(|number| self.index.get(number)) else {
+            fill_cells(into.resize(len), &self.dataset.fill);
+            self.metrics.chunk_absent();
+            return Ok(());
+        };
+        self.decode(at, place, len, into, scratch).map_err(|mut error| {
+            error.message = format!("chunk at {:?} {}", self.slab(at).start(), error.message);
+            error
+        })?;
+        self.metrics.chunk_read(place.stored as usize, len);
+        Ok(())
+    }
+
+    fn decode(
+        &self,
+        at: &[usize],
+        place: ChunkPlace,
+        len: usize,
+        into: &mut AlignedBytes,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let plain = self.dataset.filters.is_empty() || (self.chunked.raw_edges && self.overhangs(at));
+        let stored = if plain { &mut *into } else { &mut scratch.stored };
+        // The index was checked against the file's size, so that this asks for no more memory than the file has bytes.
+        let stored = stored.resize(place.stored as usize);
+        self.place.source.read_exact_at(self.place.base + place.address, stored, self.metrics)?;
+        if !plain {
+            return filters::decode(&self.dataset.filters, place.mask, len, scratch, into);
+        }
+        if into.len() == len {
+            Ok(())
+        } else {
+            Err(Error::corrupt(format!("has {} bytes in place of {len}", into.len())))
+        }
+    }
+
+    fn overhangs(&self, at: &[usize]) -> bool {
+        !self.dataset.extent().contains(&self.slab(at))
+    }
+
+    /// Puts a box together from all chunks that it meets.
+    fn assemble(
+        &self,
+        first: &[usize],
+        last: &[usize],
+        slab: &Hyperslab,
+        into: &mut AlignedBytes,
+        chunk: &mut AlignedBytes,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let mut at = first.to_vec();
+        loop {
+            self.read(&at, chunk, scratch)?;
+            let held = self.slab(&at);
+            if let Some(within) = held.intersect(&self.dataset.extent()).and_then(|within| within.intersect(slab)) {
+                let cell = self.dataset.datatype.size;
+                let from = Cells { bytes: &chunk[..], slab: &held };
+                copy_part(&from, &mut Cells { bytes: into, slab }, &within, cell);
+            }
+            if !advance(&mut at, first, last) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Goes to the next indices between `first` and `last`, row-major; `false` after the last.
+fn advance(at: &mut [usize], first: &[usize], last: &[usize]) -> bool {
+    for d in (0..at.len()).rev() {
+        if at[d] < last[d] {
+            at[d] += 1;
+            return true;
+        }
+        at[d] = first[d];
+    }
+    false
+}

@@ -1,0 +1,145 @@
+//! What a group holds: its links, wherever they are kept.
+
+use super::btree::{Tree2, visit_tree1};
+use super::header::{Header, kind};
+use super::heap::{FractalHeap, LocalHeap};
+use super::metadata::{Fields, Metadata};
+use crate::{Error, Result};
+
+/// A member of a group.
+#[derive(Debug, PartialEq)]
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) target: Target,
+    /// Its place in the order of creation, where the file keeps it.
+    created: Option<u64>,
+}
+
+/// What a link leads to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Target {
+    /// The object at an address.
+    Object(u64),
+    /// Whatever has this path in this file, if anything has.
+    Soft(String),
+    /// An object in another file.
+    External,
+}
+
+/// The links of a group, in order of creation where the file keeps that, else by name.
+pub(super) fn links(metadata: &Metadata<'_>, header: &Header) -> Result<Vec<Link>> {
+    let mut links = Vec::new();
+    if let Some(body) = header.find(metadata, kind::SYMBOL_TABLE)? {
+        old_links(metadata, &body, &mut links)?;
+    }
+    for message in header.all(kind::LINK) {
+        links.push(parse_link(metadata, &message.resolve(metadata)?)?);
+    }
+    if let Some(body) = header.find(metadata, kind::LINK_INFO)? {
+        dense_links(metadata, &body, &mut links)?;
+    }
+    if links.iter().all(|link| link.created.is_some()) {
+        links.sort_by_key(|link| link.created);
+    } else {
+        links.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    Ok(links)
+}
+
+/// Soft links that lead to soft links are followed this far.
+const LONGEST_CHAIN: usize = 8;
+
+/// The address of what has a path, seen from the group `from`, or from the root if it starts with a slash.
+pub(super) fn follow(metadata: &Metadata<'_>, root: u64, from: u64, path: &str) -> Result<Option<u64>> {
+    follow_chain(metadata, root, from, path, LONGEST_CHAIN)
+}
+
+fn follow_chain(metadata: &Metadata<'_>, root: u64, from: u64, path: &str, chain: usize) -> Result<Option<u64>> {
+    let mut at = if path.starts_with('/') { root } else { from };
+    for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+        let found = links(metadata, &Header::read(metadata, at)?)?.into_iter().find(|link| link.name == name);
+        at = match found.map(|link| link.target) {
+            Some(Target::Object(address)) => address,
+            Some(Target::Soft(path)) if chain > 0 => match follow_chain(metadata, root, at, &path, chain - 1)? {
+                Some(address) => address,
+                None => return Ok(None),
+            },
+            Some(Target::Soft(_) | Target::External) | None => return Ok(None),
+        };
+    }
+    Ok(Some(at))
+}
+
+/// Whether an object is a group.
+pub(super) fn is_group(header: &Header) -> bool {
+    [kind::SYMBOL_TABLE, kind::LINK_INFO, kind::LINK].iter().any(|kind| header.all(*kind).next().is_some())
+}
+
+fn old_links(metadata: &Metadata<'_>, body: &[u8], links: &mut Vec<Link>) -> Result<()> {
+    let mut fields = Fields::new(body, metadata.widths);
+    let (tree, heap) = (fields.some_address()?, fields.some_address()?);
+    let heap = LocalHeap::read(metadata, heap)?;
+    visit_tree1(metadata, tree, 0, metadata.widths.length, &mut |_, node| old_node(metadata, &heap, node, links))
+}
+
+fn old_node(metadata: &Metadata<'_>, heap: &LocalHeap, node: u64, links: &mut Vec<Link>) -> Result<()> {
+    let head = metadata.bytes(node, 8)?;
+    if !head.starts_with(b"SNOD") {
+        return Err(Error::corrupt("a group's node has the wrong signature"));
+    }
+    let count = Fields::new(&head[6..], metadata.widths).u16()?;
+    let entry_len = 2 * metadata.widths.offset + 24;
+    let body = metadata.bytes(node.saturating_add(8), u64::from(count) * entry_len as u64)?;
+    for entry in body.chunks_exact(entry_len) {
+        let mut fields = Fields::new(entry, metadata.widths);
+        let name = heap.name(fields.uint(metadata.widths.offset)?)?;
+        let address = fields.address()?;
+        let soft = fields.u32()? == 2;
+        fields.skip(4)?;
+        let target = match address {
+            Some(address) if !soft => Target::Object(address),
+            Some(_) | None => Target::Soft(heap.name(fields.u32()?.into())?),
+        };
+        links.push(Link { name, target, created: None });
+    }
+    Ok(())
+}
+
+fn dense_links(metadata: &Metadata<'_>, body: &[u8], links: &mut Vec<Link>) -> Result<()> {
+    let mut fields = Fields::new(body, metadata.widths);
+    fields.version("a group", 0..=0)?;
+    if fields.u8()? & 1 != 0 {
+        fields.skip(8)?;
+    }
+    let (Some(heap), Some(tree)) = (fields.address()?, fields.address()?) else { return Ok(()) };
+    let heap = FractalHeap::read(metadata, heap)?;
+    Tree2::read(metadata, tree)?.visit(&mut |record| {
+        // A hash of the name, then the id.
+        let id = record.get(4..).ok_or_else(|| Error::corrupt("a link's record is too short"))?;
+        links.push(parse_link(metadata, &heap.get(id)?)?);
+        Ok(())
+    })
+}
+
+fn parse_link(metadata: &Metadata<'_>, body: &[u8]) -> Result<Link> {
+    let mut fields = Fields::new(body, metadata.widths);
+    fields.version("a link", 1..=1)?;
+    let flags = fields.u8()?;
+    let kind = if flags & 0x08 == 0 { 0 } else { fields.u8()? };
+    let created = if flags & 0x04 == 0 { None } else { Some(fields.uint(8)?) };
+    if flags & 0x10 != 0 {
+        fields.skip(1)?;
+    }
+    let len = fields.uint(1 << (flags & 3))?;
+    let len = usize::try_from(len).map_err(|_| Error::corrupt("a link's name is too long"))?;
+    let name = crate::formats::text_of(fields.bytes(len)?);
+    let target = match kind {
+        0 => Target::Object(fields.some_address()?),
+        1 => {
+            let len = usize::from(fields.u16()?);
+            Target::Soft(crate::formats::text_of(fields.bytes(len)?))
+        }
+        _ => Target::External,
+    };
+    Ok(Link { name, target, created })
+}

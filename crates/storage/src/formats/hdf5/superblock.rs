@@ -1,0 +1,88 @@
+//! The superblock: where the root group is, and how wide addresses are.
+
+use super::metadata::{Fields, Widths, lookup3};
+use crate::io::ReadAt;
+use crate::metrics::ReadMetrics;
+use crate::{Error, Result};
+
+const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// Where a file may start: whatever lies before is not HDF5's.
+const STARTS: [usize; 4] = [0, 512, 1024, 2048];
+
+/// What the superblock tells.
+#[derive(Debug)]
+pub(super) struct Superblock {
+    pub(super) widths: Widths,
+    pub(super) base: u64,
+    pub(super) root: u64,
+}
+
+/// The position of the superblock among the first bytes of a file.
+pub(super) fn find(first: &[u8]) -> Option<usize> {
+    STARTS.into_iter().find(|start| first.get(*start..).is_some_and(|rest| rest.starts_with(SIGNATURE)))
+}
+
+impl Superblock {
+    pub(super) fn read(source: &dyn ReadAt) -> Result<Self> {
+        let mut first = vec![0; source.len().min(2048 + 128) as usize];
+        source.read_exact_at(0, &mut first, &ReadMetrics::default())?;
+        let start = find(&first).ok_or_else(|| Error::corrupt("has no HDF5 signature"))?;
+        let bytes = &first[start..];
+        let mut fields = Fields::new(bytes, Widths { offset: 8, length: 8 });
+        fields.skip(SIGNATURE.len())?;
+        let (superblock, end) = match fields.version("a superblock", 0..=3)? {
+            old @ 0..=1 => Self::old(old, bytes)?,
+            _ => Self::new(bytes)?,
+        };
+        // A file after some user block may count addresses from either place; what is stated is checked here.
+        if superblock.base != 0 && superblock.base != start as u64 {
+            return Err(Error::corrupt(format!("its superblock at {start} says that it is at {}", superblock.base)));
+        }
+        if end > source.len() {
+            let message = format!("is cut short: it should have {end} bytes and has {}", source.len());
+            return Err(Error::corrupt(message).with_hint("copy or download it again"));
+        }
+        Ok(superblock)
+    }
+
+    /// Versions 0 and 1. Gives the size that the file should have, too.
+    fn old(version: u8, bytes: &[u8]) -> Result<(Self, u64)> {
+        let widths = widths(bytes, 13)?;
+        let mut fields = Fields::new(bytes, widths);
+        fields.skip(if version == 0 { 24 } else { 28 })?;
+        let base = fields.some_address()?;
+        fields.address()?;
+        let end = fields.some_address()?;
+        fields.address()?;
+        fields.address()?;
+        let root = fields.some_address()?;
+        Ok((Self { widths, base, root }, end))
+    }
+
+    /// Versions 2 and 3.
+    fn new(bytes: &[u8]) -> Result<(Self, u64)> {
+        let widths = widths(bytes, 9)?;
+        let mut fields = Fields::new(bytes, widths);
+        fields.skip(12)?;
+        let base = fields.some_address()?;
+        fields.address()?;
+        let end = fields.some_address()?;
+        let root = fields.some_address()?;
+        let sealed = bytes.len() - fields.left();
+        if lookup3(&bytes[..sealed]) != fields.u32()? {
+            return Err(Error::corrupt("its superblock has the wrong checksum"));
+        }
+        Ok((Self { widths, base, root }, end))
+    }
+}
+
+fn widths(bytes: &[u8], at: usize) -> Result<Widths> {
+    match bytes.get(at..at + 2) {
+        Some(&[offset @ (2 | 4 | 8), length @ (2 | 4 | 8)]) => {
+            Ok(Widths { offset: usize::from(offset), length: usize::from(length) })
+        }
+        Some(widths) => Err(Error::unsupported(format!("addresses and lengths of {widths:?} bytes are not known"))),
+        None => Err(Error::corrupt("ends within its superblock")),
+    }
+}

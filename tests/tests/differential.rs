@@ -1,0 +1,200 @@
+//! Random queries over the fixtures: the same answer with passes off and on (float aggregates to 1e-12), and the same bits
+//! with one thread and two. `HYPERSLAB_SEED` and `HYPERSLAB_QUERIES` try others and more.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Float64Type};
+use hyperslab_tests::setup::{Format, Setup, answer};
+use hyperslab_tests::shown;
+
+/// A table for random queries: its name, columns over one dimension, columns over several, and constants near their values.
+struct Table {
+    name: &'static str,
+    coordinates: &'static [&'static str],
+    values: &'static [&'static str],
+    constants: &'static [&'static str],
+}
+
+const TABLES: [Table; 6] = [
+    Table {
+        name: "'plain.nc'",
+        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 120", "day(time)"],
+        values: &["temp", "obs", "orog", "temp - orog", "obs * 2", "lat + lon"],
+        constants: &["-45", "-15", "0", "2", "7.25", "15", "30", "60", "120"],
+    },
+    Table {
+        name: "'descending.nc'",
+        coordinates: &["lat", "lon", "abs(lat)", "floor(lat / 20)"],
+        values: &["height", "height * lat"],
+        constants: &["35.1", "10.3", "-10.3", "0", "0.2", "50", "75.5"],
+    },
+    Table {
+        name: "'packed.nc'",
+        coordinates: &["x", "day(time)", "time"],
+        values: &["t", "t - 273.15"],
+        constants: &["2.5", "5", "1", "31", "258.15", "270", "-14.74"],
+    },
+    Table {
+        name: "'unlimited.nc'",
+        coordinates: &["time", "x", "c", "hour(time)", "x % 2"],
+        values: &["a", "b", "a + b", "a * c"],
+        constants: &["0", "1", "2", "3", "6", "8.5", "12"],
+    },
+    Table {
+        name: "'daily/*.nc'",
+        coordinates: &["time", "lat", "lon", "day(time)", "lat > 0"],
+        values: &["t", "orog", "t * lat"],
+        constants: &["-10", "0", "10", "100", "3", "7", "13.5"],
+    },
+    Table {
+        name: "'noleap.nc'",
+        coordinates: &["lat", "month(time)", "year(time)", "time"],
+        values: &["tas", "tas * lat"],
+        constants: &["-30", "2", "6", "2000", "280", "283"],
+    },
+];
+
+const AGGREGATES: [&str; 12] = [
+    "count(*)",
+    "count({})",
+    "sum({})",
+    "avg({})",
+    "min({})",
+    "max({})",
+    "var_samp({})",
+    "stddev_pop({})",
+    "median({})",
+    "quantile_cont({}, 0.8)",
+    "count(DISTINCT {})",
+    "sum({}) FILTER (WHERE {} > 1)",
+];
+
+/// SplitMix64: small, and the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+fn query(random: &mut Random) -> String {
+    let table = &TABLES[random.below(TABLES.len())];
+    let keys: Vec<&str> = (0..random.below(3)).map(|_| random.pick(table.coordinates)).collect();
+    let body = match random.below(4) {
+        0 => cells(random, table),
+        _ => groups(random, table, &keys),
+    };
+    if random.below(3) == 0 { format!("{body} LIMIT {}", 1 + random.below(9)) } else { body }
+}
+
+fn cells(random: &mut Random, table: &Table) -> String {
+    let columns = [random.pick(table.coordinates), random.pick(table.values), random.pick(table.values)];
+    let order = if random.below(2) == 0 { String::new() } else { format!(" ORDER BY {}", order(random, columns.len())) };
+    format!("SELECT {} FROM {}{}{order}", columns.join(", "), table.name, filter(random, table))
+}
+
+/// Limits over groups need a full order, as the order of groups may differ with the passes.
+fn groups(random: &mut Random, table: &Table, keys: &[&str]) -> String {
+    let mut aggregates = vec!["count(*)".to_string()];
+    for _ in 0..=random.below(3) {
+        let value = if random.below(5) == 0 { random.pick(table.values) } else { table.values[0] };
+        aggregates.push(AGGREGATES[random.below(AGGREGATES.len())].replace("{}", value));
+    }
+    let key_list: String = keys.iter().map(|key| format!("{key}, ")).collect();
+    let group = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
+    let having = if random.below(5) == 0 { " HAVING count(*) > 2" } else { "" };
+    let order = (1..=keys.len()).map(|at| at.to_string()).collect::<Vec<_>>().join(", ");
+    let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+    format!("SELECT {key_list}{} FROM {}{}{group}{having}{order}", aggregates.join(", "), table.name, filter(random, table))
+}
+
+fn order(random: &mut Random, columns: usize) -> String {
+    let ways = ["", " DESC", " NULLS FIRST", " DESC NULLS LAST"];
+    format!("{}{}", 1 + random.below(columns), random.pick(&ways))
+}
+
+fn filter(random: &mut Random, table: &Table) -> String {
+    let terms: Vec<String> = (0..random.below(4)).map(|_| predicate(random, table)).collect();
+    match terms.len() {
+        0 => String::new(),
+        _ => format!(" WHERE {}", terms.join(random.pick(&[" AND ", " AND ", " OR "]))),
+    }
+}
+
+fn predicate(random: &mut Random, table: &Table) -> String {
+    let numbers: Vec<&str> = table.coordinates.iter().copied().filter(|c| *c != "time" && !c.contains('>')).collect();
+    let column = if random.below(3) == 0 { random.pick(table.values) } else { random.pick(&numbers) };
+    let (low, high) = (random.pick(table.constants), random.pick(table.constants));
+    match random.below(7) {
+        0 => format!("{column} IN ({low}, {high})"),
+        1 => format!("{column} BETWEEN {low} AND {high}"),
+        2 => format!("NOT ({column} > {low})"),
+        3 => format!("({column} = {low} OR {column} >= {high})"),
+        4 => format!("{column} IS NOT NULL"),
+        5 => format!("{column} <> {low}"),
+        _ => format!("{column} < {low}"),
+    }
+}
+
+#[test]
+fn every_setup_gives_the_same_answer() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let mut random = Random(number("HYPERSLAB_SEED").unwrap_or(20_261_122));
+    let queries: Vec<String> = (0..number("HYPERSLAB_QUERIES").unwrap_or(300)).map(|_| query(&mut random)).collect();
+    let mut problems = Vec::new();
+    for format in Format::ALL {
+        format.enter();
+        problems.extend(queries.iter().filter_map(|sql| Some(format!("{}: {sql}\n{}", format.name(), differs(&format.sql(sql))?))));
+    }
+    assert!(problems.is_empty(), "{} queries differ\n\n{}", problems.len(), problems.join("\n\n"));
+}
+
+/// What differs between setups, if anything does. A query that fails is a fault of the generator or of the engine.
+fn differs(sql: &str) -> Option<String> {
+    let mut batches = Vec::new();
+    for setup in Setup::ALL {
+        match run(setup, sql) {
+            Ok(batch) => batches.push(batch),
+            Err(error) => return Some(format!("{}: {error}", setup.name())),
+        }
+    }
+    let [on, on_two, off, off_two] = &batches[..] else { return None };
+    let show = |batch: &RecordBatch| shown::rows(batch).join("\n");
+    if on != on_two || off != off_two {
+        return Some(format!("threads differ:\n{}\n--\n{}\n--\n{}\n--\n{}", show(on), show(on_two), show(off), show(off_two)));
+    }
+    (!alike(on, off)).then(|| format!("passes differ: on\n{}\n-- off\n{}", show(on), show(off)))
+}
+
+fn run(setup: Setup, sql: &str) -> Result<RecordBatch, String> {
+    let answer = answer(&setup.session()?, sql)?;
+    concat_batches(&answer.schema, &answer.batches).map_err(|error| error.to_string())
+}
+
+/// Equal, but DOUBLE to 1e-12.
+fn alike(on: &RecordBatch, off: &RecordBatch) -> bool {
+    let same_shape = on.schema() == off.schema() && on.num_rows() == off.num_rows();
+    same_shape
+        && on.columns().iter().zip(off.columns()).all(|(a, b)| match a.data_type() {
+            DataType::Float64 => {
+                let (a, b) = (a.as_primitive::<Float64Type>(), b.as_primitive::<Float64Type>());
+                a.iter().zip(b).all(|pair| match pair {
+                    (Some(x), Some(y)) => x.to_bits() == y.to_bits() || (x - y).abs() <= 1e-12 * x.abs().max(y.abs()).max(1.0),
+                    (x, y) => x.is_none() && y.is_none(),
+                })
+            }
+            _ => a == b,
+        })
+}

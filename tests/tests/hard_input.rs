@@ -1,0 +1,60 @@
+//! Input made to hurt: each gives an answer or one clear error, never a crash, and the session goes on.
+
+use hyperslab_tests::setup::{Format, Setup, answer};
+use hyperslab_tests::shown;
+
+fn first_row(sql: &str) -> Result<String, String> {
+    Format::Netcdf4.enter();
+    let session = Setup::ALL[0].session()?;
+    let given = answer(&session, sql).map(|given| given.batches.iter().flat_map(shown::rows).next().unwrap_or_default());
+    assert!(answer(&session, "SELECT 1").is_ok(), "the session does not go on after {}", &sql[..sql.len().min(80)]);
+    given
+}
+
+#[test]
+fn ten_thousand_terms_are_added() {
+    let sum = vec!["1"; 10_000].join(" + ");
+    match first_row(&format!("SELECT {sum}")) {
+        Ok(row) => assert_eq!(row, "10000"),
+        Err(error) => assert!(error.contains("deep") || error.contains("long") || error.contains("nest"), "{error}"),
+    }
+}
+
+#[test]
+fn ten_thousand_conditions_are_tested() {
+    let conditions = (0..10_000).map(|i| format!("obs = {i}")).collect::<Vec<_>>().join(" OR ");
+    match first_row(&format!("SELECT count(*) FROM 'plain.nc' WHERE {conditions}")) {
+        Ok(row) => assert_eq!(Ok(row), first_row("SELECT count(*) FROM 'plain.nc' WHERE obs >= 0")),
+        Err(error) => assert!(error.contains("deep") || error.contains("long") || error.contains("nest"), "{error}"),
+    }
+}
+
+#[test]
+fn ten_thousand_items_are_looked_up() {
+    let items = (0..10_000).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
+    let counted = first_row(&format!("SELECT count(*) FROM 'plain.nc' WHERE obs IN ({items})"));
+    assert_eq!(counted, first_row("SELECT count(*) FROM 'plain.nc' WHERE obs >= 0"));
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_no_crash() {
+    for depth in [100, 10_000, 200_000] {
+        let nested = format!("SELECT {}1{}", "(".repeat(depth), ")".repeat(depth));
+        let functions = format!("SELECT {}1{}", "abs(".repeat(depth), ")".repeat(depth));
+        let negations = format!("SELECT {} true", "NOT ".repeat(depth));
+        let cases = format!("SELECT {} 1 {}", "CASE WHEN true THEN".repeat(depth), "END ".repeat(depth));
+        let queries = format!("SELECT * FROM {}SELECT 1 AS a{}", "(".repeat(depth) + "SELECT * FROM (", ") AS x".repeat(depth + 1));
+        for sql in [nested, functions, negations, cases, queries] {
+            if let Err(error) = first_row(&sql) {
+                assert!(!error.to_lowercase().contains("internal error"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn odd_texts_are_errors() {
+    for sql in ["", ";", "SELECT", "SELECT 'open", "SELECT \"open", "/* open", "\0", "SELECT \u{202e}", "é", "SELECT 1;;SELECT 2", "--"] {
+        assert!(first_row(sql).is_err(), "{sql}");
+    }
+}
