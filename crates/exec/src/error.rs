@@ -121,7 +121,9 @@ mod tests {
     fn out_of_memory_says_who_how_much_and_what_would_help() {
         let error = OutOfMemory { what: "sorting".to_string(), requested: 3 << 20, reserved: 700, limit: 2 << 10 };
         let text = Error::OutOfMemory(error).to_string();
-        assert!(text.starts_with("sorting needs 3.0 MiB more, but 700 bytes of the memory limit of 2.0 KiB are in use"));
+        assert!(
+            text.starts_with("sorting needs 3.0 MiB more, but 700 bytes of the memory limit of 2.0 KiB are in use")
+        );
         assert!(text.contains("SET memory_limit"));
     }
 }

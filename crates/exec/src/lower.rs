@@ -145,12 +145,7 @@ mod tests {
 
     #[test]
     fn a_plan_runs_and_its_report_mirrors_it() {
-        let odd = Expr::Call {
-            function: ">".to_string(),
-            args: vec![read(3), int(1)],
-            ty: SqlType::Boolean,
-            at: None,
-        };
+        let odd = Expr::Call { function: ">".to_string(), args: vec![read(3), int(1)], ty: SqlType::Boolean, at: None };
         let union = RowPlan::Union { inputs: vec![values(1, 0..3), values(2, 10..12)], columns: vec![column(3)] };
         let filter = RowPlan::Filter { input: Box::new(union), predicate: odd };
         let project = RowPlan::Project { input: Box::new(filter), columns: vec![(column(4), read(3))] };
@@ -160,7 +155,8 @@ mod tests {
         assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().values(), &[11, 10, 2]);
         assert_eq!(batches[0].schema().field(0).metadata()["units"], "K");
         let report: Vec<_> = context.metrics().report().into_iter().map(|r| (r.depth, r.name, r.rows)).collect();
-        let expected = [(0, "Sort", 3), (1, "Project", 3), (2, "Filter", 3), (3, "Union", 5), (4, "Values", 3), (4, "Values", 2)];
+        let expected =
+            [(0, "Sort", 3), (1, "Project", 3), (2, "Filter", 3), (3, "Union", 5), (4, "Values", 3), (4, "Values", 2)];
         assert_eq!(report, expected.map(|(depth, name, rows)| (depth, name.to_string(), rows)));
         assert!(context.metrics().report()[0].memory_bytes > 0);
         assert_eq!(context.memory().reserved(), 0);

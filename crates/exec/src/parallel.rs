@@ -216,7 +216,8 @@ impl<'a, T: Send> Lanes<'a, T> {
     /// Works on one partition after the other until none may be started.
     fn work(&self) {
         while let Some(partition) = self.next_partition() {
-            let produce = || self.context.check().and_then(|()| (self.produce)(partition, &mut |t| self.give(partition, t)));
+            let produce =
+                || self.context.check().and_then(|()| (self.produce)(partition, &mut |t| self.give(partition, t)));
             let outcome = catch_unwind(AssertUnwindSafe(produce)).unwrap_or_else(|panic| Err(Error::from_panic(panic)));
             self.lock().finish(partition, outcome);
             self.arrived.notify_all();

@@ -160,7 +160,10 @@ impl Table {
         for (at, accumulator) in self.accumulators.iter_mut().enumerate() {
             if self.met_nan[at] | accumulator.met_nan() {
                 let name = &grouping.calls[at].function;
-                grouping.context.warnings().say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
+                grouping
+                    .context
+                    .warnings()
+                    .say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
             }
             accumulator.resize(rows);
             columns.push(accumulator.finish()?);
@@ -318,10 +321,15 @@ mod tests {
         let rows = random.rows(300);
         let input = testing::source(&mut random, 0, &rows);
         let operator = Arc::default();
-        let found = testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &keys(&[0, 2]), &[]));
+        let found =
+            testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &keys(&[0, 2]), &[]));
         let cells = |row: &Row| vec![Cell::of(row)[0].clone(), Cell::of(row)[2].clone()];
         let mut expected: Vec<Vec<Cell>> = Vec::new();
-        rows.iter().map(cells).for_each(|row| if !expected.contains(&row) { expected.push(row) });
+        rows.iter().map(cells).for_each(|row| {
+            if !expected.contains(&row) {
+                expected.push(row)
+            }
+        });
         assert_eq!(found, expected);
     }
 
@@ -353,7 +361,8 @@ mod tests {
         let columns = testing::columns(0);
         let text = testing::column(&columns, 2);
         let number = Expr::Cast { arg: Box::new(text.clone()), to: SqlType::BigInt, or_null: false, at: None };
-        let is_number = testing::test("=", vec![text, Expr::Literal(hyperslab_expr::Scalar::Varchar("12".to_string()))]);
+        let is_number =
+            testing::test("=", vec![text, Expr::Literal(hyperslab_expr::Scalar::Varchar("12".to_string()))]);
         let calls = named(0, vec![call("max", Some(number), Some(is_number))], |call| call.ty.clone());
         let rows: Vec<Row> = ["x", "12", "y"].map(|text| (None, None, Some(text.to_string()))).to_vec();
         let input = testing::source(&mut Random(8), 0, &rows);

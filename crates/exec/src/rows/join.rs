@@ -74,7 +74,9 @@ impl Built {
             for batch in &batches {
                 let before = table.memory();
                 numbered.push(number(&mut table, keys, right.columns(), batch)?);
-                memory.grow(table.memory().saturating_sub(before) + batch.rows * (size_of::<u32>() + size_of::<Place>()))?;
+                memory.grow(
+                    table.memory().saturating_sub(before) + batch.rows * (size_of::<u32>() + size_of::<Place>()),
+                )?;
                 context.check()?;
             }
             let (starts, places) = places_by_key(table.len(), &numbered);
@@ -242,7 +244,8 @@ impl Joined {
     fn pick(&self, batch: &Batch, pairs: &[Pair]) -> Result<Batch> {
         let left = UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.left));
         let right: Vec<Place> = pairs.iter().map(|pair| pair.right).collect();
-        let mut columns = batch.columns.iter().map(|column| take(column, &left, None)).collect::<Result<Vec<_>, _>>()?;
+        let mut columns =
+            batch.columns.iter().map(|column| take(column, &left, None)).collect::<Result<Vec<_>, _>>()?;
         columns.extend(self.built.rows.pick(&right)?.columns);
         Ok(Batch { columns, rows: pairs.len() })
     }

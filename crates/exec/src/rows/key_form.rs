@@ -191,7 +191,8 @@ mod tests {
     #[test]
     fn zeros_are_one_and_nans_are_one() {
         let odd = f64::from_bits(0xfff8_0000_0000_0001);
-        let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(-0.0), None, Some(odd), Some(f64::NAN), Some(0.0)]));
+        let floats: ArrayRef =
+            Arc::new(Float64Array::from(vec![Some(-0.0), None, Some(odd), Some(f64::NAN), Some(0.0)]));
         let keys = key_form(&floats).unwrap();
         let bits = |row: usize| keys.as_primitive::<Float64Type>().value(row).to_bits();
         assert_eq!((bits(0), bits(2)), (bits(4), bits(3)));

@@ -127,7 +127,9 @@ impl WordKeys {
         for (row, key) in words.chunks_exact(width).enumerate() {
             let number = match &mut self.index {
                 WordIndex::Direct(index) => index.number(whole(&self.layout.types()[0], key), self.len as u32),
-                WordIndex::Hashed(index) => index.number(hash_words(key), |at| key_at(&self.words, at, width) == key)?,
+                WordIndex::Hashed(index) => {
+                    index.number(hash_words(key), |at| key_at(&self.words, at, width) == key)?
+                }
             };
             if number as usize == self.len {
                 self.words.extend_from_slice(key);
@@ -301,9 +303,8 @@ impl ByteKeys {
 
     fn find(&self, keys: &[ArrayRef]) -> Result<Vec<u32>> {
         let given = self.converter.convert_columns(keys)?;
-        let find = |key: arrow::row::Row<'_>| {
-            self.index.find(hash_bytes(key.data()), |at| self.rows.row(at as usize) == key)
-        };
+        let find =
+            |key: arrow::row::Row<'_>| self.index.find(hash_bytes(key.data()), |at| self.rows.row(at as usize) == key);
         Ok(given.iter().map(find).collect())
     }
 }
@@ -337,7 +338,8 @@ impl HashIndex {
             return Ok(found);
         }
         let next = u32::try_from(self.hashes.len()).ok().filter(|next| *next != ABSENT);
-        let next = next.ok_or_else(|| Error::Expression(hyperslab_expr::Error::new("more than 4 billion distinct keys")))?;
+        let next =
+            next.ok_or_else(|| Error::Expression(hyperslab_expr::Error::new("more than 4 billion distinct keys")))?;
         self.hashes.push(hash);
         self.table.insert_unique(hash, next, |at| self.hashes[*at as usize]);
         Ok(next)
@@ -372,7 +374,7 @@ mod tests {
     use std::sync::Arc;
 
     fn number(table: &mut KeyTable, keys: ArrayRef) -> (Vec<u32>, Vec<u32>) {
-        table.number(&[keys.clone()], keys.len()).unwrap()
+        table.number(std::slice::from_ref(&keys), keys.len()).unwrap()
     }
 
     #[test]
@@ -381,7 +383,7 @@ mod tests {
         let first: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a"), Some("b")]));
         assert_eq!(number(&mut table, first), (vec![0, 1, 2, 0], vec![0, 1, 2]));
         let more: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("c"), None]));
-        assert_eq!(table.find(&[more.clone()], 3).unwrap(), [2, ABSENT, 1]);
+        assert_eq!(table.find(std::slice::from_ref(&more), 3).unwrap(), [2, ABSENT, 1]);
         assert_eq!(number(&mut table, more), (vec![2, 3, 1], vec![1]));
     }
 

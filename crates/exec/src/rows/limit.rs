@@ -167,7 +167,9 @@ mod tests {
     fn rows_are_those_of_the_range() {
         let mut random = Random(5);
         let rows = random.rows(500);
-        for (end, offset) in [(Some(0), 0), (Some(1), 0), (Some(7), 490), (Some(100), 30), (None, 20), (Some(u64::MAX), 3)] {
+        for (end, offset) in
+            [(Some(0), 0), (Some(1), 0), (Some(7), 490), (Some(100), 30), (None, 20), (Some(u64::MAX), 3)]
+        {
             let operator = Arc::default();
             let seed = random.below(1 << 40) + 1;
             let found = testing::on_any_threads(|context| {
@@ -183,7 +185,7 @@ mod tests {
         let rows = Random(5).rows(5000);
         for (end, most) in [(Some(0), 0), (Some(1), 2), (None, usize::MAX)] {
             for threads in [1, 2] {
-                let (input, batches) = Counted::new(testing::source(&mut Random(11), 0, &rows));
+                let (input, batches) = Counted::around(testing::source(&mut Random(11), 0, &rows));
                 let context = testing::context(threads);
                 limit(&context, &Arc::default(), input, end, 0).unwrap();
                 assert!(batches.load(Ordering::SeqCst) <= most, "{end:?}: {batches:?}");
@@ -195,7 +197,7 @@ mod tests {
     fn as_much_is_read_with_any_number_of_threads() {
         let rows = Random(5).rows(20_000);
         let [one, two] = [1, 2].map(|threads| {
-            let (input, batches) = Counted::new(testing::source(&mut Random(11), 0, &rows));
+            let (input, batches) = Counted::around(testing::source(&mut Random(11), 0, &rows));
             limit(&testing::context(threads), &Arc::default(), input, Some(900), 100).unwrap();
             batches.load(Ordering::SeqCst)
         });
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn passing_rows_on_stops_when_there_are_enough() {
         let rows = Random(5).rows(5000);
-        let (input, batches) = Counted::new(testing::source(&mut Random(11), 0, &rows));
+        let (input, batches) = Counted::around(testing::source(&mut Random(11), 0, &rows));
         let passed = Passed { input, window: 10..20 };
         assert_eq!(testing::cells(&testing::context(2), &passed).unwrap().len(), 10);
         assert!(batches.load(Ordering::SeqCst) < 6, "{batches:?}");

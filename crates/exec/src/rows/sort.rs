@@ -145,7 +145,9 @@ mod tests {
             let rows = random.rows(400);
             let keys = keys(&testing::columns(0), choice);
             let mut sorted = rows.clone();
-            sorted.sort_by(|a, b| keys.iter().fold(Ordering::Equal, |so_far, key| so_far.then_with(|| compare(a, b, key))));
+            sorted.sort_by(|a, b| {
+                keys.iter().fold(Ordering::Equal, |so_far, key| so_far.then_with(|| compare(a, b, key)))
+            });
             let expected: Vec<Vec<Cell>> = sorted.iter().map(Cell::of).collect();
             let input = testing::source(&mut random, 0, &rows);
             let operator = Arc::default();

@@ -162,7 +162,7 @@ pub(super) struct Counted {
 
 impl Counted {
     /// The source, and the count.
-    pub(super) fn new(source: Box<dyn Source>) -> (Box<dyn Source>, Arc<AtomicUsize>) {
+    pub(super) fn around(source: Box<dyn Source>) -> (Box<dyn Source>, Arc<AtomicUsize>) {
         let batches = Arc::new(AtomicUsize::new(0));
         (Box::new(Self { source, batches: batches.clone() }), batches)
     }

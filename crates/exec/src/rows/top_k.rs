@@ -2,7 +2,7 @@
 
 use super::evaluate::keep;
 use super::sort_key::{Entry, SortOrder};
-use super::stored::{Place, Pile, StoredRows};
+use super::stored::{Pile, Place, StoredRows};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;

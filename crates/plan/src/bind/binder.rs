@@ -14,7 +14,7 @@ use std::rc::Rc;
 const MAX_DEPTH: usize = 500;
 
 /// How many expression nodes a statement may have once aliases and CTEs are written out.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 1_000_000;
 
 /// The state of binding one statement; `'a` is the syntax tree.
 pub(super) struct Binder<'a> {

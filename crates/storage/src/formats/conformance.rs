@@ -2,7 +2,7 @@
 //! in parts; and an error, never a panic, on damaged files.
 
 use super::cells::{Cells, copy_common};
-use super::{Engine, FileContents, Format, Stored, StoredType, open};
+use super::{Attribute, Engine, FileContents, Format, Stored, StoredType, open};
 use crate::Result;
 use crate::metrics::ReadMetrics;
 use hdf5_metno::{Extent, SimpleExtents};
@@ -79,9 +79,10 @@ fn compare(path: &Path) -> usize {
     compared
 }
 
-fn sorted<T: Clone>(named: &[(String, T)]) -> Vec<(String, T)> {
-    let mut named = named.to_vec();
-    named.sort_by(|a, b| a.0.cmp(&b.0));
+/// Attributes by name, in words: NaN is equal to NaN here.
+fn sorted(named: &[(String, Attribute)]) -> Vec<String> {
+    let mut named: Vec<String> = named.iter().map(|attribute| format!("{attribute:?}")).collect();
+    named.sort();
     named
 }
 
