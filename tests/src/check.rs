@@ -18,7 +18,7 @@ pub fn run(script: &Script, format: Format, setup: Setup) -> Result<(), String> 
     let applying = script.records.iter().filter(|record| record.applies(&words));
     let failures: Vec<String> = applying
         .filter_map(|record| {
-            let problem = record_problem(record, &outcome(&session, record, format))?;
+            let problem = record_problem(record, &outcome(&session, record, format), format)?;
             Some(format!("line {}:\n{}\n{problem}", record.line, record.sql))
         })
         .collect();
@@ -34,11 +34,14 @@ pub fn rewritten(text: &str, script: &Script, format: Format, setup: Setup) -> R
     let session = setup.session()?;
     let words = words(format, setup);
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
-    let outcomes: Vec<_> = script.records.iter().filter(|r| r.applies(&words)).map(|r| (r, outcome(&session, r, format))).collect();
+    let outcomes: Vec<_> =
+        script.records.iter().filter(|r| r.applies(&words)).map(|r| (r, outcome(&session, r, format))).collect();
     for (record, outcome) in outcomes.iter().rev() {
         let new = match (&record.expected, outcome) {
-            (Expected::Rows { sorted, .. }, Ok(answer)) => rows(answer, *sorted),
-            (Expected::Failure { words, .. }, Err(error)) if has(error, words) => error.lines().map(str::to_string).collect(),
+            (Expected::Rows { sorted, .. }, Ok(answer)) => rows(answer, format, *sorted),
+            (Expected::Failure { words, .. }, Err(error)) if has(error, words) => {
+                error.lines().map(str::to_string).collect()
+            }
             _ => continue,
         };
         let divider = (!record.divided).then(|| "----".to_string());
@@ -56,27 +59,28 @@ fn outcome(session: &Session, record: &Record, format: Format) -> Result<Answer,
 }
 
 /// What is wrong, if anything.
-fn record_problem(record: &Record, outcome: &Result<Answer, String>) -> Option<String> {
+fn record_problem(record: &Record, outcome: &Result<Answer, String>, format: Format) -> Option<String> {
     match (&record.expected, outcome) {
         (Expected::Success, Ok(_)) => None,
         (Expected::Warning(words), Ok(answer)) => {
             let warned = answer.warnings.iter().any(|warning| has(warning, words));
             (!warned).then(|| format!("no warning has the words: {words}\nwarnings: {:?}", answer.warnings))
         }
-        (Expected::Contains(wanted), Ok(answer)) => lacking(wanted, &rows(answer, false)),
+        (Expected::Contains(wanted), Ok(answer)) => lacking(wanted, &rows(answer, format, false)),
         (Expected::Rows { types, sorted, rows: wanted }, Ok(answer)) => {
-            wrong_types(types, answer).or_else(|| difference(types, *sorted, wanted, answer))
+            wrong_types(types, answer).or_else(|| difference(types, *sorted, wanted, rows(answer, format, *sorted)))
         }
         (Expected::Failure { words, text }, Err(error)) => wrong_error(words, text, error),
-        (Expected::Failure { words, .. }, Ok(answer)) => {
-            Some(format!("expected the error: {words}\nit gave {} rows", answer.batches.iter().map(|b| b.num_rows()).sum::<usize>()))
-        }
+        (Expected::Failure { words, .. }, Ok(answer)) => Some(format!(
+            "expected the error: {words}\nit gave {} rows",
+            answer.batches.iter().map(|b| b.num_rows()).sum::<usize>()
+        )),
         (_, Err(error)) => Some(format!("failed: {error}")),
     }
 }
 
-fn rows(answer: &Answer, sorted: bool) -> Vec<String> {
-    let mut rows: Vec<String> = answer.batches.iter().flat_map(shown::rows).collect();
+fn rows(answer: &Answer, format: Format, sorted: bool) -> Vec<String> {
+    let mut rows: Vec<String> = answer.batches.iter().flat_map(shown::rows).map(|row| format.text(&row)).collect();
     if sorted {
         rows.sort();
     }
@@ -93,8 +97,7 @@ fn wrong_types(types: &str, answer: &Answer) -> Option<String> {
     (actual != types).then(|| format!("expected columns of types {types}, not {actual}: {:?}", answer.schema.fields()))
 }
 
-fn difference(types: &str, sorted: bool, wanted: &[String], answer: &Answer) -> Option<String> {
-    let actual = rows(answer, sorted);
+fn difference(types: &str, sorted: bool, wanted: &[String], actual: Vec<String>) -> Option<String> {
     let mut wanted = wanted.to_vec();
     if sorted {
         wanted.sort();
@@ -107,7 +110,11 @@ fn same_row(types: &str, actual: &str, wanted: &str) -> bool {
     let columns = |row: &str| row.split('\t').map(str::to_string).collect::<Vec<_>>();
     let (actual, wanted) = (columns(actual), columns(wanted));
     actual.len() == wanted.len()
-        && actual.iter().zip(&wanted).enumerate().all(|(at, (a, w))| a == w || (types[at..].starts_with('R') && close(a, w)))
+        && actual
+            .iter()
+            .zip(&wanted)
+            .enumerate()
+            .all(|(at, (a, w))| a == w || (types[at..].starts_with('R') && close(a, w)))
 }
 
 fn close(actual: &str, wanted: &str) -> bool {

@@ -126,7 +126,8 @@ impl Record {
         let sql = lines[first + 1..divider.unwrap_or(paragraph_end)].join("\n");
         let block = divider.map_or(paragraph_end, |d| d + 1)..paragraph_end;
         let text = lines[block.clone()].iter().map(|line| line.trim_end().to_string()).collect();
-        let expected = Expected::parse(lines[first], text).ok_or_else(|| format!("line {}: {}", first + 1, lines[first]))?;
+        let expected =
+            Expected::parse(lines[first], text).ok_or_else(|| format!("line {}: {}", first + 1, lines[first]))?;
         if sql.trim().is_empty() {
             return Err(format!("line {}: a record without SQL", first + 1));
         }
@@ -147,7 +148,9 @@ impl Expected {
             ("statement", ("warning", words)) if !words.is_empty() => Some(Self::Warning(words.to_string())),
             ("statement", ("error", words)) => Some(Self::Failure { words: words.to_string(), text }),
             ("query", ("contains", "")) => Some(Self::Contains(text)),
-            ("query", (types, sort)) if types.chars().all(|c| "BIRTD?".contains(c)) && matches!(sort, "" | "rowsort") => {
+            ("query", (types, sort))
+                if types.chars().all(|c| "BIRTD?".contains(c)) && matches!(sort, "" | "rowsort") =>
+            {
                 Some(Self::Rows { types: types.to_string(), sorted: sort == "rowsort", rows: text })
             }
             _ => None,

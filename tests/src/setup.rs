@@ -79,7 +79,11 @@ impl Setup {
 
     /// Its name within the name of a test.
     pub fn name(self) -> String {
-        format!("{}::{}", if self.passes { "passes" } else { "no_passes" }, ["none", "one_thread", "two_threads"][self.threads])
+        format!(
+            "{}::{}",
+            if self.passes { "passes" } else { "no_passes" },
+            ["none", "one_thread", "two_threads"][self.threads]
+        )
     }
 
     /// A session with these settings.

@@ -4,7 +4,8 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hyperslab_grid::{Calendar, calendar::MICROS_PER_DAY, schema::CALENDAR_EXTENSION};
@@ -33,7 +34,7 @@ pub fn rows(batch: &RecordBatch) -> Vec<String> {
 }
 
 fn value(field: &Field, array: &ArrayRef, at: usize) -> String {
-    if array.is_null(at) {
+    if array.data_type() == &DataType::Null || array.is_null(at) {
         return "NULL".to_string();
     }
     let gregorian = |micros| Calendar::ProlepticGregorian.format(micros);
@@ -77,7 +78,14 @@ pub fn double(value: f64) -> String {
 }
 
 fn not_finite(value: f64) -> String {
-    if value.is_nan() { "nan" } else if value > 0.0 { "inf" } else { "-inf" }.to_string()
+    if value.is_nan() {
+        "nan"
+    } else if value > 0.0 {
+        "inf"
+    } else {
+        "-inf"
+    }
+    .to_string()
 }
 
 /// `-1.2500e2` as `-125`: with an exponent only below 1e-5 and from 1e15 on, without zeros at the end.
@@ -107,8 +115,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let shown = [0.0, -0.0, 125.0, -2.5, 1.0 / 3.0, 1e15, 1.5e-7, 0.00025, 999_999_999_999.96, f64::NAN, f64::NEG_INFINITY];
-        let texts = ["0", "-0", "125", "-2.5", "0.333333333333", "1e15", "1.5e-7", "0.00025", "1000000000000", "nan", "-inf"];
+        let shown =
+            [0.0, -0.0, 125.0, -2.5, 1.0 / 3.0, 1e15, 1.5e-7, 0.00025, 999_999_999_999.96, f64::NAN, f64::NEG_INFINITY];
+        let texts =
+            ["0", "-0", "125", "-2.5", "0.333333333333", "1e15", "1.5e-7", "0.00025", "1000000000000", "nan", "-inf"];
         assert_eq!(shown.map(double), texts);
         assert_eq!([35.1, 1e20, 16_777_216.0].map(single), ["35.1", "1e20", "16777216"]);
     }

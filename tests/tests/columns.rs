@@ -13,7 +13,7 @@ fn columns(sql: &str) -> SchemaRef {
             schemas.push(given.unwrap_or_else(|error| panic!("{}: {sql}: {error}", format.name())).schema);
         }
     }
-    assert!(schemas.windows(2).all(|pair| pair[0] == pair[1]), "{sql}: {schemas:#?}");
+    schemas.windows(2).for_each(|pair| assert_eq!(pair[0], pair[1], "{sql}"));
     schemas.swap_remove(0)
 }
 
@@ -54,7 +54,8 @@ fn packing_decides_the_type() {
 fn times_are_timestamps_of_their_calendar() {
     let plain = columns("SELECT time FROM 'plain.nc'");
     assert_eq!(plain.field(0).data_type(), &DataType::Timestamp(TimeUnit::Microsecond, None));
-    for (file, calendar) in [("noleap", "noleap"), ("day360", "360_day"), ("julian", "julian"), ("reform", "standard")] {
+    for (file, calendar) in [("noleap", "noleap"), ("day360", "360_day"), ("julian", "julian"), ("reform", "standard")]
+    {
         let schema = columns(&format!("SELECT time, max(time) FROM '{file}.nc' GROUP BY time"));
         for field in schema.fields() {
             assert_eq!(field.data_type(), &DataType::Int64, "{file}");

@@ -101,7 +101,8 @@ fn query(random: &mut Random) -> String {
 
 fn cells(random: &mut Random, table: &Table) -> String {
     let columns = [random.pick(table.coordinates), random.pick(table.values), random.pick(table.values)];
-    let order = if random.below(2) == 0 { String::new() } else { format!(" ORDER BY {}", order(random, columns.len())) };
+    let order =
+        if random.below(2) == 0 { String::new() } else { format!(" ORDER BY {}", order(random, columns.len())) };
     format!("SELECT {} FROM {}{}{order}", columns.join(", "), table.name, filter(random, table))
 }
 
@@ -117,7 +118,12 @@ fn groups(random: &mut Random, table: &Table, keys: &[&str]) -> String {
     let having = if random.below(5) == 0 { " HAVING count(*) > 2" } else { "" };
     let order = (1..=keys.len()).map(|at| at.to_string()).collect::<Vec<_>>().join(", ");
     let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
-    format!("SELECT {key_list}{} FROM {}{}{group}{having}{order}", aggregates.join(", "), table.name, filter(random, table))
+    format!(
+        "SELECT {key_list}{} FROM {}{}{group}{having}{order}",
+        aggregates.join(", "),
+        table.name,
+        filter(random, table)
+    )
 }
 
 fn order(random: &mut Random, columns: usize) -> String {
@@ -156,7 +162,9 @@ fn every_setup_gives_the_same_answer() {
     let mut problems = Vec::new();
     for format in Format::ALL {
         format.enter();
-        problems.extend(queries.iter().filter_map(|sql| Some(format!("{}: {sql}\n{}", format.name(), differs(&format.sql(sql))?))));
+        problems.extend(
+            queries.iter().filter_map(|sql| Some(format!("{}: {sql}\n{}", format.name(), differs(&format.sql(sql))?))),
+        );
     }
     assert!(problems.is_empty(), "{} queries differ\n\n{}", problems.len(), problems.join("\n\n"));
 }
@@ -173,7 +181,13 @@ fn differs(sql: &str) -> Option<String> {
     let [on, on_two, off, off_two] = &batches[..] else { return None };
     let show = |batch: &RecordBatch| shown::rows(batch).join("\n");
     if on != on_two || off != off_two {
-        return Some(format!("threads differ:\n{}\n--\n{}\n--\n{}\n--\n{}", show(on), show(on_two), show(off), show(off_two)));
+        return Some(format!(
+            "threads differ:\n{}\n--\n{}\n--\n{}\n--\n{}",
+            show(on),
+            show(on_two),
+            show(off),
+            show(off_two)
+        ));
     }
     (!alike(on, off)).then(|| format!("passes differ: on\n{}\n-- off\n{}", show(on), show(off)))
 }
@@ -191,7 +205,9 @@ fn alike(on: &RecordBatch, off: &RecordBatch) -> bool {
             DataType::Float64 => {
                 let (a, b) = (a.as_primitive::<Float64Type>(), b.as_primitive::<Float64Type>());
                 a.iter().zip(b).all(|pair| match pair {
-                    (Some(x), Some(y)) => x.to_bits() == y.to_bits() || (x - y).abs() <= 1e-12 * x.abs().max(y.abs()).max(1.0),
+                    (Some(x), Some(y)) => {
+                        x.to_bits() == y.to_bits() || (x - y).abs() <= 1e-12 * x.abs().max(y.abs()).max(1.0)
+                    }
                     (x, y) => x.is_none() && y.is_none(),
                 })
             }

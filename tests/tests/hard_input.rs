@@ -6,7 +6,8 @@ use hyperslab_tests::shown;
 fn first_row(sql: &str) -> Result<String, String> {
     Format::Netcdf4.enter();
     let session = Setup::ALL[0].session()?;
-    let given = answer(&session, sql).map(|given| given.batches.iter().flat_map(shown::rows).next().unwrap_or_default());
+    let given =
+        answer(&session, sql).map(|given| given.batches.iter().flat_map(shown::rows).next().unwrap_or_default());
     assert!(answer(&session, "SELECT 1").is_ok(), "the session does not go on after {}", &sql[..sql.len().min(80)]);
     given
 }
@@ -43,7 +44,11 @@ fn deep_nesting_is_an_error_and_no_crash() {
         let functions = format!("SELECT {}1{}", "abs(".repeat(depth), ")".repeat(depth));
         let negations = format!("SELECT {} true", "NOT ".repeat(depth));
         let cases = format!("SELECT {} 1 {}", "CASE WHEN true THEN".repeat(depth), "END ".repeat(depth));
-        let queries = format!("SELECT * FROM {}SELECT 1 AS a{}", "(".repeat(depth) + "SELECT * FROM (", ") AS x".repeat(depth + 1));
+        let queries = format!(
+            "SELECT * FROM {}SELECT 1 AS a{}",
+            "(".repeat(depth) + "SELECT * FROM (",
+            ") AS x".repeat(depth + 1)
+        );
         for sql in [nested, functions, negations, cases, queries] {
             if let Err(error) = first_row(&sql) {
                 assert!(!error.to_lowercase().contains("internal error"), "{error}");
@@ -54,7 +59,19 @@ fn deep_nesting_is_an_error_and_no_crash() {
 
 #[test]
 fn odd_texts_are_errors() {
-    for sql in ["", ";", "SELECT", "SELECT 'open", "SELECT \"open", "/* open", "\0", "SELECT \u{202e}", "é", "SELECT 1;;SELECT 2", "--"] {
+    for sql in [
+        "",
+        ";",
+        "SELECT",
+        "SELECT 'open",
+        "SELECT \"open",
+        "/* open",
+        "\0",
+        "SELECT \u{202e}",
+        "é",
+        "SELECT 1;;SELECT 2",
+        "--",
+    ] {
         assert!(first_row(sql).is_err(), "{sql}");
     }
 }

@@ -157,7 +157,8 @@ fn open_options(given: &[(String, Scalar)]) -> Result<OpenOptions> {
     for (name, value) in given {
         let option = OPEN_OPTIONS.iter().find(|option| option.name == name).ok_or_else(|| unknown_option(name))?;
         (option.read)(&mut options, value).ok_or_else(|| {
-            Error::new(format!("the option {name} does not take this value")).with_hint(format!("it is {}", option.values))
+            Error::new(format!("the option {name} does not take this value"))
+                .with_hint(format!("it is {}", option.values))
         })?;
     }
     Ok(options)

@@ -84,7 +84,9 @@ impl Expr {
     /// The type of its values.
     pub fn sql_type(&self) -> SqlType {
         match self {
-            Self::Column(_, ty) | Self::Call { ty, .. } | Self::Case { ty, .. } | Self::Cast { to: ty, .. } => ty.clone(),
+            Self::Column(_, ty) | Self::Call { ty, .. } | Self::Case { ty, .. } | Self::Cast { to: ty, .. } => {
+                ty.clone()
+            }
             Self::Literal(value) => value.sql_type(),
             Self::And(_) | Self::Or(_) | Self::InList { .. } => SqlType::Boolean,
         }
@@ -150,7 +152,9 @@ impl Expr {
     /// Whether it gives another value each time (`random()`).
     pub fn is_volatile(&self) -> bool {
         let mut volatile = false;
-        self.walk(&mut |part| volatile |= matches!(part, Self::Call { function, .. } if crate::scalar::is_volatile(function)));
+        self.walk(&mut |part| {
+            volatile |= matches!(part, Self::Call { function, .. } if crate::scalar::is_volatile(function))
+        });
         volatile
     }
 

@@ -96,9 +96,12 @@ impl SqlType {
     /// # Errors
     /// If no SQL type is held in that Arrow type.
     pub fn from_field(field: &Field) -> Result<Self> {
-        let calendar = || field.metadata().get("ARROW:extension:metadata").and_then(|name| Calendar::from_cf_name(name));
+        let calendar =
+            || field.metadata().get("ARROW:extension:metadata").and_then(|name| Calendar::from_cf_name(name));
         if field.extension_type_name() == Some(CALENDAR_EXTENSION) {
-            return calendar().map(Self::Timestamp).ok_or_else(|| Error::new(format!("column {}: unknown calendar", field.name())));
+            return calendar()
+                .map(Self::Timestamp)
+                .ok_or_else(|| Error::new(format!("column {}: unknown calendar", field.name())));
         }
         Self::from_arrow(field.data_type())
     }

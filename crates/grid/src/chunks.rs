@@ -134,6 +134,15 @@ impl ChunkGrid {
         self.meeting(region).cells()
     }
 
+    /// How many chunks a box meets.
+    pub fn count_within(&self, slab: &Hyperslab) -> usize {
+        let along = |(axis, range): (&AxisChunks, &Range<usize>)| match range.is_empty() {
+            true => 0,
+            false => axis.chunk_of(range.end - 1) - axis.chunk_of(range.start) + 1,
+        };
+        self.axes.iter().zip(slab.ranges()).map(along).product()
+    }
+
     /// How many cells the chunks hold that a region meets: what must be decoded to read it.
     pub fn cells_meeting(&self, region: &Region) -> usize {
         let meeting = self.meeting(region);
@@ -201,6 +210,12 @@ mod tests {
                 }
             }
             prop_assert_eq!(grid.count_meeting(&region), naive.len());
+            for slab in &naive {
+                prop_assert_eq!(grid.count_within(slab), 1);
+            }
+            if let Some(bounds) = region.bounds() {
+                prop_assert_eq!(grid.count_within(&bounds), grid.count_meeting(&Region::all_of(&bounds)));
+            }
             prop_assert_eq!(grid.cells_meeting(&region), naive.iter().map(Hyperslab::cells).sum::<usize>());
             prop_assert_eq!(grid.slabs_meeting(&region), naive);
         }

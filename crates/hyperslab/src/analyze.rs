@@ -13,7 +13,12 @@ pub(crate) fn report(query: &BoundQuery, metrics: &QueryMetrics, elapsed: Durati
     let mut lines = vec![
         String::new(),
         format!("read {} of {} chunks", count(reads.chunks_read), count(present.chunks_present as u64)),
-        format!("read {} stored, {} decoded of {} present", bytes(reads.stored_bytes), bytes(reads.decoded_bytes), bytes(present.bytes_present as u64)),
+        format!(
+            "read {} stored, {} decoded of {} present",
+            bytes(reads.stored_bytes),
+            bytes(reads.decoded_bytes),
+            bytes(present.bytes_present as u64)
+        ),
     ];
     if reads.chunks_absent > 0 {
         lines.push(format!("{} chunks were never written and read as fill values", count(reads.chunks_absent)));
@@ -32,7 +37,12 @@ fn operators(reports: &[OperatorReport]) -> Vec<String> {
     };
     let mut lines = vec![line("operator", "rows", "seconds", "memory")];
     for (report, name) in reports.iter().zip(&names) {
-        lines.push(line(name, &count(report.rows), &format!("{:.3}", report.seconds), &bytes(report.memory_bytes as u64)));
+        lines.push(line(
+            name,
+            &count(report.rows),
+            &format!("{:.3}", report.seconds),
+            &bytes(report.memory_bytes as u64),
+        ));
     }
     lines
 }
@@ -42,7 +52,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -71,7 +81,13 @@ mod tests {
 
     #[test]
     fn operators_stand_in_columns() {
-        let report = |depth, name: &str, rows| OperatorReport { depth, name: name.into(), rows, seconds: 0.25, memory_bytes: 2000 };
+        let report = |depth, name: &str, rows| OperatorReport {
+            depth,
+            name: name.into(),
+            rows,
+            seconds: 0.25,
+            memory_bytes: 2000,
+        };
         let lines = operators(&[report(0, "Sort", 12), report(1, "Materialize", 1_000_000)]);
         assert_eq!(lines[1], "Sort                        12      0.250      2.0 kB");
         assert_eq!(lines[2], "  Materialize        1,000,000      0.250      2.0 kB");

@@ -3,17 +3,23 @@
 //!
 //! A [`Session`] runs SQL; a [`Query`] is an iterator over Arrow record batches, computed while they are taken.
 //!
-//! ```no_run
+//! ```
 //! use hyperslab::Session;
+//! use hyperslab::arrow::array::AsArray;
+//! use hyperslab::arrow::datatypes::Float64Type;
 //!
+//! # std::env::set_current_dir("../../fixtures/real").expect("the fixtures are part of the repository");
 //! let session = Session::new()?;
 //! let mut query = session.query("SELECT lat, avg(air) AS air FROM 'air.nc' GROUP BY lat ORDER BY lat")?;
+//! let mut means = Vec::new();
 //! for batch in &mut query {
-//!     println!("{} rows", batch?.num_rows());
+//!     means.extend(batch?.column(1).as_primitive::<Float64Type>().values().iter().copied());
 //! }
 //! for warning in query.warnings() {
 //!     eprintln!("warning: {warning}");
 //! }
+//! // Colder by the degree of latitude, from 50 to 75 degrees north in October.
+//! assert!(means.len() == 11 && means[0] > means[10]);
 //! # Ok::<(), hyperslab::Error>(())
 //! ```
 //!

@@ -301,7 +301,8 @@ mod tests {
     #[test]
     fn an_empty_result_is_an_empty_array() {
         let mut text = Vec::new();
-        crate::output::write_json(&mut numbers(0), crate::output::JsonLayout::Array, &mut text).expect("all is written");
+        crate::output::write_json(&mut numbers(0), crate::output::JsonLayout::Array, &mut text)
+            .expect("all is written");
         assert_eq!(text, b"[]\n");
     }
 

@@ -187,7 +187,8 @@ impl State {
                 ExplainMode::Passes => {
                     let warnings = query.warnings.clone();
                     let steps = passes::trace(query).map_err(failed)?;
-                    let texts: Vec<String> = steps.iter().map(|(name, q)| format!("-- {name}\n{}\n", explain(q))).collect();
+                    let texts: Vec<String> =
+                        steps.iter().map(|(name, q)| format!("-- {name}\n{}\n", explain(q))).collect();
                     Planned::Answer(Answer::Plan, lines(texts.iter().flat_map(|text| text.lines()))?, warnings)
                 }
                 ExplainMode::Analyze => Planned::Analyze(Box::new(optimize(query)?)),
@@ -241,7 +242,9 @@ impl State {
 
 /// What was doubtful when datasets were opened is doubtful about the query.
 fn add_dataset_warnings(bound: &mut BoundStatement) {
-    let (BoundStatement::Query(query) | BoundStatement::Explain { query, .. } | BoundStatement::Describe(query)) = bound else {
+    let (BoundStatement::Query(query) | BoundStatement::Explain { query, .. } | BoundStatement::Describe(query)) =
+        bound
+    else {
         return;
     };
     for warning in query.datasets.iter().flat_map(|dataset| dataset.opened.warnings()) {

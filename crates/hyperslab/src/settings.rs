@@ -110,7 +110,8 @@ impl Settings {
 fn find(name: &str) -> Result<&'static Setting> {
     let found = SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| {
-        let similar = |setting: &&Setting| (strsim::jaro_winkler(&name.to_ascii_lowercase(), setting.name) * 1e6) as u32;
+        let similar =
+            |setting: &&Setting| (strsim::jaro_winkler(&name.to_ascii_lowercase(), setting.name) * 1e6) as u32;
         let nearest = SETTINGS.iter().max_by_key(similar).filter(|setting| similar(setting) > 800_000);
         let all: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
         let hint = match nearest {

@@ -262,7 +262,13 @@ pub fn bytes(n: usize) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    let digits = if unit == 0 || value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
@@ -273,6 +279,9 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!([0, 999, 1000, 158_775, 12_345_678].map(grouped), ["0", "999", "1,000", "158,775", "12,345,678"]);
-        assert_eq!([0, 999, 1_510_000_000, 403_440, 99_960].map(bytes), ["0 B", "999 B", "1.51 GB", "403 kB", "100 kB"]);
+        assert_eq!(
+            [0, 999, 1_510_000_000, 403_440, 99_960].map(bytes),
+            ["0 B", "999 B", "1.51 GB", "403 kB", "100 kB"]
+        );
     }
 }

@@ -139,9 +139,10 @@ impl RowPlan {
                 let find = |id: &ColumnId| all.iter().find(|c| c.column.id == *id);
                 columns.iter().filter_map(find).map(|c| c.column.clone()).collect()
             }
-            Self::Filter { input, .. } | Self::Sort { input, .. } | Self::TopK { input, .. } | Self::Limit { input, .. } => {
-                input.columns()
-            }
+            Self::Filter { input, .. }
+            | Self::Sort { input, .. }
+            | Self::TopK { input, .. }
+            | Self::Limit { input, .. } => input.columns(),
             Self::Project { columns, .. } => defined(columns),
             Self::Aggregate { keys, aggregates, .. } => {
                 defined(keys).into_iter().chain(aggregates.iter().map(|(c, _)| c.clone())).collect()

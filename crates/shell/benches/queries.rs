@@ -46,7 +46,12 @@ const QUERIES: &[Query] = &[
         glob: AVISO,
         variables: &["sla"],
     },
-    Query { name: "Q4", sql: "SELECT lat, avg(tas) AS tas FROM 'cmip/tas_*_r1i1p1f1_*.nc' GROUP BY lat ORDER BY lat", glob: TAS, variables: &["tas"] },
+    Query {
+        name: "Q4",
+        sql: "SELECT lat, avg(tas) AS tas FROM 'cmip/tas_*_r1i1p1f1_*.nc' GROUP BY lat ORDER BY lat",
+        glob: TAS,
+        variables: &["tas"],
+    },
     Query {
         name: "Q7",
         sql: "SELECT time, avg(t2m) AS t2m FROM 'era5/*.nc' WHERE latitude BETWEEN 46 AND 49 AND longitude BETWEEN 1 AND 5 AND time >= TIMESTAMP '2019-06-01' AND time < TIMESTAMP '2019-07-01' GROUP BY time ORDER BY time",
@@ -59,7 +64,12 @@ const QUERIES: &[Query] = &[
         glob: AVISO,
         variables: &[],
     },
-    Query { name: "Q9", sql: "SELECT count(*) AS n FROM 'aviso/*.nc' WHERE adt > 0.8", glob: AVISO, variables: &["adt"] },
+    Query {
+        name: "Q9",
+        sql: "SELECT count(*) AS n FROM 'aviso/*.nc' WHERE adt > 0.8",
+        glob: AVISO,
+        variables: &["adt"],
+    },
     Query {
         name: "Q10",
         sql: "SELECT latitude, longitude, max(t2m) AS t2m_max, arg_max(time, t2m) AS time_max FROM 'era5/*.nc' GROUP BY latitude, longitude",
@@ -203,6 +213,9 @@ fn sum(bytes: &[u8], cells: usize, ty: &StoredType) -> i64 {
     let bytes = &bytes[..cells * ty.size()];
     match ty.size() {
         2 => bytes.chunks_exact(2).map(|c| i64::from(i16::from_ne_bytes([c[0], c[1]]))).sum(),
-        _ => bytes.chunks_exact(4).map(|c| i64::from(i32::from_ne_bytes([c[0], c[1], c[2], c[3]]))).fold(0, i64::wrapping_add),
+        _ => bytes
+            .chunks_exact(4)
+            .map(|c| i64::from(i32::from_ne_bytes([c[0], c[1], c[2], c[3]])))
+            .fold(0, i64::wrapping_add),
     }
 }

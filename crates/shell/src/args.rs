@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_output_file_decides_the_format_unless_it_is_said() {
-        let format = |args: &[&str]| Args::try_parse_from([&["hyperslab"], args].concat()).expect("a command line").format();
+        let format =
+            |args: &[&str]| Args::try_parse_from([&["hyperslab"], args].concat()).expect("a command line").format();
         assert_eq!(format(&["SELECT 1"]), Format::Table);
         assert_eq!(format(&["SELECT 1", "-o", "x.CSV"]), Format::Csv);
         assert_eq!(format(&["SELECT 1", "-o", "x.ndjson"]), Format::Jsonl);

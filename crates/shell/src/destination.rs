@@ -15,11 +15,7 @@ pub(crate) enum Destination {
     /// Standard output.
     Stdout(BufWriter<Stdout>),
     /// A file under a temporary name in the folder of its own.
-    NewFile {
-        writer: BufWriter<File>,
-        path: PathBuf,
-        unfinished: Unfinished,
-    },
+    NewFile { writer: BufWriter<File>, path: PathBuf, unfinished: Unfinished },
 }
 
 impl Destination {

@@ -19,7 +19,8 @@ pub(crate) fn write(session: &Session, path: &Path, out: &mut dyn Write) -> Resu
 }
 
 fn format_of(dataset: &Dataset) -> Result<String> {
-    let first = dataset.files().first().map(|path| hyperslab::formats::open(path, hyperslab::formats::Engine::default()));
+    let first =
+        dataset.files().first().map(|path| hyperslab::formats::open(path, hyperslab::formats::Engine::default()));
     let format = first.transpose()?.map(|file| file.contents().format);
     Ok(format.unwrap_or("no file").to_string())
 }
@@ -56,7 +57,8 @@ fn dimensions(schema: &DatasetSchema) -> Vec<String> {
 
 fn variable(schema: &DatasetSchema, variable: &Variable, storage: &VariableStorage) -> Vec<String> {
     let dims: Vec<&str> = variable.dims.iter().map(|d| schema.dimensions[*d].name.as_str()).collect();
-    let ty = SqlType::from_field(&variable.field).map_or_else(|_| variable.data_type().to_string(), |ty| ty.to_string());
+    let ty =
+        SqlType::from_field(&variable.field).map_or_else(|_| variable.data_type().to_string(), |ty| ty.to_string());
     let mut lines = vec![format!("{}({}) {ty}{}", variable.name, dims.join(", "), role(variable.role))];
     let about = ["long_name", "standard_name"].iter().find_map(|name| variable.attribute(name));
     let units = variable.attribute("units").map(|units| format!("[{units}]"));
@@ -86,7 +88,11 @@ fn stored(schema: &DatasetSchema, variable: &Variable, storage: &VariableStorage
     if !variable.dims.is_empty() {
         let shape = product(&schema.shape(&variable.dims));
         let chunk = product(&storage.chunk);
-        parts.push(if storage.chunked && !storage.chunk.is_empty() { format!("{shape} in chunks of {chunk}") } else { shape });
+        parts.push(if storage.chunked && !storage.chunk.is_empty() {
+            format!("{shape} in chunks of {chunk}")
+        } else {
+            shape
+        });
     }
     parts.push(storage.storage.clone());
     parts.extend(storage.packing.clone());
@@ -107,7 +113,8 @@ fn grids(schema: &DatasetSchema) -> Vec<String> {
             variables.entry(at).or_default().push(&v.name);
         }
     }
-    let names = |grid: &[usize]| grid.iter().map(|d| schema.dimensions[*d].name.as_str()).collect::<Vec<_>>().join(", ");
+    let names =
+        |grid: &[usize]| grid.iter().map(|d| schema.dimensions[*d].name.as_str()).collect::<Vec<_>>().join(", ");
     variables.iter().map(|(at, held)| format!("({}): {}", names(&grids[*at]), held.join(", "))).collect()
 }
 

@@ -55,8 +55,8 @@ impl Cell {
         let text = cut(&self.text, width);
         let blanks = " ".repeat(width.saturating_sub(text.width()));
         let text = match self.weight {
-            Weight::Bold if colour => format!("\x1b[1m{text}\x1b[0m"),
-            Weight::Faint if colour => format!("\x1b[2m{text}\x1b[0m"),
+            Weight::Bold if colour && !text.is_empty() => format!("\x1b[1m{text}\x1b[0m"),
+            Weight::Faint if colour && !text.is_empty() => format!("\x1b[2m{text}\x1b[0m"),
             Weight::Plain | Weight::Bold | Weight::Faint => text,
         };
         match alignment {
@@ -213,7 +213,11 @@ mod tests {
 
     fn table(columns: &[(&str, Alignment)], width: Option<usize>) -> Layout {
         let cells = columns.iter().map(|(text, _)| Cell::plain(text)).collect();
-        Layout::new(columns.iter().map(|(_, alignment)| *alignment).collect(), vec![Line::Row(cells), Line::Rule], width)
+        Layout::new(
+            columns.iter().map(|(_, alignment)| *alignment).collect(),
+            vec![Line::Row(cells), Line::Rule],
+            width,
+        )
     }
 
     #[test]

@@ -6,9 +6,10 @@ use hyperslab::{Parameters, Scalar, SqlType};
 pub(crate) fn parse(texts: &[String]) -> Result<Parameters, String> {
     let mut parameters = Parameters::default();
     for text in texts {
-        let (name, value) = text.split_once('=').filter(|(name, _)| is_name(name)).ok_or_else(|| {
-            format!("'{text}' is no parameter: write --param name=value, for $name in the query")
-        })?;
+        let (name, value) = text
+            .split_once('=')
+            .filter(|(name, _)| is_name(name))
+            .ok_or_else(|| format!("'{text}' is no parameter: write --param name=value, for $name in the query"))?;
         if parameters.named.insert(name.to_string(), scalar(value)).is_some() {
             return Err(format!("the parameter {name} is given twice"));
         }
@@ -41,7 +42,9 @@ fn number(text: &str) -> Option<Scalar> {
     if !is_number {
         return None;
     }
-    integer(text).or_else(|| decimal(text)).or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(Scalar::Double))
+    integer(text)
+        .or_else(|| decimal(text))
+        .or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(Scalar::Double))
 }
 
 fn integer(text: &str) -> Option<Scalar> {
@@ -56,7 +59,8 @@ fn decimal(text: &str) -> Option<Scalar> {
     let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
     let digits = whole.trim_start_matches(['-', '+']).trim_start_matches('0').len() + fraction.len();
     let (precision, scale) = (u8::try_from(digits.max(1)).ok()?, u8::try_from(fraction.len()).ok()?);
-    (precision <= 38 && fraction.bytes().all(|b| b.is_ascii_digit())).then_some(Scalar::Decimal(unscaled, precision, scale))
+    (precision <= 38 && fraction.bytes().all(|b| b.is_ascii_digit()))
+        .then_some(Scalar::Decimal(unscaled, precision, scale))
 }
 
 #[cfg(test)]

@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_statement_is_complete_with_its_semicolon() {
-        for complete in ["SELECT 1;", "SELECT 1 ; -- done\n", "SELECT ';' ;\n\n", "SELECT 1; /* ; */ ", "a; b;", "SELECT 'it''s';"] {
+        for complete in
+            ["SELECT 1;", "SELECT 1 ; -- done\n", "SELECT ';' ;\n\n", "SELECT 1; /* ; */ ", "a; b;", "SELECT 'it''s';"]
+        {
             assert!(is_complete(complete), "{complete}");
         }
         for open in ["SELECT 1", "SELECT ';", "SELECT 1 -- ;\n", "SELECT 1; SELECT", "/* ; ", "\"a;", "é; x", ""] {

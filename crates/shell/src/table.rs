@@ -131,8 +131,7 @@ mod tests {
         ];
         let lat = range.clone().map(|n| (n != 1).then_some(n as f32 / 3.0)).collect::<Float32Array>();
         let name = range.clone().map(|n| Some(format!("row {n}"))).collect::<StringArray>();
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(Int64Array::from_iter_values(range)), Arc::new(lat), Arc::new(name)];
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(range)), Arc::new(lat), Arc::new(name)];
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("the columns have their types")
     }
 
@@ -165,10 +164,13 @@ BIGINT │         FLOAT │ VARCHAR
 
     #[test]
     fn long_results_keep_their_first_and_last_rows() {
-        for cuts in [vec![0..5000], vec![0..39, 39..41, 41..5000], (0..5000).map(|n| n..n + 1).collect::<Vec<_>>()] {
+        for cuts in
+            [vec![0..40, 40..5000], vec![0..39, 39..41, 41..5000], (0..5000).map(|n| n..n + 1).collect::<Vec<_>>()]
+        {
             let batches: Vec<_> = cuts.into_iter().map(batch).collect();
             let text = drawn(&batches);
-            let rows: Vec<&str> = text.lines().skip(4).filter_map(|line| line.split(' ').find(|w| !w.is_empty())).collect();
+            let rows: Vec<&str> =
+                text.lines().skip(4).filter_map(|line| line.split(' ').find(|w| !w.is_empty())).collect();
             let mut wanted: Vec<String> = (0..20).map(|n: u32| n.to_string()).collect();
             wanted.push("⋮".to_string());
             wanted.extend((4990..5000).map(|n: u32| n.to_string()));

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn zeros_of_both_signs_nans_and_nulls_are_one_group_each() {
-        let labels: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(-0.0), None, Some(f64::NAN), Some(-f64::NAN), None]));
+        let labels: ArrayRef =
+            Arc::new(Float64Array::from(vec![Some(0.0), Some(-0.0), None, Some(f64::NAN), Some(-f64::NAN), None]));
         assert_eq!(axis(vec![labels], IndexSet::all(6)).group_of, [0, 0, 1, 2, 2, 1]);
     }
 

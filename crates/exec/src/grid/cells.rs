@@ -11,6 +11,7 @@ use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{CellRuns, Hyperslab, Region};
 use hyperslab_storage::Block;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Reads and computes the cells of a program, vector by vector. One a thread: it holds the boxes read last.
@@ -98,23 +99,27 @@ impl<'a> CellReader<'a> {
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
         let block = self.load(at)?;
+        if variable.has_all_dims_in_order {
+            return Ok(block.decode(CellRuns::new(&cells.region, block.slab()).runs())?);
+        }
         let own = cells.region.project(&variable.dims);
-        let runs = CellRuns::new(&own, block.slab());
-        let values = block.decode(runs.runs())?;
-        let in_order = variable.dims.iter().copied().eq(0..program.rank());
-        if in_order { Ok(values) } else { Ok(take(&values, &cells.places(variable), None)?) }
+        let values = block.decode(CellRuns::new(&own, block.slab()).runs())?;
+        Ok(take(&values, &cells.places(variable), None)?)
     }
 
     /// The block of a variable, holding what the present box needs of it; one that was read last is kept.
     fn load(&mut self, at: usize) -> Result<&Block> {
         let variable = &self.program.variables[at];
-        let slab = self.slab.project(&variable.dims);
+        let slab = match variable.has_all_dims_in_order {
+            true => Cow::Borrowed(&self.slab),
+            false => Cow::Owned(self.slab.project(&variable.dims)),
+        };
         let held = self.blocks[at].as_ref().is_some_and(|block| block.slab().contains(&slab));
         if !held {
             let mut block = self.blocks[at].take().unwrap_or_default();
             let metrics = self.context.metrics();
             self.program.dataset.read(variable.variable, &slab, &mut block, metrics.reads())?;
-            metrics.chunks_done(variable.chunks.count_meeting(&Region::all_of(&slab)) as u64);
+            metrics.chunks_done(variable.chunks.count_within(&slab) as u64);
             self.blocks[at] = Some(block);
             self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
         }

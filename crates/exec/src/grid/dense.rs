@@ -47,12 +47,17 @@ pub(super) fn aggregate(
         finished(dense.give_out(none, columns)?)?;
     }
     context.metrics().expect_chunks(dense.program.chunks_to_read() as u64);
-    fold_partitions(context, layout.jobs.len(), |at| dense.run(&layout.jobs[at]), |at, state| {
-        if let Some(unit) = units.merge(&layout.jobs[at], state)? {
-            finished(dense.give_out(unit, columns)?)?;
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    fold_partitions(
+        context,
+        layout.jobs.len(),
+        |at| dense.run(&layout.jobs[at]),
+        |at, state| {
+            if let Some(unit) = units.merge(&layout.jobs[at], state)? {
+                finished(dense.give_out(unit, columns)?)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     let described = |id: &ColumnId| {
         let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
         SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
@@ -101,7 +106,8 @@ impl<'a> Dense<'a> {
         let mut program = Program::new(input, query)?;
         let keys = KeyAxes::new(&program, keys)?;
         let calls: Vec<Call> = aggregates.iter().map(|(column, call)| ready(&mut program, column, call)).collect();
-        let read = |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
+        let read =
+            |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
         let wanted: Vec<ColumnId> = calls.iter().flat_map(read).collect();
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
         let reads_columns = !wanted.is_empty() || program.has_mask();
@@ -113,9 +119,11 @@ impl<'a> Dense<'a> {
 
     fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
         let space = GroupSpace::new(&self.keys, ranges);
-        let mut accumulators = self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
+        let mut accumulators =
+            self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
-        let mut memory = self.context.memory().reserve(space.len() * accumulators.len() * 8, "the groups of an aggregate")?;
+        let mut memory =
+            self.context.memory().reserve(space.len() * accumulators.len() * 8, "the groups of an aggregate")?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
         memory.resize(held(&accumulators))?;
         let seen = vec![false; if self.watch_presence { space.len() } else { 0 }];
@@ -156,7 +164,13 @@ impl<'a> Dense<'a> {
         Ok(())
     }
 
-    fn fold(&self, reader: &mut CellReader<'_>, mut cells: Cells, state: &mut State<'_>, runs: &mut Vec<GroupRun>) -> Result<()> {
+    fn fold(
+        &self,
+        reader: &mut CellReader<'_>,
+        mut cells: Cells,
+        state: &mut State<'_>,
+        runs: &mut Vec<GroupRun>,
+    ) -> Result<()> {
         state.space.runs(cells.region(), runs);
         let groups = Groups::Runs(runs);
         if self.watch_presence {
@@ -207,7 +221,9 @@ impl<'a> Dense<'a> {
     fn warn_of_nan(&self, call: &Call, accumulator: &dyn Accumulator) {
         if accumulator.met_nan() {
             let name = &call.name;
-            self.context.warnings().say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
+            self.context
+                .warnings()
+                .say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
         }
     }
 }

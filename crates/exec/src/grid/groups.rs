@@ -2,7 +2,7 @@
 
 use super::bins::KeyAxes;
 use hyperslab_expr::GroupRun;
-use hyperslab_grid::Region;
+use hyperslab_grid::{IndexSet, Region};
 use std::ops::Range;
 
 /// The groups of one job, numbered row-major over the ranges of its key axes.
@@ -35,11 +35,11 @@ impl<'a> GroupSpace<'a> {
 
     fn descend(&self, vector: &Region, dim: usize, base: usize, out: &mut Vec<GroupRun>) {
         let Some(set) = vector.sets().get(dim) else { return push(out, 1, base, 0) };
+        if self.keys.axes.last().is_none_or(|axis| axis.dim < dim) {
+            return push(out, vector.sets()[dim..].iter().map(IndexSet::len).product(), base, 0);
+        }
         let innermost = dim + 1 == vector.sets().len();
         let Some(axis) = self.keys.axes.iter().position(|axis| axis.dim == dim) else {
-            if innermost {
-                return push(out, set.len(), base, 0);
-            }
             return (0..set.len()).for_each(|_| self.descend(vector, dim + 1, base, out));
         };
         let (group_of, first, stride) = (&self.keys.axes[axis].group_of, self.ranges[axis].start, self.strides[axis]);
@@ -95,7 +95,6 @@ fn push(out: &mut Vec<GroupRun>, len: usize, first: usize, step: u32) {
 mod tests {
     use super::super::bins::KeyAxis;
     use super::*;
-    use hyperslab_grid::IndexSet;
 
     fn axis(dim: usize, group_of: &[u32], one_each: bool) -> KeyAxis {
         let groups = group_of.iter().max().map_or(0, |max| *max as usize + 1);
@@ -131,7 +130,8 @@ mod tests {
 
     #[test]
     fn bins_repeat_and_ranges_are_numbered_from_their_start() {
-        let keys = KeyAxes { axes: vec![axis(0, &[0, 1, 0], false), axis(1, &[9, 0, 9, 1, 2], true)], constants: Vec::new() };
+        let keys =
+            KeyAxes { axes: vec![axis(0, &[0, 1, 0], false), axis(1, &[9, 0, 9, 1, 2], true)], constants: Vec::new() };
         let space = GroupSpace::new(&keys, vec![0..2, 1..3]);
         let vector = Region::new(vec![IndexSet::all(3), IndexSet::range(3..5)]);
         assert_eq!(numbers(&space, &vector), [0, 1, 2, 3, 0, 1]);

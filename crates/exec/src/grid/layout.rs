@@ -127,7 +127,10 @@ impl Cuts {
             let ranges = if chosen(dim) { ranges.as_slice() } else { &whole };
             let longer = |start: &Vec<Range<usize>>| {
                 let start = start.clone();
-                ranges.iter().map(move |range| start.iter().cloned().chain([range.clone()]).collect::<Vec<_>>()).collect::<Vec<_>>()
+                ranges
+                    .iter()
+                    .map(move |range| start.iter().cloned().chain([range.clone()]).collect::<Vec<_>>())
+                    .collect::<Vec<_>>()
             };
             boxes = boxes.iter().flat_map(longer).collect();
         }
@@ -205,7 +208,10 @@ mod tests {
         let region = Region::new(vec![IndexSet::from_mask((0..100).map(|i| i % 20 == 3)), IndexSet::range(5..7)]);
         let layout = Layout::new(&chunks, &region, &keys(&[(0, 5, true)]));
         check(&layout, &region);
-        assert_eq!(layout.units.iter().map(|unit| unit.groups[0].clone()).collect::<Vec<_>>(), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert_eq!(
+            layout.units.iter().map(|unit| unit.groups[0].clone()).collect::<Vec<_>>(),
+            [0..1, 1..2, 2..3, 3..4, 4..5]
+        );
         let none = Region::new(vec![IndexSet::empty(), IndexSet::all(60)]);
         assert_eq!(Layout::new(&chunks, &none, &keys(&[])).jobs.len(), 0);
     }

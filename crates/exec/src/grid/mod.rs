@@ -34,7 +34,11 @@ pub fn materialize(
     context: &Context,
 ) -> Result<Box<dyn Source>> {
     match grid {
-        GridPlan::Aggregate { input, keys, aggregates } => dense::aggregate(input, keys, aggregates, columns, query, context),
-        GridPlan::Scan(_) | GridPlan::Mask { .. } | GridPlan::Map { .. } => rows::cells_as_rows(grid, columns, query, context),
+        GridPlan::Aggregate { input, keys, aggregates } => {
+            dense::aggregate(input, keys, aggregates, columns, query, context)
+        }
+        GridPlan::Scan(_) | GridPlan::Mask { .. } | GridPlan::Map { .. } => {
+            rows::cells_as_rows(grid, columns, query, context)
+        }
     }
 }

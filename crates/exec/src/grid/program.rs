@@ -31,6 +31,8 @@ pub(super) struct DataVariable {
     pub(super) variable: usize,
     /// Its dimensions in stored order, as dimensions of the grid.
     pub(super) dims: Vec<usize>,
+    /// Whether these are all dimensions of the grid, in its order: then its cells are the grid's.
+    pub(super) has_all_dims_in_order: bool,
     /// How it is cut on disk, over its own dimensions.
     pub(super) chunks: ChunkGrid,
 }
@@ -100,7 +102,8 @@ impl Program {
                 let dims = stored.iter().map(on_grid).collect::<Option<Vec<_>>>();
                 let dims = dims.ok_or_else(|| Error::internal("a variable does not lie on the grid of its scan"))?;
                 let chunks = self.dataset.chunk_grid(variable);
-                self.variables.push(DataVariable { id, variable, dims, chunks });
+                let has_all_dims_in_order = dims.iter().copied().eq(0..self.rank());
+                self.variables.push(DataVariable { id, variable, dims, has_all_dims_in_order, chunks });
             }
         }
         Ok(())
@@ -241,7 +244,8 @@ impl Program {
         let bytes = |v: &&DataVariable| v.chunks.axes().len() * self.dataset.schema().variables[v.variable].stored_size;
         match full.max_by_key(bytes) {
             Some(v) => {
-                let along = |dim: usize| v.dims.iter().position(|d| *d == dim).expect("the variable has all dimensions");
+                let along =
+                    |dim: usize| v.dims.iter().position(|d| *d == dim).expect("the variable has all dimensions");
                 ChunkGrid::new((0..self.rank()).map(|dim| v.chunks.axes()[along(dim)].clone()).collect())
             }
             None => ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>()),

@@ -98,7 +98,8 @@ fn partitions(program: &Program) -> Vec<Vec<Hyperslab>> {
     let schema = program.dataset.schema();
     let cell: usize = program.variables.iter().map(|v| schema.variables[v.variable].stored_size.max(1)).sum();
     let mut boxes = Vec::new();
-    RowBoxes { chunks: &program.driver(), region: &program.region, bounds: bounds.ranges(), cell }.cut(Vec::new(), &mut boxes);
+    RowBoxes { chunks: &program.driver(), region: &program.region, bounds: bounds.ranges(), cell }
+        .cut(Vec::new(), &mut boxes);
     let mut partitions: Vec<Vec<Hyperslab>> = Vec::new();
     let mut filled = PARTITION_BYTES;
     for slab in boxes {
@@ -135,7 +136,8 @@ impl RowBoxes<'_> {
     fn cut(&self, outer: Vec<Range<usize>>, out: &mut Vec<Hyperslab>) {
         let dim = outer.len();
         let Some(bounds) = self.bounds.get(dim) else { return out.push(Hyperslab::new(outer)) };
-        let inner_bytes = self.bounds[dim + 1..].iter().map(ExactSizeIterator::len).product::<usize>() * self.cell.max(1);
+        let inner_bytes =
+            self.bounds[dim + 1..].iter().map(ExactSizeIterator::len).product::<usize>() * self.cell.max(1);
         let fits = BOX_BYTES / inner_bytes.max(1);
         if fits == 0 {
             for at in self.region.sets()[dim].iter() {

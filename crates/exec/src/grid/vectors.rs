@@ -11,7 +11,13 @@ pub(super) fn vectors(region: &Region, most: usize) -> Vectors<'_> {
     let inner = |dim: usize| shape[dim + 1..].iter().product::<usize>();
     let split = (0..shape.len()).find(|dim| inner(*dim) <= most).unwrap_or(0);
     let step = if shape.is_empty() { 1 } else { (most / inner(split).max(1)).max(1) };
-    Vectors { region, done: region.is_empty(), next: vec![0; if shape.is_empty() { 0 } else { split + 1 }], shape, step }
+    Vectors {
+        region,
+        done: region.is_empty(),
+        next: vec![0; if shape.is_empty() { 0 } else { split + 1 }],
+        shape,
+        step,
+    }
 }
 
 /// See [`vectors`].
@@ -69,7 +75,9 @@ mod tests {
 
     #[test]
     fn vectors_are_the_region_in_order() {
-        for shape in [vec![], vec![1], vec![20_000], vec![3, 100, 90], vec![2, 3, 9000], vec![5, 0, 7], vec![40, 41, 41]] {
+        for shape in
+            [vec![], vec![1], vec![20_000], vec![3, 100, 90], vec![2, 3, 9000], vec![5, 0, 7], vec![40, 41, 41]]
+        {
             let every_third = |n: &usize| IndexSet::from_mask((0..*n).map(|i| i % 3 != 1));
             for region in [Region::all(&shape), Region::new(shape.iter().map(every_third).collect())] {
                 let parts: Vec<Region> = vectors(&region, VECTOR_CELLS).collect();

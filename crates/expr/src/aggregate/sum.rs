@@ -1,7 +1,7 @@
 //! `sum` and `avg`: floats in float64, integers and decimals exactly in 128 bits.
 
 use super::lanes::{Real, sum_of};
-use super::native::{Native, any_nan, array, array_where, counts, doubles, held, values};
+use super::native::{Native, array, array_where, counts, doubles, held, values};
 use super::rows::{Fold, Mask, fold};
 use crate::{Accumulator, Error, Groups, Result, SqlType};
 use arrow::array::ArrayRef;
@@ -15,6 +15,7 @@ pub(super) struct RealSum<N> {
     mean: bool,
     sums: Vec<f64>,
     rows: Vec<i64>,
+    /// Whether a sum that was given out was NaN.
     nan: bool,
     values: PhantomData<fn(N)>,
 }
@@ -62,20 +63,19 @@ impl<N: Real> Accumulator for RealSum<N> {
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
         let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
-        self.nan = self.nan || any_nan(&values, mask.as_ref());
         let (sums, rows) = (&mut self.sums[..], &mut self.rows[..]);
         fold(groups, mask.as_ref(), &mut AddReals { values: &values, sums, rows });
         Ok(())
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        self.nan = self.met_nan();
         let sums = array(&DataType::Float64, std::mem::take(&mut self.sums), None)?;
         Ok(vec![sums, counts(std::mem::take(&mut self.rows))])
     }
 
     fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
         let (sums, rows) = (values::<f64>(&state[0]), values::<i64>(&state[1]));
-        self.nan = self.nan || any_nan(&sums, None);
         groups.for_each(|at, group| {
             self.sums[group] += sums[at];
             self.rows[group] += rows[at];
@@ -84,6 +84,7 @@ impl<N: Real> Accumulator for RealSum<N> {
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
+        self.nan = self.met_nan();
         let (sums, rows) = (std::mem::take(&mut self.sums), std::mem::take(&mut self.rows));
         let of = |(sum, rows): (f64, i64)| if self.mean { sum / rows as f64 } else { sum };
         Ok(doubles(sums.into_iter().zip(rows).map(|pair| (pair.1 > 0).then(|| of(pair)))))
@@ -93,8 +94,9 @@ impl<N: Real> Accumulator for RealSum<N> {
         held(&self.sums) + held(&self.rows)
     }
 
+    /// A NaN stays in its sum: there is no need to look at every value.
     fn met_nan(&self) -> bool {
-        self.nan
+        self.nan || self.sums.iter().any(|sum| sum.is_nan())
     }
 }
 

@@ -8,8 +8,9 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use hyperslab_expr::SqlType;
 use hyperslab_grid::Calendar;
@@ -75,7 +76,10 @@ impl<'a> Column<'a> {
 
 fn cells<'a>(array: &'a dyn Array, ty: &SqlType) -> Result<Box<dyn Cells + 'a>> {
     if *array.data_type() != ty.to_arrow() && !matches!(ty, SqlType::List(_) | SqlType::Array(..)) {
-        return Err(Error::new(ErrorKind::Internal, format!("a column of type {ty} is held as Arrow {}", array.data_type())));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            format!("a column of type {ty} is held as Arrow {}", array.data_type()),
+        ));
     }
     Ok(match ty {
         SqlType::Null => Box::new(Never),

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn every_type_is_written_exactly() {
-        let text = String::from_utf8(csv_rows(&samples::every_type()).expect("all are SQL types")).expect("CSV is text");
+        let text =
+            String::from_utf8(csv_rows(&samples::every_type()).expect("all are SQL types")).expect("CSV is text");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines, samples::CSV);
     }

@@ -30,7 +30,12 @@ use hyperslab_expr::SqlType;
 /// If an Arrow type holds no SQL type, which no result does.
 pub fn column_types(schema: &arrow::datatypes::Schema) -> Result<Vec<SqlType>> {
     let ty = |field: &std::sync::Arc<arrow::datatypes::Field>| SqlType::from_field(field);
-    schema.fields().iter().map(ty).collect::<Result<_, _>>().map_err(|e| Error::new(crate::ErrorKind::Internal, e.message))
+    schema
+        .fields()
+        .iter()
+        .map(ty)
+        .collect::<Result<_, _>>()
+        .map_err(|e| Error::new(crate::ErrorKind::Internal, e.message))
 }
 
 /// The cells of a batch as short texts for people: FLOAT with up to 7, DOUBLE with up to 10 significant digits.

@@ -39,7 +39,11 @@ pub(super) fn every_type() -> RecordBatch {
         ("decimal", SqlType::Decimal(5, 2), decimals([-105, 0], 5, 2)),
         ("float", SqlType::Float, Arc::new(Float32Array::from(vec![Some(0.1), Some(f32::NEG_INFINITY), None]))),
         ("double", SqlType::Double, Arc::new(Float64Array::from(vec![Some(0.1 + 0.2), Some(f64::NAN), None]))),
-        ("text", SqlType::Varchar, Arc::new(StringArray::from(vec![Some("a \"quoted\", text\n\u{1}é"), Some(""), None]))),
+        (
+            "text",
+            SqlType::Varchar,
+            Arc::new(StringArray::from(vec![Some("a \"quoted\", text\n\u{1}é"), Some(""), None])),
+        ),
         ("blob", SqlType::Blob, Arc::new(BinaryArray::from(vec![Some(&b"\0a\\"[..]), None, None]))),
         ("date", SqlType::Date, Arc::new(Date32Array::from(vec![Some(-1), Some(11_016), None]))),
         ("clock", SqlType::Time, Arc::new(Time64MicrosecondArray::from(vec![Some(86_399_500_000), Some(0), None]))),

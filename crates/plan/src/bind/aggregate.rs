@@ -1,8 +1,8 @@
 //! Aggregates in expressions: each becomes a column that the grouping computes.
 
 use super::expr::{Bound, ExprBinder};
-use super::name::function_name;
 use super::grouping::same_call;
+use super::name::function_name;
 use super::unify::{cast, condition};
 use crate::{Column, Error, Result, Span};
 use hyperslab_expr::{AggregateCall, Expr, Scalar, SqlType, aggregate, eval};
@@ -46,7 +46,12 @@ impl<'a> ExprBinder<'_, 'a> {
         Ok(Written { name, args, parameters, distinct, filter, at, span })
     }
 
-    fn aggregate_args(&mut self, name: &str, function: &'a ast::Function, span: Span) -> Result<(bool, Vec<&'a ast::Expr>)> {
+    fn aggregate_args(
+        &mut self,
+        name: &str,
+        function: &'a ast::Function,
+        span: Span,
+    ) -> Result<(bool, Vec<&'a ast::Expr>)> {
         let FunctionArguments::List(list) = &function.args else { return Ok((false, Vec::new())) };
         let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         if let [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] = &list.args[..] {
@@ -61,7 +66,13 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     /// `percentile_cont(f) WITHIN GROUP (ORDER BY x)` is `quantile_cont(x, f)`, from the other end if descending.
-    fn ordered_set(&mut self, name: &str, args: &mut Vec<Bound>, order: &'a ast::OrderByExpr, span: Span) -> Result<(String, Vec<Scalar>)> {
+    fn ordered_set(
+        &mut self,
+        name: &str,
+        args: &mut Vec<Bound>,
+        order: &'a ast::OrderByExpr,
+        span: Span,
+    ) -> Result<(String, Vec<Scalar>)> {
         let name = match name {
             "percentile_cont" | "quantile_cont" => "quantile_cont",
             "percentile_disc" | "quantile_disc" => "quantile_disc",
@@ -75,8 +86,12 @@ impl<'a> ExprBinder<'_, 'a> {
         let mut parameters = fractions.into_iter().map(|arg| constant(arg, name)).collect::<Result<Vec<_>>>()?;
         match &order.options.sort {
             None | Some(OrderBySort::Asc) => {}
-            Some(OrderBySort::Desc) => parameters = parameters.iter().map(|p| from_above(p, span)).collect::<Result<_>>()?,
-            Some(OrderBySort::Using(_)) => return Err(Error::new("ORDER BY .. USING is not supported").or_at(Some(span))),
+            Some(OrderBySort::Desc) => {
+                parameters = parameters.iter().map(|p| from_above(p, span)).collect::<Result<_>>()?
+            }
+            Some(OrderBySort::Using(_)) => {
+                return Err(Error::new("ORDER BY .. USING is not supported").or_at(Some(span)));
+            }
         }
         Ok((name.to_string(), parameters))
     }
@@ -89,7 +104,15 @@ impl<'a> ExprBinder<'_, 'a> {
         let bound = aggregate::bind(&name, &types, &parameters).map_err(|error| error.or_at(Some(place)))?;
         let metadata = if bound.keeps_units { self.metadata_of(args.first()) } else { BTreeMap::new() };
         let args = args.into_iter().zip(&bound.arg_types).map(|(arg, ty)| cast(arg, ty)).collect::<Result<_>>()?;
-        let call = AggregateCall { function: bound.name.to_string(), args, parameters, distinct, filter, ty: bound.ty, at: Some(span) };
+        let call = AggregateCall {
+            function: bound.name.to_string(),
+            args,
+            parameters,
+            distinct,
+            filter,
+            ty: bound.ty,
+            at: Some(span),
+        };
         if let Some((column, _)) = self.frame.aggregates.iter().find(|(_, known)| same_call(known, &call)) {
             return Ok(column.clone());
         }
@@ -116,14 +139,22 @@ fn constant(arg: Bound, name: &str) -> Result<Scalar> {
 /// The fraction counted from the greatest value.
 fn from_above(fraction: &Scalar, at: Span) -> Result<Scalar> {
     if let Scalar::List(items, _) = fraction {
-        return Ok(Scalar::List(items.iter().map(|item| from_above(item, at)).collect::<Result<_>>()?, SqlType::Double));
+        return Ok(Scalar::List(
+            items.iter().map(|item| from_above(item, at)).collect::<Result<_>>()?,
+            SqlType::Double,
+        ));
     }
     if let Scalar::Decimal(value, precision, scale) = fraction
         && let Some(one) = 10i128.checked_pow(u32::from(*scale))
     {
         return Ok(Scalar::Decimal(one - value, (*precision).max(scale + 1).min(38), *scale));
     }
-    let cast = Expr::Cast { arg: Box::new(Expr::Literal(fraction.clone())), to: SqlType::Double, or_null: false, at: Some(at) };
+    let cast = Expr::Cast {
+        arg: Box::new(Expr::Literal(fraction.clone())),
+        to: SqlType::Double,
+        or_null: false,
+        at: Some(at),
+    };
     match eval::evaluate_constant(&cast)? {
         Scalar::Double(fraction) => Ok(Scalar::Double(1.0 - fraction)),
         other => Ok(other),

@@ -94,7 +94,11 @@ impl<'a> Binder<'a> {
     ///
     /// # Errors
     /// Those of `work`; too many levels or nodes.
-    pub(super) fn deeper<R>(&mut self, at: impl FnOnce(&Self) -> Span, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+    pub(super) fn deeper<R>(
+        &mut self,
+        at: impl FnOnce(&Self) -> Span,
+        work: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
         self.enter().map_err(|error| error.or_at(Some(at(self))))?;
         let result = work(self);
         self.leave();
@@ -108,7 +112,9 @@ impl<'a> Binder<'a> {
     pub(super) fn enter(&mut self) -> Result<()> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Error::new(format!("with its aliases written out, the statement has more than {MAX_NODES} parts")));
+            return Err(Error::new(format!(
+                "with its aliases written out, the statement has more than {MAX_NODES} parts"
+            )));
         }
         if self.depth >= MAX_DEPTH {
             let error = Error::new(format!("the expression nests more than {MAX_DEPTH} levels deep"));

@@ -110,7 +110,9 @@ impl DatasetTable {
             return Ok(used.column.clone());
         }
         let column = match handle {
-            Handle::Variable(variable) => self.variable_column(variable, binder).map_err(|error| error.or_at(Some(at)))?,
+            Handle::Variable(variable) => {
+                self.variable_column(variable, binder).map_err(|error| error.or_at(Some(at)))?
+            }
             Handle::Dimension(_) => binder.column(self.column_name(handle), SqlType::BigInt),
             Handle::Row(_) => unreachable!("datasets have no row handles"),
         };
@@ -133,9 +135,12 @@ impl DatasetTable {
         self.star = true;
         let grid = match &self.fixed {
             Some(fixed) => fixed.clone(),
-            None => self.widest().ok_or_else(|| self.no_grid("no grid of it contains all others, as * needs").or_at(Some(at)))?,
+            None => self
+                .widest()
+                .ok_or_else(|| self.no_grid("no grid of it contains all others, as * needs").or_at(Some(at)))?,
         };
-        let label = |dim: &usize| self.schema().dimensions[*dim].coordinate.map_or(Handle::Dimension(*dim), Handle::Variable);
+        let label =
+            |dim: &usize| self.schema().dimensions[*dim].coordinate.map_or(Handle::Dimension(*dim), Handle::Variable);
         let mut handles: Vec<Handle> = grid.iter().map(label).collect();
         for role in [Role::DimensionCoordinate, Role::AuxiliaryCoordinate, Role::Data] {
             let on_grid = |v: &Variable| v.role == role && covers(&grid, &v.dims);
@@ -162,7 +167,8 @@ impl DatasetTable {
     pub(super) fn plan(&self) -> Result<RowPlan> {
         let grid = self.grid()?;
         if grid.len() > Footprint::MAX_DIMENSIONS {
-            return Err(Error::new(format!("a grid has at most {} dimensions", Footprint::MAX_DIMENSIONS)).or_at(Some(self.span)));
+            return Err(Error::new(format!("a grid has at most {} dimensions", Footprint::MAX_DIMENSIONS))
+                .or_at(Some(self.span)));
         }
         let mut scan = Scan::new(self.id, self.label.clone(), grid, &self.schema().dimensions);
         scan.columns = self.used.iter().map(|used| self.scan_column(used, &scan.dims)).collect::<Result<_>>()?;
@@ -194,7 +200,10 @@ impl DatasetTable {
     fn off_grid(&self, used: &Used, grid: &[usize]) -> Error {
         let name = quoted(&used.column.name);
         let own = self.dim_list(&self.dims_of(used.handle));
-        let error = Error::new(format!("{name} lies on ({own}), which is not part of the grid ({}) that the query reads", self.dim_list(grid)));
+        let error = Error::new(format!(
+            "{name} lies on ({own}), which is not part of the grid ({}) that the query reads",
+            self.dim_list(grid)
+        ));
         let hint = match used.handle {
             Handle::Variable(_) => self.hint_for(&used.column.name),
             Handle::Dimension(_) | Handle::Row(_) => "read a variable that lies along it too".to_string(),
@@ -264,7 +273,11 @@ impl DatasetTable {
         let grids = self.grids();
         let list: Vec<String> = grids.iter().take(SHOWN).map(|grid| self.describe_grid(grid)).collect();
         let more = if grids.len() > SHOWN { format!("; and {} more", grids.len() - SHOWN) } else { String::new() };
-        let error = Error::new(format!("the grid of {} is not clear: {reason}; its grids are {}{more}", self.label, list.join("; ")));
+        let error = Error::new(format!(
+            "the grid of {} is not clear: {reason}; its grids are {}{more}",
+            self.label,
+            list.join("; ")
+        ));
         let of_first = grids.first().and_then(|grid| self.variables_of(grid).next());
         match of_first.or(self.schema().variables.first()) {
             Some(variable) => error.with_hint(self.hint_for(&variable.name)),

@@ -57,7 +57,18 @@ impl<'a> Binder<'a> {
     fn factor(&mut self, frame: &mut Frame<'a>, factor: &'a TableFactor) -> Result<FromTree> {
         let at = self.factor_span(factor);
         let relation = match factor {
-            TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } => {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
                 self.refuse(!with_hints.is_empty() || !index_hints.is_empty(), "a table hint", at)?;
                 self.refuse(version.is_some(), "a table version", at)?;
                 self.refuse(*with_ordinality, "WITH ORDINALITY", at)?;
@@ -82,7 +93,9 @@ impl<'a> Binder<'a> {
             TableFactor::Function { .. } => return Err(unsupported("LATERAL", at)),
             TableFactor::TableFunction { .. } => return Err(unsupported("TABLE (..)", at)),
             TableFactor::UNNEST { .. } => return Err(unsupported("UNNEST", at)),
-            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => return Err(unsupported("PIVOT and UNPIVOT", at)),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => {
+                return Err(unsupported("PIVOT and UNPIVOT", at));
+            }
             _ => return Err(unsupported("this kind of table", at)),
         };
         if frame.scope.relations.len() >= MAX_TABLES {
@@ -130,14 +143,25 @@ impl<'a> Binder<'a> {
     }
 
     /// A table of rows, named by its alias or else by `name`.
-    pub(super) fn rows(&mut self, plan: RowPlan, alias: Option<&ast::TableAlias>, name: Option<String>) -> Result<Relation> {
+    pub(super) fn rows(
+        &mut self,
+        plan: RowPlan,
+        alias: Option<&ast::TableAlias>,
+        name: Option<String>,
+    ) -> Result<Relation> {
         let Some(alias) = alias else { return Ok(Relation::rows(name, plan)) };
         self.refuse(alias.at.is_some(), "AT after an alias", self.span(&alias.name))?;
         Ok(Relation::rows(Some(alias.name.value.clone()), self.renamed(plan, alias)?))
     }
 
     /// A dataset, named by its alias or else by `name`.
-    pub(super) fn dataset(&mut self, source: Source, at: Span, alias: Option<&ast::TableAlias>, name: String) -> Result<Relation> {
+    pub(super) fn dataset(
+        &mut self,
+        source: Source,
+        at: Span,
+        alias: Option<&ast::TableAlias>,
+        name: String,
+    ) -> Result<Relation> {
         let path = source.paths.first().cloned().unwrap_or_default();
         if let Some(column) = alias.and_then(|alias| alias.columns.first()) {
             let error = unsupported("a list of column names after a dataset", self.span(&column.name));
@@ -151,7 +175,12 @@ impl<'a> Binder<'a> {
     }
 
     /// The rows of a FROM, without those that WHERE leaves out.
-    pub(super) fn from_plan(&mut self, mut tree: FromTree, frame: &mut Frame<'a>, predicate: Option<Expr>) -> Result<RowPlan> {
+    pub(super) fn plan_of_from(
+        &mut self,
+        mut tree: FromTree,
+        frame: &mut Frame<'a>,
+        predicate: Option<Expr>,
+    ) -> Result<RowPlan> {
         let mut terms = predicate.map(Expr::conjuncts).unwrap_or_default();
         move_keys(&mut tree, &mut terms, &frame.scope);
         let plan = self.tree_plan(tree, frame)?;
@@ -188,7 +217,7 @@ impl<'a> Binder<'a> {
             columns.push((column.clone(), Expr::Column(column.id, column.ty)));
         }
         frame.scope.relations.push(relation);
-        let plan = self.from_plan(FromTree::Table(0), &mut frame, None)?;
+        let plan = self.plan_of_from(FromTree::Table(0), &mut frame, None)?;
         Ok(RowPlan::Project { input: Box::new(plan), columns })
     }
 }

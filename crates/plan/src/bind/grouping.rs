@@ -19,12 +19,22 @@ pub(super) struct Grouping {
 
 impl<'a> Binder<'a> {
     /// The keys of GROUP BY: expressions, positions, aliases, or ALL.
-    pub(super) fn grouping(&mut self, frame: &mut Frame<'a>, clause: &'a GroupByExpr, outputs: &[Output]) -> Result<Grouping> {
+    pub(super) fn grouping(
+        &mut self,
+        frame: &mut Frame<'a>,
+        clause: &'a GroupByExpr,
+        outputs: &[Output],
+    ) -> Result<Grouping> {
         let mut grouping = Grouping { keys: Vec::new(), is_written: true };
         match clause {
             GroupByExpr::All(modifiers) => {
-                self.refuse(!modifiers.is_empty(), "ROLLUP, CUBE or TOTALS", outputs.first().map(|o| o.span).unwrap_or_default())?;
-                let is_key = |o: &&Output| !o.expr.columns().iter().any(|id| frame.aggregates.iter().any(|(c, _)| c.id == *id));
+                self.refuse(
+                    !modifiers.is_empty(),
+                    "ROLLUP, CUBE or TOTALS",
+                    outputs.first().map(|o| o.span).unwrap_or_default(),
+                )?;
+                let is_key =
+                    |o: &&Output| !o.expr.columns().iter().any(|id| frame.aggregates.iter().any(|(c, _)| c.id == *id));
                 outputs.iter().filter(is_key).for_each(|o| self.add_key(&mut grouping, frame, o.expr.clone(), &o.name));
             }
             GroupByExpr::Expressions(exprs, modifiers) => {
@@ -37,9 +47,17 @@ impl<'a> Binder<'a> {
         Ok(grouping)
     }
 
-    fn group_by(&mut self, grouping: &mut Grouping, frame: &mut Frame<'a>, expr: &'a ast::Expr, outputs: &[Output]) -> Result<()> {
+    fn group_by(
+        &mut self,
+        grouping: &mut Grouping,
+        frame: &mut Frame<'a>,
+        expr: &'a ast::Expr,
+        outputs: &[Output],
+    ) -> Result<()> {
         match expr {
-            ast::Expr::Tuple(parts) => return parts.iter().try_for_each(|part| self.group_by(grouping, frame, part, outputs)),
+            ast::Expr::Tuple(parts) => {
+                return parts.iter().try_for_each(|part| self.group_by(grouping, frame, part, outputs));
+            }
             ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_) => {
                 return Err(unsupported("GROUPING SETS, ROLLUP or CUBE", at_node(self.text, expr)));
             }
@@ -82,16 +100,23 @@ impl Grouping {
         self.is_written || has_having || !frame.aggregates.is_empty()
     }
 
-    /// What an expression over rows is over groups: keys and aggregates become columns.
+    /// Makes an expression over rows one over groups: keys and aggregates become columns.
     ///
     /// # Errors
     /// If it reads a column that is neither.
-    pub(super) fn over_groups(&self, frame: &Frame<'_>, expr: Expr, within: Span) -> Result<Expr> {
+    pub(super) fn lift(&self, frame: &Frame<'_>, expr: &mut Expr, within: Span) -> Result<()> {
+        *expr = self.over_groups(frame, expr.clone(), within)?;
+        Ok(())
+    }
+
+    fn over_groups(&self, frame: &Frame<'_>, expr: Expr, within: Span) -> Result<Expr> {
         if let Some((column, _)) = self.keys.iter().find(|(_, key)| same_expr(key, &expr)) {
             return Ok(Expr::Column(column.id, column.ty.clone()));
         }
         match expr {
-            Expr::Column(id, _) if !frame.aggregates.iter().any(|(column, _)| column.id == id) => Err(not_grouped(frame, id, within)),
+            Expr::Column(id, _) if !frame.aggregates.iter().any(|(column, _)| column.id == id) => {
+                Err(not_grouped(frame, id, within))
+            }
             expr => map_parts(expr, &mut |part| self.over_groups(frame, part, within)),
         }
     }
@@ -99,7 +124,8 @@ impl Grouping {
 
 fn not_grouped(frame: &Frame<'_>, id: ColumnId, within: Span) -> Error {
     let name = frame.scope.column(id).map(|c| quoted(&c.name)).unwrap_or_default();
-    let inside = |(mentioned, at): &&(ColumnId, Span)| *mentioned == id && within.start <= at.start && at.end <= within.end;
+    let inside =
+        |(mentioned, at): &&(ColumnId, Span)| *mentioned == id && within.start <= at.start && at.end <= within.end;
     let at = frame.mentions.iter().find(inside).map_or(within, |(_, at)| *at);
     let error = Error::new(format!("{name} is neither in GROUP BY nor in an aggregate")).or_at(Some(at));
     error.with_hint(format!("add it to GROUP BY, or use any_value({name}) or first({name})"))
@@ -121,7 +147,8 @@ pub(super) fn map_parts(expr: Expr, map: &mut impl FnMut(Expr) -> Result<Expr>) 
         Expr::And(terms) => Expr::And(all(terms)?),
         Expr::Or(terms) => Expr::Or(all(terms)?),
         Expr::Case { branches, otherwise, ty } => {
-            let branches = branches.into_iter().map(|(when, then)| Ok((map(when)?, map(then)?))).collect::<Result<_>>()?;
+            let branches =
+                branches.into_iter().map(|(when, then)| Ok((map(when)?, map(then)?))).collect::<Result<_>>()?;
             let otherwise = otherwise.map(|expr| map(*expr).map(Box::new)).transpose()?;
             Expr::Case { branches, otherwise, ty }
         }
@@ -136,16 +163,31 @@ pub(super) fn map_parts(expr: Expr, map: &mut impl FnMut(Expr) -> Result<Expr>) 
 pub(super) fn same_expr(a: &Expr, b: &Expr) -> bool {
     let all = |a: &[Expr], b: &[Expr]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_expr(a, b));
     match (a, b) {
-        (Expr::Call { function: f, args: x, ty: t, at: _ }, Expr::Call { function: g, args: y, ty: u, at: _ }) => f == g && t == u && all(x, y),
-        (Expr::Cast { arg: x, to: t, or_null: n, at: _ }, Expr::Cast { arg: y, to: u, or_null: m, at: _ }) => t == u && n == m && same_expr(x, y),
+        (Expr::Call { function: f, args: x, ty: t, at: _ }, Expr::Call { function: g, args: y, ty: u, at: _ }) => {
+            f == g && t == u && all(x, y)
+        }
+        (Expr::Cast { arg: x, to: t, or_null: n, at: _ }, Expr::Cast { arg: y, to: u, or_null: m, at: _ }) => {
+            t == u && n == m && same_expr(x, y)
+        }
         (Expr::And(x), Expr::And(y)) | (Expr::Or(x), Expr::Or(y)) => all(x, y),
-        (Expr::InList { arg: x, list: l, negated: n }, Expr::InList { arg: y, list: m, negated: o }) => n == o && same_expr(x, y) && all(l, m),
+        (Expr::InList { arg: x, list: l, negated: n }, Expr::InList { arg: y, list: m, negated: o }) => {
+            n == o && same_expr(x, y) && all(l, m)
+        }
         (Expr::Case { branches: x, otherwise: o, ty: t }, Expr::Case { branches: y, otherwise: p, ty: u }) => {
-            let branches = x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same_expr(&a.0, &b.0) && same_expr(&a.1, &b.1));
+            let branches =
+                x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same_expr(&a.0, &b.0) && same_expr(&a.1, &b.1));
             branches && t == u && same_option(o.as_deref(), p.as_deref())
         }
         (Expr::Column(..) | Expr::Literal(_), _) => a == b,
-        (Expr::Call { .. } | Expr::Cast { .. } | Expr::And(_) | Expr::Or(_) | Expr::Case { .. } | Expr::InList { .. }, _) => false,
+        (
+            Expr::Call { .. }
+            | Expr::Cast { .. }
+            | Expr::And(_)
+            | Expr::Or(_)
+            | Expr::Case { .. }
+            | Expr::InList { .. },
+            _,
+        ) => false,
     }
 }
 

@@ -38,13 +38,21 @@ impl FromTree {
     /// Whether an expression reads columns, all of them from this tree.
     fn covers(&self, expr: &Expr, scope: &Scope) -> bool {
         let columns = expr.columns();
-        !columns.is_empty() && columns.iter().all(|id| scope.relation_of(*id).is_some_and(|relation| self.has(relation)))
+        !columns.is_empty()
+            && columns.iter().all(|id| scope.relation_of(*id).is_some_and(|relation| self.has(relation)))
     }
 }
 
 impl<'a> Binder<'a> {
     /// Joins a tree to those on its left; its tables start at `start` in the scope.
-    pub(super) fn join(&mut self, frame: &mut Frame<'a>, left: FromTree, right: FromTree, start: usize, join: &'a ast::Join) -> Result<FromTree> {
+    pub(super) fn join(
+        &mut self,
+        frame: &mut Frame<'a>,
+        left: FromTree,
+        right: FromTree,
+        start: usize,
+        join: &'a ast::Join,
+    ) -> Result<FromTree> {
         let at = self.factor_span(&join.relation);
         self.refuse(join.global, "GLOBAL JOIN", at)?;
         let (kind, constraint) = kind(&join.join_operator).map_err(|what| unsupported(what, at))?;
@@ -59,9 +67,13 @@ impl<'a> Binder<'a> {
                 let names = natural(&frame.scope, start, at)?;
                 self.using(frame, &mut joined, &names, start)?;
             }
-            JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => joined.is_implicit = true,
+            JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => {
+                joined.is_implicit = true
+            }
             JoinConstraint::None => {
-                return Err(Error::new("JOIN needs ON or USING").or_at(Some(at)).with_hint("CROSS JOIN pairs all rows"));
+                return Err(Error::new("JOIN needs ON or USING")
+                    .or_at(Some(at))
+                    .with_hint("CROSS JOIN pairs all rows"));
             }
         }
         Ok(FromTree::Join(Box::new(joined)))
@@ -76,8 +88,11 @@ impl<'a> Binder<'a> {
             }
         }
         if join.on.is_empty() {
-            let error = Error::new("this join has no equality between its sides").or_at(Some(at_node(self.text, condition)));
-            return Err(error.with_hint("only joins on equal values are supported yet; CROSS JOIN with WHERE pairs all rows"));
+            let error =
+                Error::new("this join has no equality between its sides").or_at(Some(at_node(self.text, condition)));
+            return Err(
+                error.with_hint("only joins on equal values are supported yet; CROSS JOIN with WHERE pairs all rows")
+            );
         }
         Ok(())
     }
@@ -90,7 +105,9 @@ impl<'a> Binder<'a> {
             let equal = self.expr(frame, Clause::On).call("=", sides.into(), at)?;
             match key(equal.expr, &join.left, &join.right, &frame.scope) {
                 Ok(pair) => join.on.push(pair),
-                Err(_) => return Err(Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at))),
+                Err(_) => {
+                    return Err(Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at)));
+                }
             }
             frame.scope.relations[start..].iter_mut().for_each(|relation| relation.merged.push(name.value.clone()));
         }
@@ -106,7 +123,8 @@ impl<'a> Binder<'a> {
     }
 
     fn side(&mut self, scope: &mut Scope, name: &Ident, tables: std::ops::Range<usize>, at: Span) -> Result<Bound> {
-        let shown = |at: &usize| !scope.relations[*at].merged.iter().any(|merged| merged.eq_ignore_ascii_case(&name.value));
+        let shown =
+            |at: &usize| !scope.relations[*at].merged.iter().any(|merged| merged.eq_ignore_ascii_case(&name.value));
         let find = |at: usize| scope.relations[at].find(&name.value).into_iter().map(move |handle| (at, handle));
         let found: Vec<(usize, Handle)> = tables.filter(shown).flat_map(find).collect();
         match found[..] {
@@ -115,14 +133,18 @@ impl<'a> Binder<'a> {
                 Ok(Bound::new(Expr::Column(column.id, column.ty), at))
             }
             [] => Err(Error::new(format!("USING: one side has no column {}", quoted(&name.value))).or_at(Some(at))),
-            _ => Err(Error::new(format!("USING: one side has several columns {}", quoted(&name.value))).or_at(Some(at))),
+            _ => {
+                Err(Error::new(format!("USING: one side has several columns {}", quoted(&name.value))).or_at(Some(at)))
+            }
         }
     }
 }
 
 fn kind(operator: &JoinOperator) -> Result<(JoinKind, &JoinConstraint), &'static str> {
     match operator {
-        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => Ok((JoinKind::Inner, constraint)),
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
+            Ok((JoinKind::Inner, constraint))
+        }
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Ok((JoinKind::Left, constraint)),
         JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Err("RIGHT JOIN (swap the sides and write LEFT JOIN)"),
         JoinOperator::FullOuter(_) => Err("FULL JOIN"),

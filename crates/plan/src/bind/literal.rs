@@ -47,7 +47,9 @@ impl Binder<'_> {
     pub(super) fn literal(&self, value: &ValueWithSpan) -> Result<Scalar> {
         let at = self.text.span(value.span);
         match &value.value {
-            Value::Number(text, _) => number(text, false).ok_or_else(|| Error::new(format!("{text} is no number")).or_at(Some(at))),
+            Value::Number(text, _) => {
+                number(text, false).ok_or_else(|| Error::new(format!("{text} is no number")).or_at(Some(at)))
+            }
             Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) | Value::UnicodeStringLiteral(text) => {
                 Ok(Scalar::Varchar(text.clone()))
             }
@@ -100,8 +102,16 @@ mod tests {
     fn a_number_has_the_type_that_its_digits_ask_for() {
         let ty = |text: &str| number(text, false).expect("a number").sql_type().to_string();
         let cases = [
-            ("1", "INTEGER"), ("3000000000", "BIGINT"), ("30000000000000000000", "HUGEINT"), ("35.1", "DECIMAL(3,1)"), ("5.", "DECIMAL(1,0)"),
-            (".5", "DECIMAL(1,1)"), ("0.10", "DECIMAL(3,2)"), ("1e3", "DOUBLE"), ("1_000", "INTEGER"), ("123456789012345678901234567890123456789012", "DOUBLE"),
+            ("1", "INTEGER"),
+            ("3000000000", "BIGINT"),
+            ("30000000000000000000", "HUGEINT"),
+            ("35.1", "DECIMAL(3,1)"),
+            ("5.", "DECIMAL(1,0)"),
+            (".5", "DECIMAL(1,1)"),
+            ("0.10", "DECIMAL(3,2)"),
+            ("1e3", "DOUBLE"),
+            ("1_000", "INTEGER"),
+            ("123456789012345678901234567890123456789012", "DOUBLE"),
         ];
         cases.iter().for_each(|(text, expected)| assert_eq!(ty(text), *expected, "{text}"));
         assert_eq!(number("2147483648", true), Some(Scalar::Integer(-2_147_483_648, SqlType::Integer)));

@@ -102,7 +102,9 @@ pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Par
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
             Form::DescribeQuery(query) => BoundStatement::Describe(binder.whole_query(query)?),
             Form::DescribeTable(name) => BoundStatement::Describe(binder.whole_table(name)?),
-            Form::Set(name, value) => BoundStatement::Set { name: binder.setting(name)?, value: binder.setting_value(value)? },
+            Form::Set(name, value) => {
+                BoundStatement::Set { name: binder.setting(name)?, value: binder.setting_value(value)? }
+            }
             Form::Reset(name) => BoundStatement::Reset { name: binder.setting(name)? },
         };
         Ok(bound)

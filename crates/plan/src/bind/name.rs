@@ -31,21 +31,36 @@ fn name(expr: &Expr, depth: usize) -> String {
         Expr::IsNotNull(arg) => format!("({} IS NOT NULL)", n(arg)),
         Expr::IsDistinctFrom(a, b) => format!("({} IS DISTINCT FROM {})", n(a), n(b)),
         Expr::IsNotDistinctFrom(a, b) => format!("({} IS NOT DISTINCT FROM {})", n(a), n(b)),
-        Expr::Between { expr: arg, negated, low, high } => not(*negated, format!("({} BETWEEN {} AND {})", n(arg), n(low), n(high))),
-        Expr::InList { expr: arg, list, negated } => not(*negated, format!("({} IN ({}))", n(arg), list.iter().map(n).collect::<Vec<_>>().join(", "))),
-        Expr::Like { negated, expr: arg, pattern, .. } => format!("({} {}~~ {})", n(arg), if *negated { "!" } else { "" }, n(pattern)),
-        Expr::ILike { negated, expr: arg, pattern, .. } => format!("({} {}~~* {})", n(arg), if *negated { "!" } else { "" }, n(pattern)),
+        Expr::Between { expr: arg, negated, low, high } => {
+            not(*negated, format!("({} BETWEEN {} AND {})", n(arg), n(low), n(high)))
+        }
+        Expr::InList { expr: arg, list, negated } => {
+            not(*negated, format!("({} IN ({}))", n(arg), list.iter().map(n).collect::<Vec<_>>().join(", ")))
+        }
+        Expr::Like { negated, expr: arg, pattern, .. } => {
+            format!("({} {}~~ {})", n(arg), if *negated { "!" } else { "" }, n(pattern))
+        }
+        Expr::ILike { negated, expr: arg, pattern, .. } => {
+            format!("({} {}~~* {})", n(arg), if *negated { "!" } else { "" }, n(pattern))
+        }
         Expr::Cast { kind, expr: arg, data_type, .. } => {
-            let cast = if matches!(kind, ast::CastKind::TryCast | ast::CastKind::SafeCast) { "TRY_CAST" } else { "CAST" };
+            let cast =
+                if matches!(kind, ast::CastKind::TryCast | ast::CastKind::SafeCast) { "TRY_CAST" } else { "CAST" };
             format!("{cast}({} AS {})", n(arg), type_name(data_type))
         }
         Expr::TypedString(typed) => format!("CAST({} AS {})", literal(&typed.value.value), type_name(&typed.data_type)),
         Expr::Interval(interval) => match &interval.leading_field {
             None => format!("CAST({} AS INTERVAL)", n(&interval.value)),
-            Some(unit) => format!("to_{}s({})", unit.to_string().to_lowercase().trim_end_matches('s'), n(&interval.value)),
+            Some(unit) => {
+                format!("to_{}s({})", unit.to_string().to_lowercase().trim_end_matches('s'), n(&interval.value))
+            }
         },
-        Expr::Extract { field, expr: arg, .. } => format!("date_part('{}', {})", field.to_string().trim_matches('\'').to_lowercase(), n(arg)),
-        Expr::Case { operand, conditions, else_result, .. } => case(operand.as_deref(), conditions, else_result.as_deref(), depth),
+        Expr::Extract { field, expr: arg, .. } => {
+            format!("date_part('{}', {})", field.to_string().trim_matches('\'').to_lowercase(), n(arg))
+        }
+        Expr::Case { operand, conditions, else_result, .. } => {
+            case(operand.as_deref(), conditions, else_result.as_deref(), depth)
+        }
         Expr::Function(function) => call(function, depth),
         Expr::Ceil { expr: arg, .. } => format!("ceil({})", n(arg)),
         Expr::Floor { expr: arg, .. } => format!("floor({})", n(arg)),

@@ -34,7 +34,11 @@ impl Order<'_> {
 /// A position in the list of the result, if an expression is one: a bare integer.
 pub(super) fn position(expr: &ast::Expr) -> Option<&str> {
     match expr {
-        ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Number(text, _), .. }) if text.bytes().all(|b| b.is_ascii_digit()) => Some(text),
+        ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Number(text, _), .. })
+            if text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            Some(text)
+        }
         _ => None,
     }
 }
@@ -78,13 +82,20 @@ impl<'a> Binder<'a> {
     }
 
     /// Keys over a result of which only the columns can be seen.
-    pub(super) fn result_keys(&mut self, frame: &mut Frame<'a>, columns: &[Column], order: &Order<'a>) -> Result<Vec<SortKey>> {
+    pub(super) fn result_keys(
+        &mut self,
+        frame: &mut Frame<'a>,
+        columns: &[Column],
+        order: &Order<'a>,
+    ) -> Result<Vec<SortKey>> {
         let of = |column: &Column| Expr::Column(column.id, column.ty.clone());
         match order {
             Order::All(direction) => Ok(columns.iter().map(|column| direction.of(of(column))).collect()),
             Order::By(keys) => {
                 let mut key = |(expr, direction): &(&'a ast::Expr, Direction)| match position(expr) {
-                    Some(text) => Ok(direction.of(of(&columns[self.at_position(text, columns.len(), expr, "ORDER BY")?]))),
+                    Some(text) => {
+                        Ok(direction.of(of(&columns[self.at_position(text, columns.len(), expr, "ORDER BY")?])))
+                    }
                     None => Ok(direction.of(self.expr(frame, Clause::Where).bind(expr)?.expr)),
                 };
                 keys.iter().map(&mut key).collect()

@@ -28,7 +28,7 @@ pub(super) enum Form {
     Explain(ExplainMode, Box<Query>),
     DescribeQuery(Box<Query>),
     DescribeTable(ObjectName),
-    Set(ObjectName, Expr),
+    Set(ObjectName, Box<Expr>),
     Reset(ObjectName),
 }
 
@@ -109,7 +109,8 @@ impl<'t> Reader<'t> {
     fn expect_end(&self) -> Result<()> {
         match &self.parser.peek_token_ref().token {
             Token::EOF | Token::SemiColon => Ok(()),
-            other => Err(Error::new(format!("syntax error: the statement could end before {other}")).or_at(Some(self.next_span()))),
+            other => Err(Error::new(format!("syntax error: the statement could end before {other}"))
+                .or_at(Some(self.next_span()))),
         }
     }
 
@@ -138,7 +139,9 @@ impl<'t> Reader<'t> {
 
     fn describe(&mut self) -> Result<Form> {
         let starts_query = match &self.parser.peek_token_ref().token {
-            Token::Word(word) => matches!(word.keyword, Keyword::SELECT | Keyword::FROM | Keyword::WITH | Keyword::VALUES),
+            Token::Word(word) => {
+                matches!(word.keyword, Keyword::SELECT | Keyword::FROM | Keyword::WITH | Keyword::VALUES)
+            }
             token => *token == Token::LParen,
         };
         if starts_query {
@@ -185,12 +188,13 @@ impl<'t> Reader<'t> {
 
 /// What we do with a statement of the parser's many kinds.
 fn form(statement: Statement, at: Span, text: &Text) -> Result<Form> {
-    let setting = || Error::new("this form of SET is not supported").or_at(Some(at)).with_hint("write SET name = value");
+    let setting =
+        || Error::new("this form of SET is not supported").or_at(Some(at)).with_hint("write SET name = value");
     match statement {
         Statement::Query(query) => Ok(Form::Query(query)),
         Statement::Set(Set::SingleAssignment { scope: None, hivevar: false, variable, mut values }) => {
             let value = values.pop().filter(|_| values.is_empty()).ok_or_else(setting)?;
-            Ok(Form::Set(variable, value))
+            Ok(Form::Set(variable, Box::new(value)))
         }
         Statement::Set(_) => Err(setting()),
         Statement::Reset(reset) => match reset.reset {

@@ -7,7 +7,9 @@ use super::refuse::{at_node, unsupported};
 use super::scope::{Handle, quoted, with_names};
 use crate::{Error, Result, Span};
 use hyperslab_expr::Expr;
-use sqlparser::ast::{self, ExcludeSelectItem, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions};
+use sqlparser::ast::{
+    self, ExcludeSelectItem, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+};
 
 /// A column of a SELECT's result.
 pub(super) struct Output {
@@ -48,7 +50,9 @@ impl<'a> Binder<'a> {
                     outputs.push(self.output(frame, expr, alias.value.clone())?);
                     frame.visible_aliases += 1;
                 }
-                SelectItem::ExprWithAliases { expr, .. } => return Err(unsupported("a list of aliases", at_node(self.text, expr))),
+                SelectItem::ExprWithAliases { expr, .. } => {
+                    return Err(unsupported("a list of aliases", at_node(self.text, expr)));
+                }
                 SelectItem::Wildcard(options) => {
                     let at = self.text.span(options.wildcard_token.0.span);
                     outputs.extend(self.star(frame, None, at, Some(options))?);
@@ -114,7 +118,11 @@ impl<'a> Binder<'a> {
                 None => {
                     let column = frame.scope.relations[relation].take(handle, at, self)?;
                     frame.mentions.push((column.id, at));
-                    outputs.push(Output { name: column.name.clone(), expr: Expr::Column(column.id, column.ty), span: at });
+                    outputs.push(Output {
+                        name: column.name.clone(),
+                        expr: Expr::Column(column.id, column.ty),
+                        span: at,
+                    });
                 }
             }
         }
@@ -122,7 +130,12 @@ impl<'a> Binder<'a> {
         Ok(outputs)
     }
 
-    fn star_columns(&mut self, frame: &mut Frame<'a>, relation: Option<usize>, at: Span) -> Result<Vec<(usize, Handle)>> {
+    fn star_columns(
+        &mut self,
+        frame: &mut Frame<'a>,
+        relation: Option<usize>,
+        at: Span,
+    ) -> Result<Vec<(usize, Handle)>> {
         let all = relation.map_or(0..frame.scope.relations.len(), |one| one..one + 1);
         let mut columns = Vec::new();
         for at_relation in all {
@@ -139,7 +152,15 @@ impl<'a> Binder<'a> {
     }
 
     fn check_options(&self, options: Option<&WildcardAdditionalOptions>, at: Span) -> Result<()> {
-        let Some(WildcardAdditionalOptions { wildcard_token: _, opt_ilike, opt_exclude: _, opt_except, opt_replace: _, opt_rename, opt_alias }) = options
+        let Some(WildcardAdditionalOptions {
+            wildcard_token: _,
+            opt_ilike,
+            opt_exclude: _,
+            opt_except,
+            opt_replace: _,
+            opt_rename,
+            opt_alias,
+        }) = options
         else {
             return Ok(());
         };
@@ -149,13 +170,19 @@ impl<'a> Binder<'a> {
         self.refuse(opt_alias.is_some(), "an alias of *", at)
     }
 
-    fn excluded(&self, frame: &Frame<'a>, columns: &[(usize, Handle)], options: Option<&WildcardAdditionalOptions>) -> Result<Vec<String>> {
+    fn excluded(
+        &self,
+        frame: &Frame<'a>,
+        columns: &[(usize, Handle)],
+        options: Option<&WildcardAdditionalOptions>,
+    ) -> Result<Vec<String>> {
         let names: Vec<&ast::ObjectName> = match options.and_then(|o| o.opt_exclude.as_ref()) {
             None => Vec::new(),
             Some(ExcludeSelectItem::Single(name)) => vec![name],
             Some(ExcludeSelectItem::Multiple(names)) => names.iter().collect(),
         };
-        let known: Vec<String> = columns.iter().map(|(r, handle)| frame.scope.relations[*r].column_name(*handle)).collect();
+        let known: Vec<String> =
+            columns.iter().map(|(r, handle)| frame.scope.relations[*r].column_name(*handle)).collect();
         let check = |name: &ast::ObjectName| {
             let ident = self.simple_name(name)?;
             if known.iter().any(|k| k.eq_ignore_ascii_case(&ident.value)) {
@@ -167,8 +194,14 @@ impl<'a> Binder<'a> {
         names.into_iter().map(check).collect()
     }
 
-    fn check_replacements(&self, options: Option<&WildcardAdditionalOptions>, replaced: usize, outputs: &[Output]) -> Result<()> {
-        let missing = replacements(options).find(|item| !outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&item.column_name.value)));
+    fn check_replacements(
+        &self,
+        options: Option<&WildcardAdditionalOptions>,
+        replaced: usize,
+        outputs: &[Output],
+    ) -> Result<()> {
+        let missing = replacements(options)
+            .find(|item| !outputs.iter().any(|o| o.name.eq_ignore_ascii_case(&item.column_name.value)));
         match missing {
             Some(item) => {
                 let error = Error::new(format!("* has no column {} to replace", quoted(&item.column_name.value)));

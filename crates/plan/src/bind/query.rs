@@ -46,12 +46,15 @@ impl Limits {
 impl<'a> Binder<'a> {
     /// The plan of a query or subquery.
     pub(super) fn query(&mut self, query: &'a ast::Query) -> Result<RowPlan> {
-        self.deeper(|b| at_node(b.text, query), |binder| {
-            let outside = binder.ctes.clone();
-            let plan = binder.query_with_ctes(query);
-            binder.ctes = outside;
-            plan
-        })
+        self.deeper(
+            |b| at_node(b.text, query),
+            |binder| {
+                let outside = binder.ctes.clone();
+                let plan = binder.query_with_ctes(query);
+                binder.ctes = outside;
+                plan
+            },
+        )
     }
 
     fn query_with_ctes(&mut self, query: &'a ast::Query) -> Result<RowPlan> {
@@ -114,10 +117,18 @@ impl<'a> Binder<'a> {
         let mut rows: Vec<Vec<super::expr::Bound>> = Vec::new();
         for row in &values.rows {
             let at = self.text.span(row.opening_token.0.span);
-            let bound = row.content.iter().map(|e| self.expr(&mut frame, Clause::Values).bind(e)).collect::<Result<Vec<_>>>()?;
+            let bound = row
+                .content
+                .iter()
+                .map(|e| self.expr(&mut frame, Clause::Values).bind(e))
+                .collect::<Result<Vec<_>>>()?;
             let width = rows.first().map_or(bound.len(), Vec::len);
             if bound.len() != width {
-                return Err(Error::new(format!("this row of VALUES has {} columns, the first has {width}", bound.len())).or_at(Some(at)));
+                return Err(Error::new(format!(
+                    "this row of VALUES has {} columns, the first has {width}",
+                    bound.len()
+                ))
+                .or_at(Some(at)));
             }
             rows.push(bound);
         }
@@ -142,7 +153,12 @@ impl<'a> Binder<'a> {
         let mut columns = plan.columns();
         if alias.columns.len() > columns.len() {
             let at = self.span(&alias.columns[columns.len()].name);
-            let error = Error::new(format!("{} has {} columns, not {}", quoted(&alias.name.value), columns.len(), alias.columns.len()));
+            let error = Error::new(format!(
+                "{} has {} columns, not {}",
+                quoted(&alias.name.value),
+                columns.len(),
+                alias.columns.len()
+            ));
             return Err(error.or_at(Some(at)));
         }
         for (column, new) in columns.iter_mut().zip(&alias.columns) {
@@ -157,7 +173,11 @@ impl<'a> Binder<'a> {
         match clause {
             None => Ok(Limits::default()),
             Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
-                self.refuse(!limit_by.is_empty(), "LIMIT BY", limit_by.first().map_or(Span::default(), |e| at_node(self.text, e)))?;
+                self.refuse(
+                    !limit_by.is_empty(),
+                    "LIMIT BY",
+                    limit_by.first().map_or(Span::default(), |e| at_node(self.text, e)),
+                )?;
                 let limit = limit.as_ref().map(|e| self.count(e, "LIMIT")).transpose()?.flatten();
                 let offset = offset.as_ref().map(|o| self.count(&o.value, "OFFSET")).transpose()?.flatten();
                 Ok(Limits { limit, offset: offset.unwrap_or(0) })
@@ -175,7 +195,8 @@ impl<'a> Binder<'a> {
         if value.is_null() {
             return Ok(None);
         }
-        let cast = Expr::Cast { arg: Box::new(Expr::Literal(value)), to: SqlType::BigInt, or_null: false, at: Some(at) };
+        let cast =
+            Expr::Cast { arg: Box::new(Expr::Literal(value)), to: SqlType::BigInt, or_null: false, at: Some(at) };
         match eval::evaluate_constant(&cast).map_err(|error| error.or_at(Some(at)))? {
             Scalar::Integer(count, _) => match u64::try_from(count) {
                 Ok(count) => Ok(Some(count)),

@@ -23,7 +23,18 @@ impl Binder<'_> {
 
     /// Refuses what a query may have beyond its body, ORDER BY and LIMIT.
     pub(super) fn check_query(&self, query: &ast::Query) -> Result<()> {
-        let ast::Query { with: _, body: _, order_by: _, limit_clause: _, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
+        let ast::Query {
+            with: _,
+            body: _,
+            order_by: _,
+            limit_clause: _,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
         let at = || at_node(self.text, query);
         let refused = [
             (fetch.is_some(), "FETCH (write LIMIT)"),
@@ -39,9 +50,30 @@ impl Binder<'_> {
     /// Refuses what a SELECT may have beyond the clauses that we bind.
     pub(super) fn check_select(&self, select: &ast::Select) -> Result<()> {
         let ast::Select {
-            select_token: _, optimizer_hints, distinct, select_modifiers, top, top_before_distinct: _, projection: _, exclude,
-            into, from: _, lateral_views, prewhere, selection: _, connect_by, group_by: _, cluster_by, distribute_by, sort_by,
-            having: _, named_window, qualify, window_before_qualify: _, value_table_mode, flavor: _,
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection: _,
+            exclude,
+            into,
+            from: _,
+            lateral_views,
+            prewhere,
+            selection: _,
+            connect_by,
+            group_by: _,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having: _,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor: _,
         } = select;
         let refused = [
             (!optimizer_hints.is_empty(), "an optimizer hint"),

@@ -137,7 +137,8 @@ impl Scope {
     pub(super) fn resolve(&mut self, ident: &Ident, binder: &mut Binder<'_>) -> Result<Option<Column>> {
         let at = binder.span(ident);
         let seen = self.visible().filter(|(_, relation)| !relation.hides(&ident.value));
-        let found: Vec<(usize, Handle)> = seen.flat_map(|(i, r)| r.find(&ident.value).into_iter().map(move |h| (i, h))).collect();
+        let found: Vec<(usize, Handle)> =
+            seen.flat_map(|(i, r)| r.find(&ident.value).into_iter().map(move |h| (i, h))).collect();
         match found[..] {
             [] => Ok(None),
             [(relation, handle)] => self.relations[relation].take(handle, at, binder).map(Some),
@@ -180,7 +181,11 @@ impl Scope {
     fn as_path(&self, error: Error, table: &Ident, ident: &Ident) -> Error {
         let path = format!("{}/{}", table.value, ident.value);
         let known = self.visible().any(|(_, relation)| !relation.find(&path).is_empty());
-        if known { Error { hint: None, ..error }.with_hint(format!("a variable of a group is written {}", quoted(&path))) } else { error }
+        if known {
+            Error { hint: None, ..error }.with_hint(format!("a variable of a group is written {}", quoted(&path)))
+        } else {
+            error
+        }
     }
 
     /// The position of the table with a name.
@@ -193,7 +198,11 @@ impl Scope {
             [one] => return Ok(one),
             [] => {
                 let names: Vec<String> = self.visible().filter_map(|(_, r)| r.name.clone()).collect();
-                with_names(Error::new(format!("there is no table {} in FROM", quoted(&name.value))), &name.value, &names)
+                with_names(
+                    Error::new(format!("there is no table {} in FROM", quoted(&name.value))),
+                    &name.value,
+                    &names,
+                )
             }
             _ => Error::new(format!("two tables are named {}", quoted(&name.value))).with_hint("give them aliases"),
         };
@@ -211,7 +220,8 @@ impl Scope {
 
 /// A name as it is written in SQL.
 pub(super) fn quoted(name: &str) -> String {
-    let plain = !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let plain =
+        !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     if plain && !name.is_empty() { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

@@ -26,15 +26,21 @@ impl<'a> Binder<'a> {
         let tree = self.from(&mut frame, &select.from)?;
         frame.aliases = aliases(select);
         frame.visible_aliases = frame.aliases.len();
-        let predicate = select.selection.as_ref().map(|e| self.expr(&mut frame, Clause::Where).condition(e)).transpose()?;
+        let predicate =
+            select.selection.as_ref().map(|e| self.expr(&mut frame, Clause::Where).condition(e)).transpose()?;
         frame.mentions.clear();
-        let outputs = self.projection(&mut frame, select)?;
+        let mut outputs = self.projection(&mut frame, select)?;
         let mut keys = self.order_keys(&mut frame, order, &outputs)?;
         let grouping = self.grouping(&mut frame, &select.group_by, &outputs)?;
-        let having = self.having(&mut frame, select.having.as_ref())?;
+        let mut having = self.having(&mut frame, select.having.as_ref())?;
 
-        let (outputs, having) = grouped(&frame, &grouping, outputs, having, &mut keys)?;
-        let plan = self.from_plan(tree, &mut frame, predicate)?;
+        if grouping.is_grouped(&frame, having.is_some()) {
+            let outputs = outputs.iter_mut().map(|output| (&mut output.expr, output.span));
+            let having = having.iter_mut().map(|(predicate, span)| (predicate, *span));
+            let keys = keys.iter_mut().map(|key| (&mut key.expr, key.span));
+            outputs.chain(having).chain(keys).try_for_each(|(expr, span)| grouping.lift(&frame, expr, span))?;
+        }
+        let plan = self.plan_of_from(tree, &mut frame, predicate)?;
         let plan = self.group(plan, &frame, grouping, having);
         let list = self.list(&frame, &plan, &outputs);
         let is_distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
@@ -54,7 +60,9 @@ impl<'a> Binder<'a> {
             Order::All(direction) => Ok(outputs.iter().map(|output| of(output, *direction)).collect()),
             Order::By(keys) => {
                 let mut key = |(expr, direction): &(&'a ast::Expr, Direction)| match position(expr) {
-                    Some(text) => Ok(of(&outputs[self.at_position(text, outputs.len(), expr, "ORDER BY")?], *direction)),
+                    Some(text) => {
+                        Ok(of(&outputs[self.at_position(text, outputs.len(), expr, "ORDER BY")?], *direction))
+                    }
                     None => {
                         let bound = self.expr(frame, Clause::OrderBy).bind(expr)?;
                         Ok(Key { expr: bound.expr, direction: *direction, span: bound.span })
@@ -69,7 +77,8 @@ impl<'a> Binder<'a> {
         if !grouping.is_grouped(frame, having.is_some()) {
             return plan;
         }
-        let plan = RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
+        let plan =
+            RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
         match having {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,
@@ -96,7 +105,13 @@ impl<'a> Binder<'a> {
     }
 
     /// The list, without duplicates if it is distinct, and sorted.
-    fn sorted_list(&mut self, plan: RowPlan, list: Vec<(Column, Expr)>, keys: Vec<Key>, is_distinct: bool) -> Result<RowPlan> {
+    fn sorted_list(
+        &mut self,
+        plan: RowPlan,
+        list: Vec<(Column, Expr)>,
+        keys: Vec<Key>,
+        is_distinct: bool,
+    ) -> Result<RowPlan> {
         let mut hidden: Vec<(Column, Expr)> = Vec::new();
         let mut sort = Vec::with_capacity(keys.len());
         for Key { expr, direction, span } in keys {
@@ -112,7 +127,8 @@ impl<'a> Binder<'a> {
                 hidden.push((column, expr));
             }
         }
-        let shown: Vec<(Column, Expr)> = list.iter().map(|(c, _)| (c.clone(), Expr::Column(c.id, c.ty.clone()))).collect();
+        let shown: Vec<(Column, Expr)> =
+            list.iter().map(|(c, _)| (c.clone(), Expr::Column(c.id, c.ty.clone()))).collect();
         let has_hidden = !hidden.is_empty();
         let plan = RowPlan::Project { input: Box::new(plan), columns: list.into_iter().chain(hidden).collect() };
         let plan = if is_distinct { distinct(plan) } else { plan };
@@ -123,26 +139,6 @@ impl<'a> Binder<'a> {
 
 fn sorted(plan: RowPlan, keys: Vec<SortKey>) -> RowPlan {
     if keys.is_empty() { plan } else { RowPlan::Sort { input: Box::new(plan), keys } }
-}
-
-/// The expressions above a grouping, over its keys and aggregates.
-fn grouped(
-    frame: &Frame<'_>,
-    grouping: &Grouping,
-    outputs: Vec<Output>,
-    having: Option<(Expr, Span)>,
-    keys: &mut [Key],
-) -> Result<(Vec<Output>, Option<(Expr, Span)>)> {
-    if !grouping.is_grouped(frame, having.is_some()) {
-        return Ok((outputs, having));
-    }
-    let over = |expr: Expr, span: Span| grouping.over_groups(frame, expr, span);
-    let outputs = outputs.into_iter().map(|o| Ok(Output { expr: over(o.expr, o.span)?, ..o })).collect::<Result<_>>()?;
-    let having = having.map(|(expr, span)| over(expr, span).map(|expr| (expr, span))).transpose()?;
-    for key in keys {
-        key.expr = over(key.expr.clone(), key.span)?;
-    }
-    Ok((outputs, having))
 }
 
 /// An expression with the parts that the list computes taken from it.

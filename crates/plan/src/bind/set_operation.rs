@@ -29,7 +29,11 @@ impl<'a> Binder<'a> {
                 nested += 1;
                 inputs = vec![self.collected(inputs, keeps_all)?];
             }
-            self.refuse(nested > MAX_ALTERNATIONS, "UNION and UNION ALL in turns, so many times,", at_node(self.text, right))?;
+            self.refuse(
+                nested > MAX_ALTERNATIONS,
+                "UNION and UNION ALL in turns, so many times,",
+                at_node(self.text, right),
+            )?;
             keeps_all = all;
             inputs.push((self.body(right)?, at_node(self.text, right)));
         }
@@ -46,7 +50,9 @@ impl<'a> Binder<'a> {
         match quantifier {
             SetQuantifier::All => Ok(true),
             SetQuantifier::Distinct | SetQuantifier::None => Ok(false),
-            SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => Err(unsupported("BY NAME", at())),
+            SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => {
+                Err(unsupported("BY NAME", at()))
+            }
         }
     }
 
@@ -65,7 +71,11 @@ impl<'a> Binder<'a> {
         for (plan, at) in &inputs[1..] {
             let columns = plan.columns();
             if columns.len() != types.len() {
-                let error = Error::new(format!("UNION needs as many columns on both sides, not {} and {}", types.len(), columns.len()));
+                let error = Error::new(format!(
+                    "UNION needs as many columns on both sides, not {} and {}",
+                    types.len(),
+                    columns.len()
+                ));
                 return Err(error.or_at(Some(*at)));
             }
             for (ty, column) in types.iter_mut().zip(&columns) {

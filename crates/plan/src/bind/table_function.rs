@@ -20,14 +20,24 @@ struct Arguments {
 }
 
 impl<'a> Binder<'a> {
-    pub(super) fn table_function(&mut self, name: &'a ast::ObjectName, args: &'a ast::TableFunctionArgs, alias: Option<&'a ast::TableAlias>) -> Result<Relation> {
+    pub(super) fn table_function(
+        &mut self,
+        name: &'a ast::ObjectName,
+        args: &'a ast::TableFunctionArgs,
+        alias: Option<&'a ast::TableAlias>,
+    ) -> Result<Relation> {
         let ident = self.simple_name(name)?;
         let at = self.span(ident);
         self.refuse(args.settings.is_some(), "SETTINGS", at)?;
         let function = ident.value.to_lowercase();
         if !KNOWN.contains(&function.as_str()) {
             let known: Vec<String> = KNOWN.iter().map(|known| (*known).to_string()).collect();
-            return Err(with_names(Error::new(format!("there is no table function {}", ident.value)), &function, &known).or_at(Some(at)));
+            return Err(with_names(
+                Error::new(format!("there is no table function {}", ident.value)),
+                &function,
+                &known,
+            )
+            .or_at(Some(at)));
         }
         let arguments = self.arguments(&args.args, self.text.call(at))?;
         match function.as_str() {
@@ -41,7 +51,9 @@ impl<'a> Binder<'a> {
         let mut out = Arguments { positional: Vec::new(), named: Vec::new(), at };
         for arg in args {
             match arg {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => out.positional.push(self.constant(expr, "an argument of a table function")?),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
+                    out.positional.push(self.constant(expr, "an argument of a table function")?)
+                }
                 FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), operator: _ } => {
                     let (value, _) = self.constant(expr, "an option")?;
                     let name_at = self.span(name);
@@ -51,8 +63,12 @@ impl<'a> Binder<'a> {
                     }
                     out.named.push((name, value, name_at));
                 }
-                FunctionArg::ExprNamed { name, .. } => return Err(unsupported("this named argument", at_node(self.text, name))),
-                FunctionArg::Unnamed(_) | FunctionArg::Named { .. } => return Err(Error::new("* is no argument of a table function").or_at(Some(at))),
+                FunctionArg::ExprNamed { name, .. } => {
+                    return Err(unsupported("this named argument", at_node(self.text, name)));
+                }
+                FunctionArg::Unnamed(_) | FunctionArg::Named { .. } => {
+                    return Err(Error::new("* is no argument of a table function").or_at(Some(at)));
+                }
             }
         }
         Ok(out)
@@ -85,7 +101,8 @@ impl<'a> Binder<'a> {
     /// `grid('f.nc', 'variable')`: the grid on which a variable lies.
     fn grid(&mut self, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
         let [(paths, paths_at), (Scalar::Varchar(variable), variable_at)] = &arguments.positional[..] else {
-            let error = Error::new("grid takes a path and the name of a variable, both as text").or_at(Some(arguments.at));
+            let error =
+                Error::new("grid takes a path and the name of a variable, both as text").or_at(Some(arguments.at));
             return Err(error.with_hint("write grid('f.nc', 't2m')"));
         };
         let paths = self.paths(paths, *paths_at)?;
@@ -112,13 +129,19 @@ impl<'a> Binder<'a> {
             [to] => (0, to, 1),
             [from, to] => (from, to, 1),
             [from, to, step] if step != 0 => (from, to, step),
-            _ => return Err(Error::new(format!("{function} takes a start, an end, and a step that is not 0")).or_at(Some(at))),
+            _ => {
+                return Err(
+                    Error::new(format!("{function} takes a start, an end, and a step that is not 0")).or_at(Some(at))
+                );
+            }
         };
         let to = if function == "range" { to } else { to + step.signum() };
         let distance = if step > 0 { to - from } else { from - to };
         let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
         if count > MAX_ROWS {
-            return Err(Error::new(format!("{function} gives {count} rows; at most {MAX_ROWS} are supported")).or_at(Some(at)));
+            return Err(
+                Error::new(format!("{function} gives {count} rows; at most {MAX_ROWS} are supported")).or_at(Some(at))
+            );
         }
         let row = |i: i128| vec![Expr::Literal(Scalar::Integer(from + i * step, SqlType::BigInt))];
         let columns = vec![self.column(function, SqlType::BigInt)];

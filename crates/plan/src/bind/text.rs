@@ -37,7 +37,13 @@ impl Text {
             start += line.len();
         }
         lines.push(Line { start, characters: Vec::new() });
-        Self { sql: sql.to_string(), lines, closing: BTreeMap::new(), question_marks: Vec::new(), quoted: BTreeMap::new() }
+        Self {
+            sql: sql.to_string(),
+            lines,
+            closing: BTreeMap::new(),
+            question_marks: Vec::new(),
+            quoted: BTreeMap::new(),
+        }
     }
 
     /// Learns the places of brackets and parameters.
@@ -67,7 +73,9 @@ impl Text {
             }
             if run > MAX_RUN {
                 let error = Error::new(format!("an expression has more than {MAX_RUN} tokens"));
-                return Err(error.or_at(Some(span)).with_hint("a list in IN (..) or a join with VALUES may say the same"));
+                return Err(error
+                    .or_at(Some(span))
+                    .with_hint("a list in IN (..) or a join with VALUES may say the same"));
             }
         }
         Ok(())
@@ -119,7 +127,9 @@ impl Text {
     pub(super) fn call(&self, name: Span) -> Span {
         let next = self.closing.range(name.end..).next();
         match next {
-            Some((open, end)) if self.sql[name.end as usize..*open as usize].trim().is_empty() => name.to(Span { start: *open, end: *end }),
+            Some((open, end)) if self.sql[name.end as usize..*open as usize].trim().is_empty() => {
+                name.to(Span { start: *open, end: *end })
+            }
             _ => name,
         }
     }

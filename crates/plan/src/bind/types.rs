@@ -14,22 +14,37 @@ pub(super) fn sql_type(ty: &DataType, at: Span) -> Result<SqlType> {
         DataType::Boolean | DataType::Bool => SqlType::Boolean,
         DataType::TinyInt(None) => SqlType::TinyInt,
         DataType::SmallInt(None) | DataType::Int2(None) | DataType::Int16 => SqlType::SmallInt,
-        DataType::Int(None) | DataType::Integer(None) | DataType::Int4(None) | DataType::Int32 | DataType::Signed => SqlType::Integer,
+        DataType::Int(None) | DataType::Integer(None) | DataType::Int4(None) | DataType::Int32 | DataType::Signed => {
+            SqlType::Integer
+        }
         DataType::BigInt(None) | DataType::Int8(None) | DataType::Int64 => SqlType::BigInt,
         DataType::HugeInt | DataType::Int128 => SqlType::HugeInt,
         DataType::UTinyInt | DataType::UInt8 => SqlType::UTinyInt,
         DataType::USmallInt | DataType::UInt16 => SqlType::USmallInt,
         DataType::UInt32 => SqlType::UInteger,
         DataType::UBigInt | DataType::UInt64 => SqlType::UBigInt,
-        DataType::Float(ExactNumberInfo::None) | DataType::Float4 | DataType::Float32 | DataType::Real => SqlType::Float,
-        DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision | DataType::Float8 | DataType::Float64 => SqlType::Double,
+        DataType::Float(ExactNumberInfo::None) | DataType::Float4 | DataType::Float32 | DataType::Real => {
+            SqlType::Float
+        }
+        DataType::Double(ExactNumberInfo::None) | DataType::DoublePrecision | DataType::Float8 | DataType::Float64 => {
+            SqlType::Double
+        }
         DataType::Decimal(size) | DataType::Numeric(size) | DataType::Dec(size) => decimal(size, at)?,
-        DataType::Varchar(_) | DataType::Text | DataType::String(_) | DataType::Char(_) | DataType::CharacterVarying(_) | DataType::Character(_) => SqlType::Varchar,
+        DataType::Varchar(_)
+        | DataType::Text
+        | DataType::String(_)
+        | DataType::Char(_)
+        | DataType::CharacterVarying(_)
+        | DataType::Character(_) => SqlType::Varchar,
         DataType::Blob(_) | DataType::Bytea | DataType::Binary(_) | DataType::Varbinary(_) => SqlType::Blob,
         DataType::Date | DataType::Date32 => SqlType::Date,
         DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
-        DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | DataType::Datetime(None) => SqlType::TIMESTAMP,
-        DataType::Timestamp(None, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => return Err(unsupported("TIMESTAMP WITH TIME ZONE", at)),
+        DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | DataType::Datetime(None) => {
+            SqlType::TIMESTAMP
+        }
+        DataType::Timestamp(None, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => {
+            return Err(unsupported("TIMESTAMP WITH TIME ZONE", at));
+        }
         DataType::Interval { fields: None, precision: None } => SqlType::Interval,
         DataType::Array(element) => array(element, at)?,
         DataType::Custom(name, modifiers) if modifiers.is_empty() => custom(&name.to_string(), at)?,
@@ -69,7 +84,9 @@ fn decimal(size: &ExactNumberInfo, at: Span) -> Result<SqlType> {
 fn array(element: &ArrayElemTypeDef, at: Span) -> Result<SqlType> {
     let nested = |ty| sql_type(ty, at).map(Box::new);
     match element {
-        ArrayElemTypeDef::AngleBracket(ty) | ArrayElemTypeDef::SquareBracket(ty, None) => Ok(SqlType::List(nested(ty)?)),
+        ArrayElemTypeDef::AngleBracket(ty) | ArrayElemTypeDef::SquareBracket(ty, None) => {
+            Ok(SqlType::List(nested(ty)?))
+        }
         ArrayElemTypeDef::SquareBracket(ty, Some(n)) => match usize::try_from(*n) {
             Ok(n) if (1..=100_000).contains(&n) => Ok(SqlType::Array(nested(ty)?, n)),
             _ => Err(Error::new("an array has 1 to 100000 items").or_at(Some(at))),

@@ -87,7 +87,9 @@ pub(super) fn time_literal(text: &str, to: &SqlType, at: Span) -> Result<Expr> {
             SqlType::Timestamp(calendar) if *to != SqlType::TIMESTAMP => format!(" in the calendar {calendar}"),
             _ => String::new(),
         };
-        Error::new(format!("'{text}' is no time{calendar}")).or_at(Some(at)).with_hint("times are written 'YYYY-MM-DD hh:mm:ss'")
+        Error::new(format!("'{text}' is no time{calendar}"))
+            .or_at(Some(at))
+            .with_hint("times are written 'YYYY-MM-DD hh:mm:ss'")
     })
 }
 

@@ -26,7 +26,8 @@ fn is_sorted(query: &BoundQuery, plan: &RowPlan, keys: &[SortKey]) -> Result<boo
         RowPlan::Materialize { grid, .. } => grid_is_sorted(query, grid, &ids),
         RowPlan::Filter { input, .. } | RowPlan::Limit { input, .. } => is_sorted(query, input, keys),
         RowPlan::Project { input, columns } => {
-            let passed = |id: &ColumnId| columns.iter().any(|(c, e)| c.id == *id && matches!(e, Expr::Column(i, _) if i == id));
+            let passed =
+                |id: &ColumnId| columns.iter().any(|(c, e)| c.id == *id && matches!(e, Expr::Column(i, _) if i == id));
             Ok(ids.iter().all(passed) && is_sorted(query, input, keys)?)
         }
         RowPlan::Values { .. }

@@ -33,7 +33,9 @@ impl<'a> ExprBinder<'_, 'a> {
     fn alias(&mut self, ident: &Ident, at: Span) -> Result<Option<Bound>> {
         let named = |alias: &super::Alias<'_>| alias.name.eq_ignore_ascii_case(&ident.value);
         let visible = &self.frame.aliases[..self.frame.visible_aliases];
-        let Some(position) = visible.iter().rposition(named).filter(|p| !self.frame.open_aliases.contains(p)) else { return Ok(None) };
+        let Some(position) = visible.iter().rposition(named).filter(|p| !self.frame.open_aliases.contains(p)) else {
+            return Ok(None);
+        };
         let expr = self.frame.aliases[position].expr;
         self.frame.open_aliases.push(position);
         let outer_clause = self.clause;
@@ -50,11 +52,16 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     fn unknown(&self, ident: &Ident, at: Span) -> Error {
-        let aliases: Vec<String> = self.frame.aliases[..self.frame.visible_aliases].iter().map(|alias| alias.name.clone()).collect();
-        let later = self.frame.aliases[self.frame.visible_aliases..].iter().any(|alias| alias.name.eq_ignore_ascii_case(&ident.value));
+        let aliases: Vec<String> =
+            self.frame.aliases[..self.frame.visible_aliases].iter().map(|alias| alias.name.clone()).collect();
+        let later = self.frame.aliases[self.frame.visible_aliases..]
+            .iter()
+            .any(|alias| alias.name.eq_ignore_ascii_case(&ident.value));
         if later {
             let error = Error::new(format!("the alias {} is used before it is defined", quoted(&ident.value)));
-            return error.or_at(Some(at)).with_hint("aliases can be used further right, and in the clauses that follow");
+            return error
+                .or_at(Some(at))
+                .with_hint("aliases can be used further right, and in the clauses that follow");
         }
         self.frame.scope.unknown(ident, &aliases, at)
     }

@@ -30,7 +30,16 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     fn check(&self, function: &ast::Function, span: Span) -> Result<()> {
-        let ast::Function { name: _, uses_odbc_syntax, parameters, args, within_group: _, filter: _, null_treatment, over } = function;
+        let ast::Function {
+            name: _,
+            uses_odbc_syntax,
+            parameters,
+            args,
+            within_group: _,
+            filter: _,
+            null_treatment,
+            over,
+        } = function;
         self.binder.refuse(over.is_some(), "a window function (OVER)", span)?;
         self.binder.refuse(null_treatment.is_some(), "IGNORE NULLS", span)?;
         self.binder.refuse(*uses_odbc_syntax, "{fn ..}", span)?;
@@ -55,11 +64,16 @@ impl<'a> ExprBinder<'_, 'a> {
         match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
             FunctionArg::Named { name, .. } => {
-                Err(Error::new(format!("this function has no argument named {}", name.value)).or_at(Some(self.binder.span(name))))
+                Err(Error::new(format!("this function has no argument named {}", name.value))
+                    .or_at(Some(self.binder.span(name))))
             }
-            FunctionArg::ExprNamed { name, .. } => Err(unsupported("this named argument", at_node(self.binder.text, name))),
+            FunctionArg::ExprNamed { name, .. } => {
+                Err(unsupported("this named argument", at_node(self.binder.text, name)))
+            }
             FunctionArg::Unnamed(
-                FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) | FunctionArgExpr::WildcardWithOptions(_),
+                FunctionArgExpr::Wildcard
+                | FunctionArgExpr::QualifiedWildcard(_)
+                | FunctionArgExpr::WildcardWithOptions(_),
             ) => Err(Error::new("* is an argument of count only").or_at(Some(span))),
         }
     }
@@ -87,13 +101,19 @@ impl<'a> ExprBinder<'_, 'a> {
     /// Refuses an aggregate where none can stand.
     pub(in crate::bind) fn check_aggregate(&self, span: Span) -> Result<()> {
         if self.in_aggregate {
-            return Err(Error::new("an aggregate cannot be an argument of another").or_at(Some(span)).with_hint("use a subquery"));
+            return Err(Error::new("an aggregate cannot be an argument of another")
+                .or_at(Some(span))
+                .with_hint("use a subquery"));
         }
         if self.clause.takes_aggregates() {
             return Ok(());
         }
         let error = Error::new(format!("{} cannot contain an aggregate", self.clause.name())).or_at(Some(span));
-        Err(if self.clause == super::Clause::Where { error.with_hint("conditions on aggregates belong in HAVING") } else { error })
+        Err(if self.clause == super::Clause::Where {
+            error.with_hint("conditions on aggregates belong in HAVING")
+        } else {
+            error
+        })
     }
 
     /// The parts of an aggregate's arguments.
@@ -106,7 +126,10 @@ impl<'a> ExprBinder<'_, 'a> {
 fn unknown(name: &str) -> Error {
     let scalars = scalar::SCALAR_FUNCTIONS.iter().flat_map(|function| function.names);
     let aggregates = aggregate::AGGREGATE_FUNCTIONS.iter().flat_map(|function| function.names);
-    let words = scalars.chain(aggregates).copied().filter(|known| known.starts_with(char::is_alphabetic) && !known.contains(' '));
+    let words = scalars
+        .chain(aggregates)
+        .copied()
+        .filter(|known| known.starts_with(char::is_alphabetic) && !known.contains(' '));
     let error = Error::new(format!("there is no function {name}"));
     match nearest(name, words) {
         Some(near) => error.with_hint(format!("did you mean {near}?")),

@@ -109,9 +109,11 @@ impl<'a> Binder<'a> {
     /// If it does.
     pub(in crate::bind) fn bind_constant(&mut self, expr: &'a ast::Expr, what: &'static str) -> Result<Bound> {
         let mut frame = Frame::default();
-        self.expr(&mut frame, Clause::Constant).bind(expr).map_err(|error| match error.message.starts_with("there is no column") {
-            true => Error { hint: Some(format!("{what} takes a constant")), ..error },
-            false => error,
+        self.expr(&mut frame, Clause::Constant).bind(expr).map_err(|error| {
+            match error.message.starts_with("there is no column") {
+                true => Error { hint: Some(format!("{what} takes a constant")), ..error },
+                false => error,
+            }
         })
     }
 }
@@ -197,7 +199,8 @@ impl<'a> ExprBinder<'_, 'a> {
 
     /// Binds what meets: literals of time are read in the calendar of the others.
     fn bind_together(&mut self, exprs: &[&'a ast::Expr]) -> Result<Vec<Bound>> {
-        let waits: Vec<bool> = exprs.iter().map(|expr| self.calendar.is_none() && temporal::is_time_constant(expr)).collect();
+        let waits: Vec<bool> =
+            exprs.iter().map(|expr| self.calendar.is_none() && temporal::is_time_constant(expr)).collect();
         if !waits.contains(&true) {
             return exprs.iter().map(|expr| self.bind(expr)).collect();
         }

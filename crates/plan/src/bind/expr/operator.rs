@@ -16,7 +16,13 @@ impl<'a> ExprBinder<'_, 'a> {
         self.call(name, args, span)
     }
 
-    pub(super) fn binary(&mut self, whole: &'a ast::Expr, left: &'a ast::Expr, op: &BinaryOperator, right: &'a ast::Expr) -> Result<Bound> {
+    pub(super) fn binary(
+        &mut self,
+        whole: &'a ast::Expr,
+        left: &'a ast::Expr,
+        op: &BinaryOperator,
+        right: &'a ast::Expr,
+    ) -> Result<Bound> {
         match op {
             BinaryOperator::And => self.connective(whole, &BinaryOperator::And),
             BinaryOperator::Or => self.connective(whole, &BinaryOperator::Or),
@@ -60,10 +66,14 @@ impl<'a> ExprBinder<'_, 'a> {
 
     pub(super) fn unary(&mut self, op: UnaryOperator, arg: &'a ast::Expr, whole: &'a ast::Expr) -> Result<Bound> {
         match (op, arg) {
-            (UnaryOperator::Minus, ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Number(text, _), span })) => {
+            (
+                UnaryOperator::Minus,
+                ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Number(text, _), span }),
+            ) => {
                 let end = self.binder.text.span(*span);
                 let span = self.sign_before(end).to(end);
-                let value = number(text, true).ok_or_else(|| crate::Error::new(format!("{text} is no number")).or_at(Some(span)))?;
+                let value = number(text, true)
+                    .ok_or_else(|| crate::Error::new(format!("{text} is no number")).or_at(Some(span)))?;
                 Ok(Bound { literal: matches!(value, Scalar::Integer(..)), expr: Expr::Literal(value), span })
             }
             (UnaryOperator::Minus, _) => self.operator("negate", &[arg]),
@@ -107,7 +117,13 @@ impl<'a> ExprBinder<'_, 'a> {
         self.call(name, vec![arg, truth], span)
     }
 
-    pub(super) fn between(&mut self, arg: &'a ast::Expr, low: &'a ast::Expr, high: &'a ast::Expr, negated: bool) -> Result<Bound> {
+    pub(super) fn between(
+        &mut self,
+        arg: &'a ast::Expr,
+        low: &'a ast::Expr,
+        high: &'a ast::Expr,
+        negated: bool,
+    ) -> Result<Bound> {
         let bound = self.bind_together(&[arg, low, high])?;
         let span = spans(&bound);
         let [arg, low, high] = <[Bound; 3]>::try_from(bound).expect("three were bound");
@@ -125,7 +141,14 @@ impl<'a> ExprBinder<'_, 'a> {
         Ok(Bound::new(Expr::InList { arg, list: exprs, negated }, span))
     }
 
-    pub(super) fn like(&mut self, name: &str, arg: &'a ast::Expr, pattern: &'a ast::Expr, negated: bool, more: bool) -> Result<Bound> {
+    pub(super) fn like(
+        &mut self,
+        name: &str,
+        arg: &'a ast::Expr,
+        pattern: &'a ast::Expr,
+        negated: bool,
+        more: bool,
+    ) -> Result<Bound> {
         let like = self.operator(name, &[arg, pattern])?;
         self.binder.refuse(more, "LIKE with ANY or ESCAPE", like.span)?;
         self.not(like, negated)

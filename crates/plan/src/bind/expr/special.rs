@@ -13,7 +13,13 @@ impl<'a> ExprBinder<'_, 'a> {
         self.call(name, args, span)
     }
 
-    pub(super) fn rounded(&mut self, name: &str, arg: &'a ast::Expr, field: &CeilFloorKind, whole: &'a ast::Expr) -> Result<Bound> {
+    pub(super) fn rounded(
+        &mut self,
+        name: &str,
+        arg: &'a ast::Expr,
+        field: &CeilFloorKind,
+        whole: &'a ast::Expr,
+    ) -> Result<Bound> {
         match field {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => self.special(name, &[arg], whole),
             CeilFloorKind::DateTimeField(_) | CeilFloorKind::Scale(_) => {
@@ -29,7 +35,9 @@ impl<'a> ExprBinder<'_, 'a> {
         len: Option<&'a ast::Expr>,
         whole: &'a ast::Expr,
     ) -> Result<Bound> {
-        let Some(from) = from else { return Err(unsupported("SUBSTRING without FROM", at_node(self.binder.text, whole))) };
+        let Some(from) = from else {
+            return Err(unsupported("SUBSTRING without FROM", at_node(self.binder.text, whole)));
+        };
         let args: Vec<&ast::Expr> = [arg, from].into_iter().chain(len).collect();
         self.special("substring", &args, whole)
     }
@@ -52,7 +60,12 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     /// `list[i]`.
-    pub(super) fn access(&mut self, root: &'a ast::Expr, chain: &'a [ast::AccessExpr], whole: &'a ast::Expr) -> Result<Bound> {
+    pub(super) fn access(
+        &mut self,
+        root: &'a ast::Expr,
+        chain: &'a [ast::AccessExpr],
+        whole: &'a ast::Expr,
+    ) -> Result<Bound> {
         let mut bound = self.bind(root)?;
         for access in chain {
             let ast::AccessExpr::Subscript(ast::Subscript::Index { index }) = access else {

@@ -22,7 +22,9 @@ fn has_time(expr: &ast::Expr, depth: usize) -> Option<bool> {
     let depth = depth.checked_sub(1)?;
     match expr {
         ast::Expr::TypedString(typed) => Some(is_time(&typed.data_type)),
-        ast::Expr::Cast { expr: arg, data_type, .. } => Some(is_time(data_type) && text_of(arg).is_some()).filter(|time| *time),
+        ast::Expr::Cast { expr: arg, data_type, .. } => {
+            Some(is_time(data_type) && text_of(arg).is_some()).filter(|time| *time)
+        }
         ast::Expr::Nested(inner) => has_time(inner, depth),
         ast::Expr::UnaryOp { expr: arg, .. } => has_time(arg, depth),
         ast::Expr::BinaryOp { left, right, .. } => Some(has_time(left, depth)? | has_time(right, depth)?),
@@ -74,7 +76,12 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     /// `CAST('2001-02-30' AS TIMESTAMP)` is a literal of time as well.
-    pub(super) fn cast_time_literal(&mut self, arg: &'a ast::Expr, ty: &ast::DataType, or_null: bool) -> Result<Option<Bound>> {
+    pub(super) fn cast_time_literal(
+        &mut self,
+        arg: &'a ast::Expr,
+        ty: &ast::DataType,
+        or_null: bool,
+    ) -> Result<Option<Bound>> {
         let Some(value) = text_of(arg).filter(|_| !or_null && is_time(ty)) else { return Ok(None) };
         let span = self.binder.text.span(value.span);
         let ty = sql_type(ty, span)?;
@@ -87,15 +94,21 @@ impl<'a> ExprBinder<'_, 'a> {
     /// `INTERVAL '1 day'`, `INTERVAL 3 HOUR`, `INTERVAL (n) DAYS`.
     pub(super) fn interval(&mut self, interval: &'a ast::Interval, whole: &'a ast::Expr) -> Result<Bound> {
         let at = at_node(self.binder.text, whole);
-        let more = interval.last_field.is_some() || interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some();
+        let more = interval.last_field.is_some()
+            || interval.leading_precision.is_some()
+            || interval.fractional_seconds_precision.is_some();
         self.binder.refuse(more, "an INTERVAL with a range or a precision of fields", at)?;
         let bound = self.bind(&interval.value)?;
         let span = at.to(bound.span);
         let Some(unit) = &interval.leading_field else { return self.interval_of_text(bound, span) };
         let unit = unit.to_string().to_lowercase();
         match &bound.expr {
-            Expr::Literal(Scalar::Varchar(number)) => self.constant(&format!("{number} {unit}"), &SqlType::Interval, span),
-            Expr::Literal(Scalar::Integer(number, _)) => self.constant(&format!("{number} {unit}"), &SqlType::Interval, span),
+            Expr::Literal(Scalar::Varchar(number)) => {
+                self.constant(&format!("{number} {unit}"), &SqlType::Interval, span)
+            }
+            Expr::Literal(Scalar::Integer(number, _)) => {
+                self.constant(&format!("{number} {unit}"), &SqlType::Interval, span)
+            }
             _ => self.call(&format!("to_{}s", unit.trim_end_matches('s')), vec![bound], span),
         }
     }
@@ -103,12 +116,19 @@ impl<'a> ExprBinder<'_, 'a> {
     fn interval_of_text(&mut self, bound: Bound, span: crate::Span) -> Result<Bound> {
         match &bound.expr {
             Expr::Literal(Scalar::Varchar(text)) => self.constant(text, &SqlType::Interval, span),
-            _ => Err(crate::Error::new("INTERVAL needs a unit").or_at(Some(span)).with_hint("write INTERVAL 3 HOUR or INTERVAL '1 day'")),
+            _ => Err(crate::Error::new("INTERVAL needs a unit")
+                .or_at(Some(span))
+                .with_hint("write INTERVAL 3 HOUR or INTERVAL '1 day'")),
         }
     }
 
     /// `EXTRACT(month FROM t)`.
-    pub(super) fn extract(&mut self, field: &ast::DateTimeField, arg: &'a ast::Expr, whole: &'a ast::Expr) -> Result<Bound> {
+    pub(super) fn extract(
+        &mut self,
+        field: &ast::DateTimeField,
+        arg: &'a ast::Expr,
+        whole: &'a ast::Expr,
+    ) -> Result<Bound> {
         let part = match field {
             ast::DateTimeField::Custom(ident) => ident.value.clone(),
             other => other.to_string(),
@@ -125,7 +145,8 @@ impl<'a> ExprBinder<'_, 'a> {
             Some(function) => self.call(function, vec![time], span),
             None => {
                 let error = crate::Error::new(format!("'{part}' is no part of a time")).or_at(Some(span));
-                Err(error.with_hint("parts are year, quarter, month, week, day, hour, minute, second, dayofyear, epoch ..."))
+                Err(error
+                    .with_hint("parts are year, quarter, month, week, day, hour, minute, second, dayofyear, epoch ..."))
             }
         }
     }

@@ -64,13 +64,26 @@ fn schema(dims: &[(&str, usize)], variables: &[(&str, &[usize], Role, DataType)]
         let name = if alone { short } else { path };
         let field = Field::new(name, ty.clone(), true).with_metadata([("units".to_string(), "K".to_string())]);
         let path = (*path).to_string();
-        Variable { name: name.to_string(), path, dims: dims.to_vec(), role: *role, field, stored_size: 4, stored_type: "float".into() }
+        Variable {
+            name: name.to_string(),
+            path,
+            dims: dims.to_vec(),
+            role: *role,
+            field,
+            stored_size: 4,
+            stored_type: "float".into(),
+        }
     };
     let dimension = |(name, len): &(&str, usize)| {
-        let coordinate = variables.iter().position(|(path, _, role, _)| path == name && *role == Role::DimensionCoordinate);
+        let coordinate =
+            variables.iter().position(|(path, _, role, _)| path == name && *role == Role::DimensionCoordinate);
         Dimension { name: (*name).to_string(), len: *len, coordinate, multiplies_rows: *name != "bnds" }
     };
-    DatasetSchema { dimensions: dims.iter().map(dimension).collect(), variables: variables.iter().map(variable).collect(), attributes: Vec::new() }
+    DatasetSchema {
+        dimensions: dims.iter().map(dimension).collect(),
+        variables: variables.iter().map(variable).collect(),
+        attributes: Vec::new(),
+    }
 }
 
 const TIME: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -113,7 +126,10 @@ fn two_grids() -> DatasetSchema {
 }
 
 fn noleap() -> DatasetSchema {
-    let mut schema = schema(&[("time", 365)], &[("time", &[0], Role::DimensionCoordinate, DataType::Int64), ("tas", &[0], Role::Data, FLOAT)]);
+    let mut schema = schema(
+        &[("time", 365)],
+        &[("time", &[0], Role::DimensionCoordinate, DataType::Int64), ("tas", &[0], Role::Data, FLOAT)],
+    );
     let metadata = [("ARROW:extension:name", CALENDAR_EXTENSION), ("ARROW:extension:metadata", "noleap")];
     let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
     schema.variables[0].field.set_metadata(metadata);
@@ -137,5 +153,8 @@ fn case() -> DatasetSchema {
 }
 
 fn coordinates_only() -> DatasetSchema {
-    schema(&[("lat", 3), ("lon", 4)], &[("lat", &[0], Role::DimensionCoordinate, FLOAT), ("lon", &[1], Role::DimensionCoordinate, FLOAT)])
+    schema(
+        &[("lat", 3), ("lon", 4)],
+        &[("lat", &[0], Role::DimensionCoordinate, FLOAT), ("lon", &[1], Role::DimensionCoordinate, FLOAT)],
+    )
 }

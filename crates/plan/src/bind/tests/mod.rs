@@ -29,9 +29,14 @@ fn query(sql: &str) -> Result<crate::BoundQuery> {
 
 /// The error, and the text that its caret would stand under.
 fn shown(error: &Error, sql: &str) -> String {
-    let place = error.at.map(|at| sql.get(at.start as usize..at.end as usize).expect("a span lies in the text, on letters"));
+    let place =
+        error.at.map(|at| sql.get(at.start as usize..at.end as usize).expect("a span lies in the text, on letters"));
     let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    format!("error: {}\n  at: {}{hint}", error.message, place.map_or("nowhere".to_string(), |place| format!("[{place}]")))
+    format!(
+        "error: {}\n  at: {}{hint}",
+        error.message,
+        place.map_or("nowhere".to_string(), |place| format!("[{place}]"))
+    )
 }
 
 fn outcome(sql: &str) -> String {
@@ -119,7 +124,8 @@ fn explain_has_modes() {
 
 #[test]
 fn attributes_travel_with_columns_and_what_keeps_units() {
-    let query = query("SELECT t2m, avg(t2m), sum(t2m), t2m + 1, max(t2m) AS m, avg(t2m * 2) FROM 'a.nc' GROUP BY t2m").expect("good SQL");
+    let query = query("SELECT t2m, avg(t2m), sum(t2m), t2m + 1, max(t2m) AS m, avg(t2m * 2) FROM 'a.nc' GROUP BY t2m")
+        .expect("good SQL");
     let units: Vec<bool> = query.columns().iter().map(|column| column.metadata.contains_key("units")).collect();
     assert_eq!(units, [true, true, false, false, true, false]);
     assert!(query.columns().iter().all(|column| column.metadata.keys().all(|key| !key.starts_with("ARROW:"))));
@@ -162,7 +168,7 @@ fn long_and_deep_text_is_bound_or_refused() {
     // The parser gives up at its limit here without saying so.
     refused(format!("SELECT {}1", "NOT ".repeat(10_000)), "syntax error");
     refused(format!("{}SELECT 1{}", "SELECT * FROM (".repeat(2_000), ")".repeat(2_000)), "levels deep");
-    refused(format!("SELECT 1 WHERE {}", chain("1", " IS NULL IS NULL ", 300_000)), "more than");
+    refused(format!("SELECT 1 WHERE {}", chain("1", " IS NULL IS NULL ", 50_000)), "more than");
     refused(format!("SELECT 1{}", "::INT".repeat(5_000)), "nests more than");
     refused(format!("SELECT * FROM {}", chain("(SELECT 1) t", ", ", 1_000)), "more than 200 tables");
     let doubling: Vec<String> = (1..40).map(|i| format!("a{} + a{} AS a{i}", i - 1, i - 1)).collect();
@@ -177,7 +183,10 @@ fn soups_of_tokens_never_panic() {
         a b c x y count sum avg month year FILTER OVER EXCLUDE REPLACE INTEGER DOUBLE 1 2 3.5 1e3 0 -1 $low ? $1 => [ ] grid read_netcdf range EXPLAIN DESCRIBE SET percentile_cont WITHIN DESC NULLS FIRST"
         .split_whitespace()
         .collect();
-    let seeds = ["SELECT lat , avg ( t2m ) FROM 'a.nc' WHERE lat > 1 GROUP BY lat ORDER BY 2 LIMIT 3", "WITH c AS ( SELECT 1 AS x ) SELECT * FROM c JOIN c d USING ( x )"];
+    let seeds = [
+        "SELECT lat , avg ( t2m ) FROM 'a.nc' WHERE lat > 1 GROUP BY lat ORDER BY 2 LIMIT 3",
+        "WITH c AS ( SELECT 1 AS x ) SELECT * FROM c JOIN c d USING ( x )",
+    ];
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = |n: usize| {
         state ^= state << 13;
@@ -196,7 +205,12 @@ fn soups_of_tokens_never_panic() {
                 _ => drop(soup.remove(at)),
             }
         }
-        let sql = if round % 7 == 0 { (0..1 + next(25)).map(|_| tokens[next(tokens.len())]).collect::<Vec<_>>() } else { soup }.join(" ");
+        let sql = if round % 7 == 0 {
+            (0..1 + next(25)).map(|_| tokens[next(tokens.len())]).collect::<Vec<_>>()
+        } else {
+            soup
+        }
+        .join(" ");
         match bind_all(&sql) {
             Ok(_) => bound += 1,
             Err(error) => drop(shown(&error, &sql)),

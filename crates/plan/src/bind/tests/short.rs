@@ -33,8 +33,13 @@ fn plan(node: &RowPlan, names: &Names) -> String {
     };
     match node {
         RowPlan::Values { columns, rows } => {
-            let row = |row: &Vec<Expr>| format!("({})", row.iter().map(|e| expr(e, names)).collect::<Vec<_>>().join(", "));
-            format!("values [{}] {}", columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", "), rows.iter().map(row).collect::<String>())
+            let row =
+                |row: &Vec<Expr>| format!("({})", row.iter().map(|e| expr(e, names)).collect::<Vec<_>>().join(", "));
+            format!(
+                "values [{}] {}",
+                columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join(", "),
+                rows.iter().map(row).collect::<String>()
+            )
         }
         RowPlan::Materialize { grid, columns } => {
             let GridPlan::Scan(scan) = grid.as_ref() else { panic!("the binder makes scans only") };
@@ -49,7 +54,8 @@ fn plan(node: &RowPlan, names: &Names) -> String {
         RowPlan::Filter { input, predicate } => format!("{}\nfilter {}", below(input), expr(predicate, names)),
         RowPlan::Project { input, columns } => format!("{}\nproject {}", below(input), list(columns)),
         RowPlan::Aggregate { input, keys, aggregates } => {
-            let calls: Vec<String> = aggregates.iter().map(|(c, a)| format!("{}: {}", c.name, call(a, names))).collect();
+            let calls: Vec<String> =
+                aggregates.iter().map(|(c, a)| format!("{}: {}", c.name, call(a, names))).collect();
             format!("{}\ngroup by [{}] {}", below(input), list(keys), calls.join(", "))
         }
         RowPlan::Join { left, right, kind, on, filter } => {
@@ -59,14 +65,25 @@ fn plan(node: &RowPlan, names: &Names) -> String {
                 JoinKind::Inner => "join",
                 JoinKind::Left => "left join",
             };
-            format!("{}\n{kind} on [{}]{filter} with\n  {}", below(left), on.join(", "), below(right).replace('\n', "\n  "))
+            format!(
+                "{}\n{kind} on [{}]{filter} with\n  {}",
+                below(left),
+                on.join(", "),
+                below(right).replace('\n', "\n  ")
+            )
         }
-        RowPlan::Sort { input, keys } => format!("{}\nsort {}", below(input), keys.iter().map(|k| key(k, names)).collect::<Vec<_>>().join(", ")),
+        RowPlan::Sort { input, keys } => {
+            format!("{}\nsort {}", below(input), keys.iter().map(|k| key(k, names)).collect::<Vec<_>>().join(", "))
+        }
         RowPlan::TopK { .. } => panic!("the binder makes no TopK"),
         RowPlan::Limit { input, limit, offset } => format!("{}\nlimit {limit:?} offset {offset}", below(input)),
         RowPlan::Union { inputs, columns } => {
             let parts: Vec<String> = inputs.iter().map(|i| format!("  {}", below(i).replace('\n', "\n  "))).collect();
-            format!("union [{}]\n{}", columns.iter().map(|c| name(&c.id)).collect::<Vec<_>>().join(", "), parts.join("\n  --\n"))
+            format!(
+                "union [{}]\n{}",
+                columns.iter().map(|c| name(&c.id)).collect::<Vec<_>>().join(", "),
+                parts.join("\n  --\n")
+            )
         }
     }
 }
@@ -78,7 +95,8 @@ fn key(key: &SortKey, names: &Names) -> String {
 }
 
 fn call(call: &AggregateCall, names: &Names) -> String {
-    let args: Vec<String> = call.args.iter().map(|e| expr(e, names)).chain(call.parameters.iter().map(scalar)).collect();
+    let args: Vec<String> =
+        call.args.iter().map(|e| expr(e, names)).chain(call.parameters.iter().map(scalar)).collect();
     let distinct = if call.distinct { "distinct " } else { "" };
     let filter = call.filter.as_ref().map(|f| format!(" where {}", expr(f, names))).unwrap_or_default();
     format!("{}({distinct}{}{filter}) {}", call.function, args.join(", "), call.ty)
@@ -90,18 +108,23 @@ fn expr(e: &Expr, names: &Names) -> String {
         Expr::Column(id, _) => names[id].clone(),
         Expr::Literal(value) => scalar(value),
         Expr::Call { function, args, .. } => match &args[..] {
-            [a, b] if !function.starts_with(char::is_alphabetic) => format!("({} {function} {})", expr(a, names), expr(b, names)),
+            [a, b] if !function.starts_with(char::is_alphabetic) => {
+                format!("({} {function} {})", expr(a, names), expr(b, names))
+            }
             _ => format!("{function}({})", all(args, ", ")),
         },
         Expr::Cast { arg, to, or_null, .. } => format!("{}{}::{to}", expr(arg, names), if *or_null { "?" } else { "" }),
         Expr::And(terms) => format!("({})", all(terms, " and ")),
         Expr::Or(terms) => format!("({})", all(terms, " or ")),
         Expr::Case { branches, otherwise, ty } => {
-            let branches: Vec<String> = branches.iter().map(|(w, t)| format!("{} -> {}", expr(w, names), expr(t, names))).collect();
+            let branches: Vec<String> =
+                branches.iter().map(|(w, t)| format!("{} -> {}", expr(w, names), expr(t, names))).collect();
             let otherwise = otherwise.as_ref().map(|e| format!(" else {}", expr(e, names))).unwrap_or_default();
             format!("case {ty} [{}{otherwise}]", branches.join("; "))
         }
-        Expr::InList { arg, list, negated } => format!("({}{} in [{}])", expr(arg, names), if *negated { " not" } else { "" }, all(list, ", ")),
+        Expr::InList { arg, list, negated } => {
+            format!("({}{} in [{}])", expr(arg, names), if *negated { " not" } else { "" }, all(list, ", "))
+        }
     }
 }
 
