@@ -28,7 +28,7 @@
 //!    places in the text.
 //! 2. [`bind`](hyperslab_plan::bind::bind) resolves names and types. For each dataset in FROM it asks a
 //!    [`Catalog`](hyperslab_plan::Catalog), here [`FileCatalog`](hyperslab_exec::catalog::FileCatalog), which opens
-//!    headers and coordinates as a [`Dataset`](hyperslab_storage::Dataset): never data. The variables that are read
+//!    headers and coordinates as a [`Dataset`]: never data. The variables that are read
 //!    decide the grid. The result is a [`BoundQuery`](hyperslab_plan::BoundQuery): a
 //!    [`RowPlan`](hyperslab_plan::RowPlan) over `Materialize(Scan)`, slow and plainly right.
 //! 3. [`optimize`](hyperslab_plan::passes::optimize) runs the list of [`PASSES`](hyperslab_plan::passes::PASSES). Each

@@ -123,8 +123,8 @@ impl Cuts {
     fn product(&self, chosen: impl Fn(usize) -> bool) -> Vec<Vec<Range<usize>>> {
         let mut boxes = vec![Vec::new()];
         for (dim, ranges) in self.ranges.iter().enumerate() {
-            let whole = [ranges[0].start..ranges[ranges.len() - 1].end];
-            let ranges = if chosen(dim) { ranges.as_slice() } else { &whole };
+            let whole = ranges[0].start..ranges[ranges.len() - 1].end;
+            let ranges = if chosen(dim) { ranges.as_slice() } else { std::slice::from_ref(&whole) };
             let longer = |start: &Vec<Range<usize>>| {
                 let start = start.clone();
                 ranges

@@ -307,7 +307,7 @@ impl<'a> Header<'a> {
     fn attribute(&mut self) -> Result<(String, Attribute)> {
         let name = self.name()?;
         let ty = self.ty()?;
-        let len = self.count()?.checked_mul(ty.size() as u64).unwrap_or(u64::MAX);
+        let len = self.count()?.saturating_mul(ty.size() as u64);
         let value = attribute_value(ty, self.padded(len)?);
         Ok((name, value))
     }

@@ -252,7 +252,7 @@ impl<'a> FractalHeap<'a> {
         let (mut row_start, mut index) = (start, 0u64);
         for row in 0..rows {
             let size = self.size_in_row(row)?;
-            let row_size = size.checked_mul(self.table_width).unwrap_or(u64::MAX);
+            let row_size = size.saturating_mul(self.table_width);
             if offset < row_start.saturating_add(row_size) {
                 let column = offset.saturating_sub(row_start) / size;
                 let at = head as u64 + (index + column) * widths.offset as u64;
