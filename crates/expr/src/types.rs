@@ -63,7 +63,7 @@ impl SqlType {
 
     /// The Arrow type of its arrays.
     pub fn to_arrow(&self) -> DataType {
-        let item = |ty: &Self| Arc::new(Field::new("item", ty.to_arrow(), true));
+        let item = |ty: &Self| Arc::new(ty.to_field("item"));
         match self {
             Self::Null => DataType::Null,
             Self::Boolean => DataType::Boolean,

@@ -44,15 +44,14 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes) -> Self {
-        let groups: Vec<usize> = keys.axes.iter().map(|axis| axis.groups).collect();
-        let cuts = Cuts::new(chunks, region, keys);
         let mut layout = Self { jobs: Vec::new(), units: Vec::new() };
         if region.is_empty() {
             // No cell: the one group of an aggregate without keys, or none.
-            let groups = groups.into_iter().map(|n| 0..n).collect();
+            let groups = keys.axes.iter().map(|axis| 0..axis.groups).collect();
             layout.units.push(Unit { groups, jobs: 0 });
             return layout;
         }
+        let cuts = Cuts::new(chunks, region, keys);
         for unit in cuts.product(|dim| Some(dim) == cuts.unit_dim) {
             let of_unit = region.clip(&Hyperslab::new(unit));
             let ranges = group_ranges(&of_unit, region, keys);

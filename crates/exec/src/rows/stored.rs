@@ -4,8 +4,9 @@ use super::BATCH_ROWS;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::source::{Batch, Sink, Source, SourceColumn};
-use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::array::{Array, ArrayRef, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave};
+use arrow::datatypes::DataType;
 use std::ops::Range;
 
 /// How many batches of an operator's own making are a partition.
@@ -114,6 +115,7 @@ pub(crate) type Place = (usize, usize);
 pub(crate) struct Pile {
     /// For each column the arrays of all batches.
     columns: Vec<Vec<ArrayRef>>,
+    types: Vec<DataType>,
     batches: usize,
 }
 
@@ -121,7 +123,8 @@ impl Pile {
     /// The batches of a source with these columns.
     pub(crate) fn new(columns: &[SourceColumn], batches: &[Batch]) -> Self {
         let column = |at: usize| batches.iter().map(|batch| batch.columns[at].clone()).collect();
-        Self { columns: (0..columns.len()).map(column).collect(), batches: batches.len() }
+        let types = columns.iter().map(|column| column.ty.to_arrow()).collect();
+        Self { columns: (0..columns.len()).map(column).collect(), types, batches: batches.len() }
     }
 
     /// Adds a row of NULLs and says where it is.
@@ -136,6 +139,9 @@ impl Pile {
     /// Picks rows of one column.
     pub(crate) fn pick_column(&self, column: usize, places: &[Place]) -> Result<ArrayRef> {
         let arrays: Vec<&dyn Array> = self.columns[column].iter().map(AsRef::as_ref).collect();
+        if arrays.is_empty() {
+            return Ok(new_empty_array(&self.types[column]));
+        }
         Ok(interleave(&arrays, places)?)
     }
 

@@ -13,13 +13,25 @@ pub(super) const PASS: Pass = Pass {
 
 fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Aggregate { input, keys, aggregates } = plan else { return Ok(plan) };
-    match *input {
+    match without_new_names(*input) {
         RowPlan::Materialize { grid, .. } if fits(query, &grid, &keys, &aggregates) => {
             let ids = keys.iter().map(|(c, _)| c.id).chain(aggregates.iter().map(|(c, _)| c.id)).collect();
             let grid = GridPlan::Aggregate { input: grid, keys, aggregates };
             Ok(RowPlan::Materialize { grid: Box::new(grid), columns: ids })
         }
         other => Ok(RowPlan::Aggregate { input: Box::new(other), keys, aggregates }),
+    }
+}
+
+/// The plan beneath projections that only rename: grouping reads columns by id.
+fn without_new_names(plan: RowPlan) -> RowPlan {
+    match plan {
+        RowPlan::Project { input, columns }
+            if columns.iter().all(|(c, e)| matches!(e, Expr::Column(id, _) if *id == c.id)) =>
+        {
+            without_new_names(*input)
+        }
+        other => other,
     }
 }
 

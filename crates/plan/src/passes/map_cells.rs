@@ -14,17 +14,23 @@ fn map(plan: RowPlan) -> RowPlan {
     let RowPlan::Project { input, columns } = plan else { return plan };
     let volatile = columns.iter().any(|(_, expr)| expr.is_volatile());
     match *input {
-        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() && !volatile => {
-            let out = columns.iter().map(|(column, _)| column.id).collect();
-            RowPlan::Materialize { grid: Box::new(with_computed(*grid, columns)), columns: out }
-        }
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() && !volatile => on_cells(*grid, columns),
         other => RowPlan::Project { input: Box::new(other), columns },
     }
 }
 
-/// The grid with the columns that are not there already.
-fn with_computed(grid: GridPlan, columns: Vec<(Column, Expr)>) -> GridPlan {
-    let passed_on = |column: &Column, expr: &Expr| matches!(expr, Expr::Column(id, _) if *id == column.id);
-    let columns: Vec<_> = columns.into_iter().filter(|(column, expr)| !passed_on(column, expr)).collect();
-    if columns.is_empty() { grid } else { GridPlan::Map { input: Box::new(grid), columns } }
+/// Computes beneath the bridge what is not there already. A column that only changes its name keeps its id, and a grid
+/// has each id once: new names stay above the bridge, where they cost nothing.
+fn on_cells(grid: GridPlan, columns: Vec<(Column, Expr)>) -> RowPlan {
+    let known: Vec<Column> = grid.columns().into_iter().map(|c| c.column).collect();
+    let renamed = columns.iter().any(|(column, _)| known.iter().any(|k| k.id == column.id && k != column));
+    let ids = columns.iter().map(|(column, _)| column.id).collect();
+    let shown: Vec<_> = columns.iter().map(|(c, _)| (c.clone(), Expr::Column(c.id, c.ty.clone()))).collect();
+    let computed: Vec<_> = columns.into_iter().filter(|(c, _)| known.iter().all(|k| k.id != c.id)).collect();
+    let grid = match computed.is_empty() {
+        true => grid,
+        false => GridPlan::Map { input: Box::new(grid), columns: computed },
+    };
+    let cells = RowPlan::Materialize { grid: Box::new(grid), columns: ids };
+    if renamed { RowPlan::Project { input: Box::new(cells), columns: shown } } else { cells }
 }
