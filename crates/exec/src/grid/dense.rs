@@ -112,7 +112,7 @@ impl<'a> Dense<'a> {
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
         let reads_columns = !wanted.is_empty() || program.has_mask();
         program.keep_only(wanted);
-        let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty());
+        let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
         let chunks = program.driver();
         Ok(Self { context, program, keys, calls, chunks, watch_presence, reads_columns })
     }
