@@ -10,7 +10,7 @@ Examples:
   hyperslab \"SELECT lat, avg(air) FROM 'air.nc' GROUP BY lat ORDER BY lat\"
   hyperslab \"DESCRIBE 'data/*.nc'\"
   hyperslab --format csv -o mean.csv \"SELECT time, avg(t2m) FROM 'era5/*.nc' GROUP BY time\"
-  hyperslab -f queries/area_mean_series.sql --param file='sst/*.nc' --param south=-5 --param north=5
+  hyperslab -f queries/monthly_climatology.sql -p files='air.nc' -p south=55 -p north=65 -p west=270 -p east=300
   echo \"SELECT 1 + 1\" | hyperslab
   hyperslab info air.nc
 

@@ -169,6 +169,11 @@ impl Dataset {
         pieces.map(|range| Hyperslab::new(std::iter::once(range).collect())).collect()
     }
 
+    /// Whether a box of a variable lies within one file: only then it can be [read](Self::read) at once.
+    pub fn is_in_one_file(&self, variable: usize, slab: &Hyperslab) -> bool {
+        self.tile(&self.layout.columns[variable], slab).is_ok()
+    }
+
     /// Reads the box `slab` of a variable, in positions of the dataset over the variable's dimensions, into `block`. A box
     /// within one chunk of [`chunk_grid`](Self::chunk_grid) reads just that chunk, and is not copied.
     ///

@@ -2,14 +2,13 @@
 
 use super::program::Program;
 use crate::error::Result;
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, UInt32Array};
+use crate::rows::key_form::key_form;
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{Bins, IndexSet};
 use hyperslab_plan::Column;
-use std::sync::Arc;
 
 /// The group number of an unselected position.
 const NOWHERE: u32 = u32::MAX;
@@ -72,35 +71,20 @@ impl KeyAxis {
     }
 }
 
-/// Equal tuples share a bin: NULL equals NULL, -0.0 equals 0.0 and any NaN any other.
+/// Tuples that are equal as keys share a bin; NULL equals NULL.
 fn bins_of(arrays: &[ArrayRef], len: usize) -> Result<Bins> {
-    let arrays: Vec<ArrayRef> = arrays.iter().map(one_zero_one_nan).collect();
+    let arrays: Vec<ArrayRef> = arrays.iter().map(key_form).collect::<Result<_>>()?;
     let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone())).collect();
     let rows = RowConverter::new(fields)?.convert_columns(&arrays)?;
     debug_assert_eq!(rows.num_rows(), len);
     Ok(Bins::by_key(rows.iter().map(|row| row.data().to_vec())))
 }
 
-fn one_zero_one_nan(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        DataType::Float64 => {
-            let plain = |v: f64| if v.is_nan() { f64::NAN } else { v + 0.0 };
-            let same: Float64Array = array.as_primitive::<Float64Type>().unary(plain);
-            Arc::new(same)
-        }
-        DataType::Float32 => {
-            let plain = |v: f32| if v.is_nan() { f32::NAN } else { v + 0.0 };
-            let same: Float32Array = array.as_primitive::<Float32Type>().unary(plain);
-            Arc::new(same)
-        }
-        _ => array.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::Int64Array;
+    use arrow::array::{AsArray, Float64Array, Int64Array};
+    use std::sync::Arc;
 
     fn axis(keys: Vec<ArrayRef>, selected: IndexSet) -> KeyAxis {
         let len = keys[0].len();

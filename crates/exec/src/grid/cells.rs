@@ -6,7 +6,7 @@ use crate::memory::Reservation;
 use crate::{Context, memory::MemoryPool};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter, take};
+use arrow::compute::{concat, filter, take};
 use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{CellRuns, Hyperslab, Region};
@@ -75,7 +75,18 @@ impl<'a> CellReader<'a> {
     /// The values of an expression for all cells of a vector; for absent cells they mean nothing.
     pub(super) fn evaluate(&mut self, cells: &mut Cells, expr: &Expr) -> Result<ArrayRef> {
         self.need(cells, &expr.columns())?;
-        cells.evaluate(expr)
+        cells.evaluate(expr, cells.present.as_ref())
+    }
+
+    /// The same where only some of the present cells count: the others raise no errors.
+    pub(super) fn evaluate_where(
+        &mut self,
+        cells: &mut Cells,
+        expr: &Expr,
+        counted: Option<&BooleanBuffer>,
+    ) -> Result<ArrayRef> {
+        self.need(cells, &expr.columns())?;
+        cells.evaluate(expr, counted)
     }
 
     /// Reads, or repeats, the columns that are not there yet.
@@ -98,28 +109,52 @@ impl<'a> CellReader<'a> {
         let found = program.variables.iter().position(|v| v.id == id);
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
-        let block = self.load(at)?;
-        if variable.has_all_dims_in_order {
-            return Ok(block.decode(CellRuns::new(&cells.region, block.slab()).runs())?);
-        }
-        let own = cells.region.project(&variable.dims);
-        let values = block.decode(CellRuns::new(&own, block.slab()).runs())?;
-        Ok(take(&values, &cells.places(variable), None)?)
+        let (slab, own) = match variable.has_all_dims_in_order {
+            true => (Cow::Borrowed(&self.slab), Cow::Borrowed(&cells.region)),
+            false => (Cow::Owned(self.slab.project(&variable.dims)), Cow::Owned(cells.region.project(&variable.dims))),
+        };
+        let slab = slab.into_owned();
+        let values = if program.dataset.is_in_one_file(variable.variable, &slab) {
+            let block = self.load(at, &slab)?;
+            block.decode(CellRuns::new(&own, block.slab()).runs())?
+        } else {
+            self.read_from_files(at, &own)?
+        };
+        if variable.has_all_dims_in_order { Ok(values) } else { Ok(take(&values, &cells.places(variable), None)?) }
     }
 
-    /// The block of a variable, holding what the present box needs of it; one that was read last is kept.
-    fn load(&mut self, at: usize) -> Result<&Block> {
+    /// The cells of a region that lies in several files, chunk by chunk.
+    fn read_from_files(&mut self, at: usize, region: &Region) -> Result<ArrayRef> {
         let variable = &self.program.variables[at];
-        let slab = match variable.has_all_dims_in_order {
-            true => Cow::Borrowed(&self.slab),
-            false => Cow::Owned(self.slab.project(&variable.dims)),
-        };
-        let held = self.blocks[at].as_ref().is_some_and(|block| block.slab().contains(&slab));
+        let whole = Hyperslab::all(&region.shape());
+        let (mut parts, mut place_of) = (Vec::new(), vec![0u32; region.cells()]);
+        let mut next = 0;
+        for slab in variable.chunks.slabs_meeting(region) {
+            let here = region.clip(&slab);
+            let block = self.load(at, &slab)?;
+            parts.push(block.decode(CellRuns::new(&here, block.slab()).runs())?);
+            // Within the selected positions, those of a chunk are a box.
+            let ranks =
+                region.sets().iter().zip(slab.ranges()).map(|(set, range)| set.rank(range.start)..set.rank(range.end));
+            let ranks = Region::all_of(&Hyperslab::new(ranks.collect()));
+            for cell in CellRuns::new(&ranks, &whole).runs().iter().flat_map(Clone::clone) {
+                place_of[cell] = next;
+                next += 1;
+            }
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        Ok(take(&concat(&parts)?, &UInt32Array::from(place_of), None)?)
+    }
+
+    /// The block of a variable, holding what a box needs of it; one that was read last is kept.
+    fn load(&mut self, at: usize, slab: &Hyperslab) -> Result<&Block> {
+        let variable = &self.program.variables[at];
+        let held = self.blocks[at].as_ref().is_some_and(|block| block.slab().contains(slab));
         if !held {
             let mut block = self.blocks[at].take().unwrap_or_default();
             let metrics = self.context.metrics();
-            self.program.dataset.read(variable.variable, &slab, &mut block, metrics.reads())?;
-            metrics.chunks_done(variable.chunks.count_within(&slab) as u64);
+            self.program.dataset.read(variable.variable, slab, &mut block, metrics.reads())?;
+            metrics.chunks_done(variable.chunks.count_within(slab) as u64);
             self.blocks[at] = Some(block);
             self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
         }
@@ -155,10 +190,10 @@ impl Cells {
 
     /// Keeps the cells where a predicate is true; says whether any is left.
     fn mask(&mut self, predicate: &Expr) -> Result<bool> {
-        let holds = match evaluate_mask(predicate, &Columns::new(&self.ids, &self.arrays), self.rows) {
-            Ok(holds) => holds,
-            Err(error) if self.present.is_none() => return Err(error.into()),
-            Err(_) => truth(&self.evaluate_present(predicate)?),
+        let holds = match (evaluate_mask(predicate, &Columns::new(&self.ids, &self.arrays), self.rows), &self.present) {
+            (Ok(holds), _) => holds,
+            (Err(error), None) => return Err(error.into()),
+            (Err(_), Some(present)) => truth(&self.evaluate_some(predicate, present)?),
         };
         let present = match &self.present {
             Some(before) => before & &holds,
@@ -169,16 +204,15 @@ impl Cells {
         Ok(left > 0)
     }
 
-    /// An expression that fails is tried again on the present cells alone: absent ones raise no errors.
-    fn evaluate(&self, expr: &Expr) -> Result<ArrayRef> {
-        match evaluate(expr, &Columns::new(&self.ids, &self.arrays), self.rows) {
-            Err(_) if self.present.is_some() => self.evaluate_present(expr),
-            outcome => Ok(outcome?),
+    /// An expression that fails is tried again on the cells that count alone: the others raise no errors.
+    fn evaluate(&self, expr: &Expr, counted: Option<&BooleanBuffer>) -> Result<ArrayRef> {
+        match (evaluate(expr, &Columns::new(&self.ids, &self.arrays), self.rows), counted) {
+            (Err(_), Some(counted)) => self.evaluate_some(expr, counted),
+            (outcome, _) => Ok(outcome?),
         }
     }
 
-    fn evaluate_present(&self, expr: &Expr) -> Result<ArrayRef> {
-        let present = self.present.clone().expect("called with absent cells only");
+    fn evaluate_some(&self, expr: &Expr, present: &BooleanBuffer) -> Result<ArrayRef> {
         let rows = present.count_set_bits();
         let mask = BooleanArray::new(present.clone(), None);
         let kept = self.arrays.iter().map(|array| filter(array, &mask)).collect::<Result<Vec<_>, _>>()?;

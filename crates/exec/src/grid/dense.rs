@@ -16,7 +16,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
-use hyperslab_grid::{ChunkGrid, Region};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Region};
+use hyperslab_plan::explain::grouped;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use std::ops::ControlFlow;
 
@@ -92,6 +93,8 @@ struct State<'a> {
     space: GroupSpace<'a>,
     accumulators: Vec<Box<dyn Accumulator>>,
     seen: Vec<bool>,
+    /// The bytes that groups take besides their accumulators: their presence, their numbers, their keys.
+    own: usize,
     memory: Reservation,
 }
 
@@ -110,24 +113,31 @@ impl<'a> Dense<'a> {
             |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
         let wanted: Vec<ColumnId> = calls.iter().flat_map(read).collect();
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
-        let reads_columns = !wanted.is_empty() || program.has_mask();
+        let evaluates = |call: &Call| !call.call.args.is_empty() || call.call.filter.is_some();
+        let reads_columns = program.has_mask() || calls.iter().any(evaluates);
         program.keep_only(wanted);
         let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
-        let chunks = program.driver();
+        let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
+        let chunks = if ordered { in_row_order(&program.driver(), &keys) } else { program.driver() };
         Ok(Self { context, program, keys, calls, chunks, watch_presence, reads_columns })
     }
 
     fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
         let space = GroupSpace::new(&self.keys, ranges);
+        if u32::try_from(space.len()).is_err() {
+            let message = format!("grouping makes {} groups at a time, which are too many", grouped(space.len()));
+            return Err(hyperslab_expr::Error::new(message).with_hint("select fewer cells, or coarser keys").into());
+        }
         let mut accumulators =
             self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
-        let mut memory =
-            self.context.memory().reserve(space.len() * accumulators.len() * 8, "the groups of an aggregate")?;
+        let own = space.len() * (1 + 12 * self.keys.axes.len());
+        let least = own + space.len() * accumulators.len() * 8;
+        let mut memory = self.context.memory().reserve(least, "the groups of an aggregate")?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
-        memory.resize(held(&accumulators))?;
+        memory.resize(own + held(&accumulators))?;
         let seen = vec![false; if self.watch_presence { space.len() } else { 0 }];
-        Ok(State { space, accumulators, seen, memory })
+        Ok(State { space, accumulators, seen, own, memory })
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
@@ -145,7 +155,7 @@ impl<'a> Dense<'a> {
                     self.fold(&mut reader, cells, &mut state, &mut runs)?;
                 }
             }
-            state.memory.resize(held(&state.accumulators))?;
+            state.memory.resize(state.own + held(&state.accumulators))?;
         }
         Ok(state)
     }
@@ -181,7 +191,8 @@ impl<'a> Dense<'a> {
                 Some(filter) => Some(kept(&reader.evaluate(&mut cells, filter)?, cells.present())),
                 None => cells.present().cloned(),
             };
-            let args = call.call.args.iter().map(|arg| reader.evaluate(&mut cells, arg)).collect::<Result<Vec<_>>>()?;
+            let args = call.call.args.iter().map(|arg| reader.evaluate_where(&mut cells, arg, present.as_ref()));
+            let args = args.collect::<Result<Vec<_>>>()?;
             let outcome = accumulator.update(&groups, &args, present.as_ref());
             outcome.map_err(|error| error.or_at(call.call.at))?;
         }
@@ -234,6 +245,21 @@ fn ready(program: &mut Program, column: &Column, call: &AggregateCall) -> Call {
     own.args = own.args.into_iter().map(|arg| program.hoist(arg)).collect();
     own.filter = own.filter.map(|filter| program.hoist(filter));
     Call { id: column.id, name: column.name.clone(), call: own }
+}
+
+/// Chunks, or several together, such that the cells of each group are met in row-major order: after a folded dimension with
+/// more than one position a chunk, the folded ones that follow are read whole.
+fn in_row_order(chunks: &ChunkGrid, keys: &KeyAxes) -> ChunkGrid {
+    let mut whole = false;
+    let axis = |(dim, axis): (usize, &AxisChunks)| {
+        if keys.axes.iter().any(|key| key.dim == dim && key.one_each) {
+            return axis.clone();
+        }
+        let out = if whole { AxisChunks::whole(axis.positions()) } else { axis.clone() };
+        whole = whole || axis.len() < axis.positions();
+        out
+    };
+    ChunkGrid::new(chunks.axes().iter().enumerate().map(axis).collect())
 }
 
 fn held(accumulators: &[Box<dyn Accumulator>]) -> usize {
@@ -312,6 +338,6 @@ impl<'a> Units<'a> {
         for (number, seen) in numbers.iter().zip(&from.seen) {
             into.seen[*number as usize] |= *seen;
         }
-        into.memory.resize(held(&into.accumulators))
+        into.memory.resize(into.own + held(&into.accumulators))
     }
 }

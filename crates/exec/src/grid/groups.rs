@@ -15,16 +15,16 @@ pub(super) struct GroupSpace<'a> {
 
 impl<'a> GroupSpace<'a> {
     pub(super) fn new(keys: &'a KeyAxes, ranges: Vec<Range<usize>>) -> Self {
-        let mut strides = vec![1; ranges.len()];
+        let mut strides = vec![1_usize; ranges.len()];
         for axis in (1..ranges.len()).rev() {
-            strides[axis - 1] = strides[axis] * ranges[axis].len();
+            strides[axis - 1] = strides[axis].saturating_mul(ranges[axis].len());
         }
         Self { keys, ranges, strides }
     }
 
     /// How many groups there are.
     pub(super) fn len(&self) -> usize {
-        self.ranges.iter().map(ExactSizeIterator::len).product()
+        self.ranges.iter().map(ExactSizeIterator::len).fold(1_usize, usize::saturating_mul)
     }
 
     /// The groups of the cells of a vector, in row-major order of cells.

@@ -96,7 +96,7 @@ impl Cuts {
         let rank = region.sets().len();
         let own_groups = |dim: &usize| keys.axes.iter().any(|axis| axis.dim == *dim && axis.one_each);
         let unit_dim = keys.axes.first().filter(|axis| axis.one_each).map(|axis| axis.dim);
-        let groups: usize = keys.axes.iter().map(|axis| axis.groups).product();
+        let groups = keys.axes.iter().map(|axis| axis.groups).fold(1_usize, usize::saturating_mul);
         let mut parts = vec![1; rank];
         let mut jobs = 1;
         let most = |dim: usize| chunks.axes()[dim].meeting(&region.sets()[dim]).len();
@@ -108,7 +108,7 @@ impl Cuts {
             let wanted = if Some(dim) == unit_dim { JOBS.max(groups.div_ceil(UNIT_GROUPS)) } else { JOBS };
             cut(dim, wanted, &mut jobs);
         }
-        let affordable = (region.cells() / (groups * CELLS_PER_GROUP).max(1)).clamp(1, JOBS);
+        let affordable = (region.cells() / groups.saturating_mul(CELLS_PER_GROUP).max(1)).clamp(1, JOBS);
         let mut folds = 1;
         for dim in (0..rank).filter(|dim| !own_groups(dim)) {
             let wanted = affordable.min(JOBS.div_ceil(jobs));

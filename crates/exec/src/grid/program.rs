@@ -141,12 +141,11 @@ impl Program {
 
     fn add_computed(&mut self, column: &Column, expr: Expr) {
         let expr = self.hoist(expr);
-        match &expr {
-            Expr::Column(id, _) if self.labels.contains_key(id) => {
-                let label = self.labels[id].clone();
+        match self.label_of(&expr) {
+            Ok(label) => {
                 self.labels.insert(column.id, label);
             }
-            _ => self.steps.push(Step::Compute(column.id, expr)),
+            Err(_) => self.steps.push(Step::Compute(column.id, expr)),
         }
     }
 
@@ -207,7 +206,7 @@ impl Program {
         {
             return Ok(label.clone());
         }
-        if expr.columns().is_empty() {
+        if expr.columns().is_empty() && !expr.is_volatile() {
             let values = evaluate(expr, &Columns::none(), 1)?;
             return Ok(Label { dim: None, values });
         }

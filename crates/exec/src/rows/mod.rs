@@ -4,7 +4,7 @@ pub mod aggregate;
 pub mod evaluate;
 pub mod filter;
 pub mod join;
-mod key_form;
+pub(crate) mod key_form;
 mod key_table;
 pub mod limit;
 pub mod project;

@@ -67,6 +67,13 @@ pub fn is_aggregate(name: &str) -> bool {
     find(name).is_some()
 }
 
+/// Whether the result of a function depends on the order of the rows: ties go to the earlier one, or it is asked for.
+pub fn depends_on_order(name: &str) -> bool {
+    find(name).is_some_and(|function| {
+        matches!(function.names[0], "first" | "last" | "any_value" | "arg_min" | "arg_max" | "mode")
+    })
+}
+
 /// The aggregate function of that name; case does not matter.
 pub fn find(name: &str) -> Option<&'static AggregateFunction> {
     AGGREGATE_FUNCTIONS.iter().find(|function| function.names.iter().any(|known| known.eq_ignore_ascii_case(name)))

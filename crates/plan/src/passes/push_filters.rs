@@ -58,13 +58,16 @@ fn filter(input: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
 }
 
 /// Terms over keys alone select whole groups, so they may select rows. Without keys there is one group whatever the
-/// rows: then nothing moves.
+/// rows: then nothing moves, and neither past a volatile key, which would be computed twice.
 fn push_below_grouping(
     input: RowPlan,
     keys: Vec<(crate::Column, Expr)>,
     aggregates: Vec<(crate::Column, hyperslab_expr::AggregateCall)>,
     conjuncts: Vec<Expr>,
 ) -> RowPlan {
+    if keys.iter().any(|(_, key)| key.is_volatile()) {
+        return filter(RowPlan::Aggregate { input: Box::new(input), keys, aggregates }, conjuncts);
+    }
     let definitions: HashMap<ColumnId, Expr> = keys.iter().map(|(column, expr)| (column.id, expr.clone())).collect();
     let over_keys = |term: &Expr| {
         let columns = term.columns();
