@@ -117,6 +117,11 @@ pub enum JoinKind {
     Left,
 }
 
+/// Whether a projected column is one of the input's, perhaps under a new name.
+pub fn is_passed_on(column: &Column, expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(id, _) if *id == column.id)
+}
+
 /// One key of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SortKey {

@@ -74,8 +74,8 @@ impl<'a> CellReader<'a> {
 
     /// The values of an expression for all cells of a vector; for absent cells they mean nothing.
     pub(super) fn evaluate(&mut self, cells: &mut Cells, expr: &Expr) -> Result<ArrayRef> {
-        self.need(cells, &expr.columns())?;
-        cells.evaluate(expr, cells.present.as_ref())
+        let present = cells.present.clone();
+        self.evaluate_where(cells, expr, present.as_ref())
     }
 
     /// The same where only some of the present cells count: the others raise no errors.
@@ -109,11 +109,11 @@ impl<'a> CellReader<'a> {
         let found = program.variables.iter().position(|v| v.id == id);
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
-        let (slab, own) = match variable.has_all_dims_in_order {
-            true => (Cow::Borrowed(&self.slab), Cow::Borrowed(&cells.region)),
-            false => (Cow::Owned(self.slab.project(&variable.dims)), Cow::Owned(cells.region.project(&variable.dims))),
+        let slab = self.slab.project(&variable.dims);
+        let own = match variable.has_all_dims_in_order {
+            true => Cow::Borrowed(&cells.region),
+            false => Cow::Owned(cells.region.project(&variable.dims)),
         };
-        let slab = slab.into_owned();
         let values = if program.dataset.is_in_one_file(variable.variable, &slab) {
             let block = self.load(at, &slab)?;
             block.decode(CellRuns::new(&own, block.slab()).runs())?
@@ -281,7 +281,7 @@ fn positions_along(region: &Region, dim: usize) -> UInt32Array {
 }
 
 /// Where a BOOLEAN array is true.
-fn truth(array: &ArrayRef) -> BooleanBuffer {
+pub(super) fn truth(array: &ArrayRef) -> BooleanBuffer {
     let array = arrow::array::AsArray::as_boolean(array);
     match array.nulls() {
         Some(valid) => array.values() & valid.inner(),

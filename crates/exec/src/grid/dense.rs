@@ -1,7 +1,7 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
 use super::bins::KeyAxes;
-use super::cells::{CellReader, Cells};
+use super::cells::{CellReader, Cells, truth};
 use super::groups::GroupSpace;
 use super::layout::{Job, Layout};
 use super::program::Program;
@@ -12,7 +12,7 @@ use crate::memory::Reservation;
 use crate::parallel::fold_partitions;
 use crate::rows::stored::{StoredRows, cuts};
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
@@ -268,11 +268,7 @@ fn held(accumulators: &[Box<dyn Accumulator>]) -> usize {
 
 /// The present cells where a filter is true.
 fn kept(filter: &ArrayRef, present: Option<&BooleanBuffer>) -> BooleanBuffer {
-    let filter = filter.as_boolean();
-    let holds = match filter.nulls() {
-        Some(valid) => filter.values() & valid.inner(),
-        None => filter.values().clone(),
-    };
+    let holds = truth(filter);
     present.map_or(holds.clone(), |present| present & &holds)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Pass, PassContext};
 use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, GridPlan, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, Expr};
 
@@ -26,9 +27,7 @@ fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
 /// The plan beneath projections that only rename: grouping reads columns by id.
 fn without_new_names(plan: RowPlan) -> RowPlan {
     match plan {
-        RowPlan::Project { input, columns }
-            if columns.iter().all(|(c, e)| matches!(e, Expr::Column(id, _) if *id == c.id)) =>
-        {
+        RowPlan::Project { input, columns } if columns.iter().all(|(column, expr)| is_passed_on(column, expr)) => {
             without_new_names(*input)
         }
         other => other,

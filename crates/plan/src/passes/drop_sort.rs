@@ -3,6 +3,7 @@
 use super::{Pass, PassContext};
 use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
 use crate::grid_plan::footprint_of;
+use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, GridPlan, Result, RowPlan, SortKey};
 use arrow::array::{Array, ArrayRef, make_comparator};
 use arrow::compute::SortOptions;
@@ -26,8 +27,7 @@ fn is_sorted(query: &BoundQuery, plan: &RowPlan, keys: &[SortKey]) -> Result<boo
         RowPlan::Materialize { grid, .. } => grid_is_sorted(query, grid, &ids),
         RowPlan::Filter { input, .. } | RowPlan::Limit { input, .. } => is_sorted(query, input, keys),
         RowPlan::Project { input, columns } => {
-            let passed =
-                |id: &ColumnId| columns.iter().any(|(c, e)| c.id == *id && matches!(e, Expr::Column(i, _) if i == id));
+            let passed = |id: &ColumnId| columns.iter().any(|(c, expr)| c.id == *id && is_passed_on(c, expr));
             Ok(ids.iter().all(passed) && is_sorted(query, input, keys)?)
         }
         RowPlan::Values { .. }
