@@ -80,6 +80,18 @@ impl AxisChunks {
         }
         IndexSet::from_ascending(chunks)
     }
+
+    /// The positions to read for `set`: gaps between selected positions are filled, but for those that hold a whole chunk.
+    pub fn covering(&self, set: &IndexSet) -> IndexSet {
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for run in set.runs() {
+            match ranges.last_mut() {
+                Some(last) if self.chunk_of(run.start) <= self.chunk_of(last.end - 1) + 1 => last.end = run.end,
+                _ => ranges.push(run.clone()),
+            }
+        }
+        IndexSet::from_ranges(ranges)
+    }
 }
 
 /// How a variable, or a grid, is cut into chunks: the product of cuts along each dimension.
@@ -134,13 +146,9 @@ impl ChunkGrid {
         self.meeting(region).cells()
     }
 
-    /// How many chunks a box meets.
-    pub fn count_within(&self, slab: &Hyperslab) -> usize {
-        let along = |(axis, range): (&AxisChunks, &Range<usize>)| match range.is_empty() {
-            true => 0,
-            false => axis.chunk_of(range.end - 1) - axis.chunk_of(range.start) + 1,
-        };
-        self.axes.iter().zip(slab.ranges()).map(along).product()
+    /// The cells to read for a region, as few boxes as can be that meet no other chunk than the region does.
+    pub fn covering(&self, region: &Region) -> Region {
+        Region::new(self.axes.iter().zip(region.sets()).map(|(axis, set)| axis.covering(set)).collect())
     }
 
     /// How many cells the chunks hold that a region meets: what must be decoded to read it.
@@ -211,11 +219,11 @@ mod tests {
             }
             prop_assert_eq!(grid.count_meeting(&region), naive.len());
             for slab in &naive {
-                prop_assert_eq!(grid.count_within(slab), 1);
+                prop_assert_eq!(grid.count_meeting(&Region::all_of(slab)), 1);
             }
-            if let Some(bounds) = region.bounds() {
-                prop_assert_eq!(grid.count_within(&bounds), grid.count_meeting(&Region::all_of(&bounds)));
-            }
+            let cover = grid.covering(&region);
+            prop_assert_eq!(grid.meeting(&cover), grid.meeting(&region));
+            prop_assert_eq!(cover.sets().iter().zip(region.sets()).all(|(c, r)| c.intersect(r) == *r), true);
             prop_assert_eq!(grid.cells_meeting(&region), naive.iter().map(Hyperslab::cells).sum::<usize>());
             prop_assert_eq!(grid.slabs_meeting(&region), naive);
         }

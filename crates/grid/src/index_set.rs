@@ -26,6 +26,25 @@ impl IndexSet {
         Self { runs }
     }
 
+    /// The positions of ranges that ascend and do not overlap; those that touch become one run.
+    ///
+    /// # Panics
+    /// If a range does not follow the one before it.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = Range<usize>>) -> Self {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+            match runs.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                Some(last) => {
+                    assert!(last.end < range.start, "ranges must ascend");
+                    runs.push(range);
+                }
+                None => runs.push(range),
+            }
+        }
+        Self { runs }
+    }
+
     /// The positions whose flag is true.
     pub fn from_mask(mask: impl IntoIterator<Item = bool>) -> Self {
         Self::from_ascending(mask.into_iter().enumerate().filter(|(_, keep)| *keep).map(|(i, _)| i))
@@ -36,18 +55,7 @@ impl IndexSet {
     /// # Panics
     /// If a position does not follow the one before it.
     pub fn from_ascending(positions: impl IntoIterator<Item = usize>) -> Self {
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for at in positions {
-            match runs.last_mut() {
-                Some(last) if last.end == at => last.end += 1,
-                Some(last) => {
-                    assert!(last.end < at, "positions must ascend");
-                    runs.push(at..at + 1);
-                }
-                None => runs.push(at..at + 1),
-            }
-        }
-        Self { runs }
+        Self::from_ranges(positions.into_iter().map(|at| at..at + 1))
     }
 
     /// The runs, ascending.
@@ -82,6 +90,15 @@ impl IndexSet {
     /// The positions, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.runs.iter().flat_map(Clone::clone)
+    }
+
+    /// Whether all positions of `other` are in the set.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        other.runs.iter().all(|run| {
+            self.runs[self.first_run_after(run.start)..]
+                .first()
+                .is_some_and(|own| own.start <= run.start && run.end <= own.end)
+        })
     }
 
     /// Whether `at` is in the set.
@@ -165,6 +182,8 @@ mod tests {
             let (x, y) = (IndexSet::from_mask(a.clone()), IndexSet::from_mask(b.clone()));
             let both: Vec<usize> = naive(&a).into_iter().filter(|i| b.get(*i) == Some(&true)).collect();
             prop_assert_eq!(x.intersect(&y).iter().collect::<Vec<_>>(), both);
+            prop_assert!(x.contains_all(&x.intersect(&y)));
+            prop_assert_eq!(x.contains_all(&y), x.intersect(&y) == y);
             let ranked: Vec<usize> = naive(&a).into_iter().skip(from).take(len).collect();
             prop_assert_eq!(x.ranked(from..from + len).iter().collect::<Vec<_>>(), ranked);
             let clipped: Vec<usize> = naive(&a).into_iter().filter(|i| (from..from + len).contains(i)).collect();

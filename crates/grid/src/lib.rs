@@ -9,6 +9,7 @@
 //! * [`Footprint`]: the set of dimensions that an expression reads;
 //! * [`AxisMap`] and [`Bins`]: for each position of one dimension the position, or the group, on another;
 //! * [`CellRuns`]: a box cut into runs along its last dimension, the form in which cells are gathered and grouped;
+//! * [`bits`]: which cells of a run are there, packed;
 //! * [`Calendar`]: CF calendars, and timestamps as microseconds in one of them;
 //! * [`schema`]: the dimensions and variables of a dataset, as planning sees them.
 //!
@@ -22,6 +23,7 @@
 
 pub mod axis_map;
 pub mod bins;
+pub mod bits;
 pub mod calendar;
 pub mod chunks;
 pub mod footprint;

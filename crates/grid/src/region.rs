@@ -122,6 +122,24 @@ impl Region {
         Self::new(self.sets.iter().zip(slab.ranges()).map(|(set, range)| set.clip(range)).collect())
     }
 
+    /// Whether all cells of `other` are selected.
+    pub fn contains(&self, other: &Self) -> bool {
+        self.sets.iter().zip(&other.sets).all(|(own, set)| own.contains_all(set))
+    }
+
+    /// The boxes that the region consists of, in row-major order.
+    pub fn boxes(&self) -> Vec<Hyperslab> {
+        let mut boxes = vec![Vec::new()];
+        for set in &self.sets {
+            let longer = |start: &Vec<Range<usize>>| {
+                let start = start.clone();
+                set.runs().iter().map(move |run| [start.as_slice(), std::slice::from_ref(run)].concat())
+            };
+            boxes = boxes.iter().flat_map(longer).collect();
+        }
+        boxes.into_iter().map(Hyperslab::new).collect()
+    }
+
     /// The smallest box that holds the region; `None` if it is empty.
     pub fn bounds(&self) -> Option<Hyperslab> {
         self.sets.iter().map(IndexSet::bounds).collect::<Option<Vec<_>>>().map(Hyperslab::new)

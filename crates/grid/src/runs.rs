@@ -1,6 +1,6 @@
 //! A region within a box, as runs of cells.
 
-use crate::{Hyperslab, Region};
+use crate::Region;
 use std::ops::Range;
 
 /// The selected cells of a box in row-major order, as runs of offsets into the box: neighbouring runs that touch are
@@ -12,11 +12,13 @@ pub struct CellRuns {
 }
 
 impl CellRuns {
-    /// The runs of `region` within `slab`, as offsets into an array of the shape of `slab`.
-    pub fn new(region: &Region, slab: &Hyperslab) -> Self {
+    /// The runs of `region` within `cover`, which holds all its cells: offsets into an array of the cells of `cover`.
+    pub fn new(region: &Region, cover: &Region) -> Self {
         let mut out = Self::default();
-        let shape = slab.shape();
-        out.descend(&region.clip(slab), slab, &shape, 0, 0);
+        let shape = cover.shape();
+        // From here on a dimension is taken whole, so that runs reach across it.
+        let whole_from = (0..shape.len()).rev().take_while(|d| region.sets()[*d].len() == shape[*d]).last();
+        Walk { region, cover, shape: &shape, whole_from: whole_from.unwrap_or(shape.len()) }.descend(0, 0, &mut out);
         out
     }
 
@@ -25,24 +27,6 @@ impl CellRuns {
         let mut out = Self::default();
         out.push(0..cells);
         out
-    }
-
-    fn descend(&mut self, region: &Region, slab: &Hyperslab, shape: &[usize], dim: usize, base: usize) {
-        if dim == shape.len() {
-            return self.push(base..base + 1);
-        }
-        let (set, from) = (&region.sets()[dim], slab.ranges()[dim].start);
-        let inner: usize = shape[dim + 1..].iter().product();
-        let inner_is_whole = (dim + 1..shape.len()).all(|d| region.sets()[d].len() == shape[d]);
-        for run in set.runs() {
-            if inner_is_whole {
-                self.push((base + (run.start - from) * inner)..(base + (run.end - from) * inner));
-                continue;
-            }
-            for at in run.clone() {
-                self.descend(region, slab, shape, dim + 1, base + (at - from) * inner);
-            }
-        }
     }
 
     fn push(&mut self, run: Range<usize>) {
@@ -67,6 +51,30 @@ impl CellRuns {
     }
 }
 
+/// What [`CellRuns::new`] walks over.
+struct Walk<'a> {
+    region: &'a Region,
+    cover: &'a Region,
+    shape: &'a [usize],
+    whole_from: usize,
+}
+
+impl Walk<'_> {
+    fn descend(&self, dim: usize, base: usize, out: &mut CellRuns) {
+        let Some(set) = self.region.sets().get(dim) else { return out.push(base..base + 1) };
+        let inner: usize = self.shape[dim + 1..].iter().product();
+        for run in set.runs() {
+            // A run of selected positions lies in one run of the cover, where ranks count up as positions do.
+            let first = self.cover.sets()[dim].rank(run.start);
+            if dim + 1 >= self.whole_from {
+                out.push(base + first * inner..base + (first + run.len()) * inner);
+            } else {
+                (first..first + run.len()).for_each(|rank| self.descend(dim + 1, base + rank * inner, out));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,21 +86,23 @@ mod tests {
         fn runs_are_the_selected_cells_in_row_major_order(masks in prop::collection::vec(prop::collection::vec(any::<bool>(), 1..6), 0..4)) {
             let shape: Vec<usize> = masks.iter().map(Vec::len).collect();
             let region = Region::new(masks.iter().map(|m| IndexSet::from_mask(m.iter().copied())).collect());
-            let slab = Hyperslab::new(shape.iter().map(|n| n / 3..*n).collect());
+            // Every position of the outer third but the selected ones is left out of the cover.
+            let wide = |(m, n): (&Vec<bool>, &usize)| IndexSet::from_mask((0..*n).map(|i| m[i] || i >= n / 3));
+            let cover = Region::new(masks.iter().zip(&shape).map(wide).collect());
+            let held: Vec<Vec<usize>> = cover.sets().iter().map(|set| set.iter().collect()).collect();
             let mut naive = Vec::new();
-            for cell in 0..slab.cells() {
+            for cell in 0..cover.cells() {
                 let mut rest = cell;
                 let mut keep = true;
                 for d in (0..shape.len()).rev() {
-                    let n = slab.ranges()[d].len();
-                    keep &= masks[d][rest % n + slab.ranges()[d].start];
-                    rest /= n;
+                    keep &= masks[d][held[d][rest % held[d].len()]];
+                    rest /= held[d].len();
                 }
                 if keep {
                     naive.push(cell);
                 }
             }
-            let runs = CellRuns::new(&region, &slab);
+            let runs = CellRuns::new(&region, &cover);
             prop_assert_eq!(runs.runs().iter().flat_map(Clone::clone).collect::<Vec<_>>(), naive);
             prop_assert_eq!(runs.cells(), runs.runs().iter().map(ExactSizeIterator::len).sum::<usize>());
             prop_assert!(runs.runs().windows(2).all(|w| w[0].end < w[1].start));

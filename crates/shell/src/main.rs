@@ -10,6 +10,7 @@ mod info;
 mod interrupt;
 mod layout;
 mod params;
+mod processor;
 mod progress;
 mod repl;
 mod run;
@@ -26,6 +27,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(message) = processor::lacks() {
+        return refused(message).into();
+    }
     match args::parse().and_then(|args| start(&args)) {
         Ok(()) => Exit::Done.into(),
         Err(exit) => exit.into(),

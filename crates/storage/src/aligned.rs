@@ -69,6 +69,8 @@ impl fmt::Debug for AlignedBytes {
 pub struct Scratch {
     /// Bytes as read from disk.
     pub stored: AlignedBytes,
+    /// The stored bytes of several chunks that lie close together.
+    pub window: AlignedBytes,
     /// Bytes between two filters.
     pub between: AlignedBytes,
     /// One decoded chunk, where a box is put together from several.
@@ -81,6 +83,7 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             stored: AlignedBytes::new(),
+            window: AlignedBytes::new(),
             between: AlignedBytes::new(),
             chunk: AlignedBytes::new(),
             inflater: libdeflater::Decompressor::new(),
@@ -90,8 +93,9 @@ impl Default for Scratch {
 
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stored, between, chunk, inflater: _ } = self;
-        f.debug_struct("Scratch").field("stored", stored).field("between", between).field("chunk", chunk).finish()
+        let Self { stored, window, between, chunk, inflater: _ } = self;
+        let mut fields = f.debug_struct("Scratch");
+        fields.field("stored", stored).field("window", window).field("between", between).field("chunk", chunk).finish()
     }
 }
 

@@ -1,8 +1,9 @@
-//! A box of cells in flight: as stored, with what decodes it.
+//! Cells in flight: as stored, with what decodes them.
 
 use crate::aligned::AlignedBytes;
 use crate::cf::decoder::{Decoder, Width};
 use crate::formats::Stored;
+use crate::formats::cells::{Cells, copy_part};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
@@ -11,14 +12,18 @@ use hyperslab_grid::{AxisMap, CellRuns, Hyperslab, IndexSet, Region};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One box of one variable. Reading into a block again reuses its memory: keep one for each thread.
+/// A part of one variable: a box, or the product of a few ranges a dimension. Reading into a block again reuses its
+/// memory: keep one for each thread.
 #[derive(Debug)]
 pub struct Block {
-    slab: Hyperslab,
+    cover: Region,
+    cells: usize,
     ty: DataType,
     content: Content,
     pub(crate) stored: Stored,
     spare: AlignedBytes,
+    /// What is put together from several boxes.
+    pub(crate) joined: AlignedBytes,
 }
 
 /// What a block holds.
@@ -26,8 +31,8 @@ pub struct Block {
 pub(crate) enum Content {
     /// Nothing but NULLs.
     Nulls,
-    /// Cells in `stored`.
-    Cells { decoder: Arc<Decoder>, width: Width },
+    /// Cells in `stored`, of `size` bytes each.
+    Cells { decoder: Arc<Decoder>, width: Width, size: usize },
     /// Strings, one a cell.
     Strings { decoder: Arc<Decoder>, strings: Vec<Option<String>> },
     /// One value, for all cells.
@@ -39,36 +44,40 @@ pub(crate) enum Content {
 impl Default for Block {
     fn default() -> Self {
         Self {
-            // A box without dimensions has one cell: this one has none.
-            slab: Hyperslab::new(std::iter::once(0..0).collect()),
+            // A region without dimensions has one cell: this one has none.
+            cover: Region::new(vec![IndexSet::empty()]),
+            cells: 0,
             ty: DataType::Null,
             content: Content::Nulls,
             stored: Stored::default(),
             spare: AlignedBytes::default(),
+            joined: AlignedBytes::default(),
         }
     }
 }
 
 impl Block {
-    /// The box that it holds, in positions of the dataset. It contains the one asked for, never crosses the border of a
+    /// The cells that it holds, in positions of the dataset. They contain those asked for, never cross the border of a
     /// file, and may overhang the end of a dimension: the cells there mean nothing.
-    pub fn slab(&self) -> &Hyperslab {
-        &self.slab
+    pub fn cover(&self) -> &Region {
+        &self.cover
     }
 
-    /// The cells at `cells`, runs of offsets into [`slab`](Self::slab) in row-major order, decoded.
+    /// The cells at `cells`, runs of offsets into the cells of [`cover`](Self::cover) in row-major order, decoded.
     ///
     /// # Errors
     /// If a run lies outside of the box.
     pub fn decode(&self, cells: &[Range<usize>]) -> Result<ArrayRef> {
-        let held = self.slab.cells();
+        let held = self.cells;
         if cells.iter().any(|run| run.end > held || run.start > run.end) {
             return Err(Error::corrupt(format!("cells were asked for that lie outside of a block of {held}")));
         }
         let count = || cells.iter().map(ExactSizeIterator::len).sum();
         match &self.content {
             Content::Nulls => Ok(new_null_array(&self.ty, count())),
-            Content::Cells { decoder, width } => conform(decoder.decode(&self.stored.bytes, cells, *width), &self.ty),
+            Content::Cells { decoder, width, .. } => {
+                conform(decoder.decode(&self.stored.bytes, cells, *width), &self.ty)
+            }
             Content::Strings { decoder, strings } => conform(decoder.decode_strings(strings, cells), &self.ty),
             Content::Constant(value) => {
                 let same = UInt64Array::from(vec![0; count()]);
@@ -84,13 +93,12 @@ impl Block {
 
     /// The runs of the cells of a box within the one held.
     pub(crate) fn cells_of(&self, slab: &Hyperslab) -> Vec<Range<usize>> {
-        let region = Region::new(slab.ranges().iter().cloned().map(IndexSet::range).collect());
-        CellRuns::new(&region, &self.slab).runs().to_vec()
+        CellRuns::new(&Region::all_of(slab), &self.cover).runs().to_vec()
     }
 
     /// The bytes that decoding all of the box gives, validity left out.
     pub fn decoded_size(&self) -> usize {
-        let cells = self.slab.cells();
+        let cells = self.cells;
         match &self.ty {
             DataType::FixedSizeList(item, n) => cells * *n as usize * item.data_type().primitive_width().unwrap_or(0),
             DataType::Utf8 => cells * size_of::<i32>() + self.stored.bytes.len(),
@@ -107,44 +115,44 @@ impl Block {
             Content::Nulls | Content::Cells { .. } | Content::Constant(_) | Content::Instances { .. } => 0,
         };
         let scratch = &self.stored.scratch;
-        let buffers = [&self.stored.bytes, &self.spare, &scratch.stored, &scratch.between, &scratch.chunk];
+        let buffers = [
+            &self.stored.bytes,
+            &self.spare,
+            &self.joined,
+            &scratch.stored,
+            &scratch.window,
+            &scratch.between,
+            &scratch.chunk,
+        ];
         buffers.into_iter().map(AlignedBytes::len).sum::<usize>() + strings
     }
 
-    /// Makes the block hold a box of a column of type `ty`.
-    pub(crate) fn hold(&mut self, slab: Hyperslab, ty: &DataType, content: Content) {
-        self.slab = slab;
+    /// Makes the block hold cells of a column of type `ty`.
+    pub(crate) fn hold(&mut self, cover: Region, ty: &DataType, content: Content) {
+        self.cells = cover.cells();
+        self.cover = cover;
         self.content = content;
         if self.ty != *ty {
             self.ty = ty.clone();
         }
     }
 
+    /// What the block holds, which it then holds no longer.
+    pub(crate) fn take_content(&mut self) -> Content {
+        self.cells = 0;
+        self.cover = Region::new(vec![IndexSet::empty()]);
+        std::mem::replace(&mut self.content, Content::Nulls)
+    }
+
     /// Cuts the stored cells of `read` down to those of `wanted`, which lies in it.
     pub(crate) fn cut(&mut self, read: &Hyperslab, wanted: &Hyperslab, cell: usize) {
-        let row = wanted.ranges().last().map_or(1, ExactSizeIterator::len) * cell;
         let into = self.spare.resize(wanted.cells() * cell);
-        let (from, shape) = (&self.stored.bytes, read.shape());
-        for (i, to) in into.chunks_exact_mut(row.max(1)).enumerate() {
-            let at = row_offset(read, wanted, &shape, i) * cell;
-            to.copy_from_slice(&from[at..at + row]);
+        if !wanted.is_empty() {
+            let from = Cells { bytes: &self.stored.bytes[..], slab: read };
+            copy_part(&from, &mut Cells { bytes: into, slab: wanted }, wanted, cell);
         }
         std::mem::swap(&mut self.spare, &mut self.stored.bytes);
     }
-}
-
-/// The offset in `read` of the first cell of row `i` of `wanted`, rows running along the last dimension.
-fn row_offset(read: &Hyperslab, wanted: &Hyperslab, shape: &[usize], i: usize) -> usize {
-    let Some(last) = shape.len().checked_sub(1) else { return 0 };
-    let mut offset = wanted.ranges()[last].start - read.ranges()[last].start;
-    let (mut rest, mut stride) = (i, shape[last]);
-    for dim in (0..last).rev() {
-        let (want, have) = (&wanted.ranges()[dim], &read.ranges()[dim]);
-        offset += (want.start + rest % want.len() - have.start) * stride;
-        rest /= want.len();
-        stride *= shape[dim];
-    }
-    offset
 }
 
 /// Decoded values as the type of their column: instants as timestamps, narrow numbers widened, bounds as lists.
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn an_empty_block_holds_nothing() {
         let block = Block::default();
-        assert_eq!(block.slab().cells(), 0);
+        assert_eq!(block.cover().cells(), 0);
         assert!(block.decode(std::slice::from_ref(&(0..1))).is_err());
     }
 }

@@ -1,17 +1,19 @@
 //! One file, or many read as one: what there is, and reading boxes of it.
 
+use crate::aligned::AlignedBytes;
 use crate::block::{Block, Content};
 use crate::cf::decoder::Width;
 use crate::combine::columns::{Column, Part, Source};
 use crate::combine::opened::open_all;
 use crate::combine::{Layout, combine};
+use crate::formats::cells::{Cells, copy_part};
 use crate::handles::{Handles, Opener};
 use crate::metrics::ReadMetrics;
 use crate::{Error, ErrorKind, OpenOptions, Result, formats, instances, sources};
 use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use hyperslab_grid::schema::DatasetSchema;
-use hyperslab_grid::{ChunkGrid, Hyperslab};
+use hyperslab_grid::{ChunkGrid, Hyperslab, Region};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -184,24 +186,93 @@ impl Dataset {
         self.read_box(variable, slab, block, metrics).map_err(|error| error.in_variable(&about.name))
     }
 
+    /// Reads the cells of a region that lies in one file. Those between its ranges are left out, so that just the chunks
+    /// that it meets are read, but for strings.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_region(
+        &self,
+        variable: usize,
+        region: &Region,
+        block: &mut Block,
+        metrics: &ReadMetrics,
+    ) -> Result<()> {
+        let Some(bounds) = region.bounds() else {
+            let none = Hyperslab::new(region.sets().iter().map(|set| set.bounds().unwrap_or(0..0)).collect());
+            return self.read(variable, &none, block, metrics);
+        };
+        if region.sets().iter().all(|set| set.runs().len() == 1) || !self.can_join(variable, &bounds) {
+            return self.read(variable, &bounds, block, metrics);
+        }
+        let mut joined = std::mem::take(&mut block.joined);
+        let outcome = self.join_boxes(variable, region, block, &mut joined, metrics);
+        std::mem::swap(&mut block.stored.bytes, &mut joined);
+        block.joined = joined;
+        outcome
+    }
+
+    /// Whether boxes of a variable, all in the file of `slab`, are numbers that can be put together as stored.
+    fn can_join(&self, variable: usize, slab: &Hyperslab) -> bool {
+        let column = &self.layout.columns[variable];
+        match (&column.source, self.tile(column, slab)) {
+            (Source::Files(parts), Ok(tile)) => {
+                parts[tile].as_ref().is_some_and(|part| part.folded.is_none() && !part.decoder.reads_strings())
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads the boxes of a region one by one, and leaves the cells of all of them in `joined`.
+    fn join_boxes(
+        &self,
+        variable: usize,
+        region: &Region,
+        block: &mut Block,
+        joined: &mut AlignedBytes,
+        metrics: &ReadMetrics,
+    ) -> Result<()> {
+        let (shape, mut content) = (region.shape(), None);
+        for slab in region.boxes() {
+            self.read(variable, &slab, block, metrics)?;
+            let held = block.cover().bounds().unwrap_or_else(|| slab.clone());
+            let taken = block.take_content();
+            let cell = if let Content::Cells { size, .. } = &taken { *size } else { 0 };
+            let into = joined.resize(region.cells() * cell);
+            // Where the box comes to lie in what is put together, moved so that both count positions alike.
+            let ranges = slab.ranges().iter().zip(region.sets()).zip(&shape);
+            let moved = ranges.map(|((range, set), len)| {
+                let start = range.start - set.rank(range.start);
+                start..start + len
+            });
+            let moved = Hyperslab::new(moved.collect());
+            let from = Cells { bytes: &block.stored.bytes[..], slab: &held };
+            copy_part(&from, &mut Cells { bytes: into, slab: &moved }, &slab, cell);
+            content = Some(taken);
+        }
+        let content = content.unwrap_or(Content::Nulls);
+        block.hold(region.clone(), self.layout.schema.variables[variable].data_type(), content);
+        Ok(())
+    }
+
     fn read_box(&self, variable: usize, slab: &Hyperslab, block: &mut Block, metrics: &ReadMetrics) -> Result<()> {
         let (about, column) = (&self.layout.schema.variables[variable], &self.layout.columns[variable]);
         self.check_within(&about.dims, slab)?;
         let ty = about.data_type();
         if slab.is_empty() {
-            block.hold(slab.clone(), ty, Content::Nulls);
+            block.hold(Region::all_of(slab), ty, Content::Nulls);
             return Ok(());
         }
         let tile = self.tile(column, slab)?;
         match &column.source {
-            Source::Constants(values) => block.hold(slab.clone(), ty, Content::Constant(values.slice(tile, 1))),
+            Source::Constants(values) => block.hold(Region::all_of(slab), ty, Content::Constant(values.slice(tile, 1))),
             Source::Instances { values, map } => {
                 let first = slab.ranges().first().map_or(0, |range| range.start);
                 let (values, map) = (Arc::clone(values), Arc::clone(map));
-                block.hold(slab.clone(), ty, Content::Instances { values, map, first });
+                block.hold(Region::all_of(slab), ty, Content::Instances { values, map, first });
             }
             Source::Files(parts) => match &parts[tile] {
-                None => block.hold(slab.clone(), ty, Content::Nulls),
+                None => block.hold(Region::all_of(slab), ty, Content::Nulls),
                 Some(part) => {
                     let place = self.place(column, part, &about.dims, slab);
                     self.read_part(variable, &place, block, metrics)
@@ -270,13 +341,13 @@ impl Dataset {
             if strings.len() != place.file.cells() {
                 return Err(Error::corrupt(format!("{} strings were read of {}", strings.len(), place.file.cells())));
             }
-            block.hold(place.in_dataset(&place.file), ty, Content::Strings { decoder, strings });
+            block.hold(Region::all_of(&place.in_dataset(&place.file)), ty, Content::Strings { decoder, strings });
             return Ok(());
         }
         if place.part.folded == Some(0) {
             block.stored.bytes.resize(0);
-            let width = Width { kept: 0, stored: 0 };
-            block.hold(place.in_dataset(&place.file), ty, Content::Cells { decoder, width });
+            let (width, size) = (Width { kept: 0, stored: 0 }, about.ty.size());
+            block.hold(Region::all_of(&place.in_dataset(&place.file)), ty, Content::Cells { decoder, width, size });
             return Ok(());
         }
         let read = format.read(place.part.variable, &place.file, &mut block.stored, metrics)?;
@@ -294,7 +365,7 @@ impl Dataset {
             block.cut(&read, &held, size);
         }
         let width = place.width(&held);
-        block.hold(place.in_dataset(&held), ty, Content::Cells { decoder, width });
+        block.hold(Region::all_of(&place.in_dataset(&held)), ty, Content::Cells { decoder, width, size });
         Ok(())
     }
 }

@@ -10,7 +10,7 @@
 //! let (mut block, metrics) = (Block::default(), ReadMetrics::default());
 //! for chunk in 0..dataset.chunk_grid(sla).axes()[0].len() {
 //!     dataset.read(sla, &dataset.chunk_grid(sla).slab(&[chunk, 0, 0]), &mut block, &metrics)?;
-//!     let values = block.decode(&[0..block.slab().cells()])?;
+//!     let values = block.decode(&[0..block.cover().cells()])?;
 //!     println!("{} values", values.len());
 //! }
 //! # Ok(())

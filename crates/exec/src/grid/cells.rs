@@ -1,6 +1,7 @@
 //! Runs a program on one vector of cells at a time.
 
 use super::program::{DataVariable, Label, Program, Step};
+use super::repeat::repeated;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::{Context, memory::MemoryPool};
@@ -9,10 +10,9 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, filter, take};
 use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
 use hyperslab_expr::{ColumnId, Expr};
-use hyperslab_grid::{CellRuns, Hyperslab, Region};
+use hyperslab_grid::{CellRuns, IndexSet, Region};
 use hyperslab_storage::Block;
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Reads and computes the cells of a program, vector by vector. One a thread: it holds the boxes read last.
 pub(super) struct CellReader<'a> {
@@ -21,8 +21,18 @@ pub(super) struct CellReader<'a> {
     /// What was read last of each variable, if anything.
     blocks: Vec<Option<Block>>,
     memory: Reservation,
-    /// The box of the grid that vectors are taken from.
-    slab: Hyperslab,
+    /// The cells that vectors are taken from.
+    region: Region,
+    /// For each variable what of it is read for these cells, once that is needed.
+    covers: Vec<Option<Cover>>,
+}
+
+/// The cells of a variable that a region of the grid needs.
+enum Cover {
+    /// In one file, read at once.
+    One(Region),
+    /// In several files.
+    Several,
 }
 
 /// The cells of a vector: columns that were needed so far, and which cells are present.
@@ -31,8 +41,6 @@ pub(super) struct Cells {
     rows: usize,
     ids: Vec<ColumnId>,
     arrays: Vec<ArrayRef>,
-    /// For each dimension the position of each cell, where a label was needed.
-    positions: Vec<Option<UInt32Array>>,
     present: Option<BooleanBuffer>,
 }
 
@@ -41,13 +49,15 @@ impl<'a> CellReader<'a> {
         let blocks = program.variables.iter().map(|_| None).collect();
         let pool: &MemoryPool = context.memory();
         let memory = pool.reserve(0, "reading chunks")?;
-        Ok(Self { program, context, blocks, memory, slab: Hyperslab::all(&program.shape) })
+        let covers = program.variables.iter().map(|_| None).collect();
+        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers })
     }
 
-    /// Says which box of the grid the next vectors lie in. Nothing is read before it is needed.
-    pub(super) fn enter(&mut self, slab: &Hyperslab) -> Result<()> {
+    /// Says from which cells the next vectors are taken. Nothing is read before it is needed.
+    pub(super) fn enter(&mut self, region: &Region) -> Result<()> {
         self.context.check()?;
-        self.slab.clone_from(slab);
+        self.region.clone_from(region);
+        self.covers.fill_with(|| None);
         Ok(())
     }
 
@@ -109,34 +119,47 @@ impl<'a> CellReader<'a> {
         let found = program.variables.iter().position(|v| v.id == id);
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
-        let slab = self.slab.project(&variable.dims);
         let own = match variable.has_all_dims_in_order {
             true => Cow::Borrowed(&cells.region),
             false => Cow::Owned(cells.region.project(&variable.dims)),
         };
-        let values = if program.dataset.is_in_one_file(variable.variable, &slab) {
-            let block = self.load(at, &slab)?;
-            block.decode(CellRuns::new(&own, block.slab()).runs())?
-        } else {
-            self.read_from_files(at, &own)?
+        let values = match self.cover(at) {
+            Cover::One(_) => {
+                let block = self.load(at)?;
+                block.decode(CellRuns::new(&own, block.cover()).runs())?
+            }
+            Cover::Several => self.read_from_files(at, &own)?,
         };
         if variable.has_all_dims_in_order { Ok(values) } else { Ok(take(&values, &cells.places(variable), None)?) }
+    }
+
+    /// What is read of a variable for the cells entered.
+    fn cover(&mut self, at: usize) -> &Cover {
+        let (program, region) = (self.program, &self.region);
+        self.covers[at].get_or_insert_with(|| {
+            let variable = &program.variables[at];
+            let cover = variable.chunks.covering(&region.project(&variable.dims));
+            match cover.bounds() {
+                Some(bounds) if !program.dataset.is_in_one_file(variable.variable, &bounds) => Cover::Several,
+                _ => Cover::One(cover),
+            }
+        })
     }
 
     /// The cells of a region that lies in several files, chunk by chunk.
     fn read_from_files(&mut self, at: usize, region: &Region) -> Result<ArrayRef> {
         let variable = &self.program.variables[at];
-        let whole = Hyperslab::all(&region.shape());
+        let whole = Region::all(&region.shape());
         let (mut parts, mut place_of) = (Vec::new(), vec![0u32; region.cells()]);
         let mut next = 0;
         for slab in variable.chunks.slabs_meeting(region) {
             let here = region.clip(&slab);
-            let block = self.load(at, &slab)?;
-            parts.push(block.decode(CellRuns::new(&here, block.slab()).runs())?);
+            let block = self.load_region(at, &Region::all_of(&slab))?;
+            parts.push(block.decode(CellRuns::new(&here, block.cover()).runs())?);
             // Within the selected positions, those of a chunk are a box.
             let ranks =
                 region.sets().iter().zip(slab.ranges()).map(|(set, range)| set.rank(range.start)..set.rank(range.end));
-            let ranks = Region::all_of(&Hyperslab::new(ranks.collect()));
+            let ranks = Region::new(ranks.map(IndexSet::range).collect());
             for cell in CellRuns::new(&ranks, &whole).runs().iter().flat_map(Clone::clone) {
                 place_of[cell] = next;
                 next += 1;
@@ -146,15 +169,25 @@ impl<'a> CellReader<'a> {
         Ok(take(&concat(&parts)?, &UInt32Array::from(place_of), None)?)
     }
 
-    /// The block of a variable, holding what a box needs of it; one that was read last is kept.
-    fn load(&mut self, at: usize, slab: &Hyperslab) -> Result<&Block> {
+    /// The block of a variable, holding what the cells entered need of it, all in one file.
+    fn load(&mut self, at: usize) -> Result<&Block> {
+        let Some(Cover::One(region)) = self.covers[at].take() else {
+            return Err(Error::internal("what a box needs of a variable was not found out"));
+        };
+        self.load_region(at, &region)?;
+        self.covers[at] = Some(Cover::One(region));
+        Ok(self.blocks[at].as_ref().expect("it was just read"))
+    }
+
+    /// The block of a variable, holding a region; one that was read last is kept.
+    fn load_region(&mut self, at: usize, region: &Region) -> Result<&Block> {
         let variable = &self.program.variables[at];
-        let held = self.blocks[at].as_ref().is_some_and(|block| block.slab().contains(slab));
+        let held = self.blocks[at].as_ref().is_some_and(|block| block.cover().contains(region));
         if !held {
             let mut block = self.blocks[at].take().unwrap_or_default();
             let metrics = self.context.metrics();
-            self.program.dataset.read(variable.variable, slab, &mut block, metrics.reads())?;
-            metrics.chunks_done(variable.chunks.count_within(slab) as u64);
+            self.program.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
+            metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
             self.blocks[at] = Some(block);
             self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
         }
@@ -164,8 +197,7 @@ impl<'a> CellReader<'a> {
 
 impl Cells {
     fn new(region: Region) -> Self {
-        let positions = vec![None; region.sets().len()];
-        Self { rows: region.cells(), region, ids: Vec::new(), arrays: Vec::new(), positions, present: None }
+        Self { rows: region.cells(), region, ids: Vec::new(), arrays: Vec::new(), present: None }
     }
 
     /// How many cells there are, absent ones included.
@@ -226,18 +258,13 @@ impl Cells {
     }
 
     /// A label's value for each cell.
-    fn repeat(&mut self, label: &Label) -> Result<ArrayRef> {
-        let Some(dim) = label.dim else {
-            return Ok(take(&label.values, &UInt32Array::from_value(0, self.rows), None)?);
+    fn repeat(&self, label: &Label) -> Result<ArrayRef> {
+        let whole = IndexSet::all(1);
+        let (set, inner) = match label.dim {
+            Some(dim) => (&self.region.sets()[dim], self.region.sets()[dim + 1..].iter().map(IndexSet::len).product()),
+            None => (&whole, self.rows),
         };
-        let set = &self.region.sets()[dim];
-        if set.len() == 1 {
-            let at = set.iter().next().expect("has one position") as u32;
-            return Ok(take(&label.values, &UInt32Array::from_value(at, self.rows), None)?);
-        }
-        let region = &self.region;
-        let positions = self.positions[dim].get_or_insert_with(|| positions_along(region, dim));
-        Ok(take(&label.values, positions, None)?)
+        repeated(&label.values, set, inner, self.rows)
     }
 
     /// For each cell the place among the cells of the vector's projection on a variable's own dimensions.
@@ -262,22 +289,6 @@ fn places_from(shape: &[usize], strides: &[usize], base: usize, out: &mut Vec<u3
         }
         _ => out.push(base as u32),
     }
-}
-
-/// The position along `dim` of each cell of a region.
-fn positions_along(region: &Region, dim: usize) -> UInt32Array {
-    let shape = region.shape();
-    let inner: usize = shape[dim + 1..].iter().product();
-    let outer: usize = shape[..dim].iter().product();
-    let mut positions: Vec<u32> = Vec::with_capacity(outer * shape[dim] * inner);
-    for at in region.sets()[dim].iter() {
-        positions.extend(std::iter::repeat_n(at as u32, inner));
-    }
-    let once: Range<usize> = 0..positions.len();
-    for _ in 1..outer {
-        positions.extend_from_within(once.clone());
-    }
-    UInt32Array::from(positions)
 }
 
 /// Where a BOOLEAN array is true.

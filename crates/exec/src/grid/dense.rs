@@ -81,7 +81,10 @@ struct Dense<'a> {
     program: Program,
     keys: KeyAxes,
     calls: Vec<Call>,
+    /// How the grid may be cut into jobs.
     chunks: ChunkGrid,
+    /// What is read at a time.
+    boxes: ChunkGrid,
     /// Whether groups must be told from those that only absent cells have.
     watch_presence: bool,
     /// Whether cells have columns at all; otherwise they are only counted, whatever their number.
@@ -119,7 +122,8 @@ impl<'a> Dense<'a> {
         let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
         let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
         let chunks = if ordered { in_row_order(&program.driver(), &keys) } else { program.driver() };
-        Ok(Self { context, program, keys, calls, chunks, watch_presence, reads_columns })
+        let boxes = program.widened(&chunks);
+        Ok(Self { context, program, keys, calls, chunks, boxes, watch_presence, reads_columns })
     }
 
     fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
@@ -148,9 +152,10 @@ impl<'a> Dense<'a> {
             return Ok(state);
         }
         let mut runs = Vec::new();
-        for slab in self.chunks.slabs_meeting(&job.region) {
-            reader.enter(&slab)?;
-            for vector in vectors(&job.region.clip(&slab), VECTOR_CELLS) {
+        for slab in self.boxes.slabs_meeting(&job.region) {
+            let region = job.region.clip(&slab);
+            reader.enter(&region)?;
+            for vector in vectors(&region, VECTOR_CELLS) {
                 if let Some(cells) = reader.run(vector)? {
                     self.fold(&mut reader, cells, &mut state, &mut runs)?;
                 }

@@ -14,6 +14,7 @@ mod dense;
 mod groups;
 mod layout;
 mod program;
+mod repeat;
 mod rows;
 mod vectors;
 

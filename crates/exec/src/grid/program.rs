@@ -6,13 +6,16 @@ use arrow::array::{ArrayRef, Int64Array};
 use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::schema::Role;
-use hyperslab_grid::{ChunkGrid, Region};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, Region};
 use hyperslab_plan::axis::MAX_AXIS_VALUES;
 use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, Scan, ScanColumn};
 use hyperslab_storage::Dataset;
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
+
+/// The cells that a box is to have, where chunks are smaller.
+const BOX_CELLS: usize = 1 << 16;
 
 /// Values that are known for a whole axis before any cell is read: coordinates, and what is computed from them.
 #[derive(Clone, Debug)]
@@ -249,6 +252,36 @@ impl Program {
             }
             None => ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>()),
         }
+    }
+
+    /// Chunks taken together along the inner dimensions until they hold enough cells that the work for each box is little
+    /// beside that for its cells. An outer dimension is joined only where the inner ones are whole, so that the order of
+    /// cells within a group stays row-major where it was; boxes do not cross the borders of files.
+    pub(super) fn widened(&self, chunks: &ChunkGrid) -> ChunkGrid {
+        let mut axes = chunks.axes().to_vec();
+        let typical = |axis: &AxisChunks| axis.positions().div_ceil(axis.len().max(1)).max(1);
+        let mut cells: usize = axes.iter().map(typical).product();
+        for dim in (0..axes.len()).rev().filter(|dim| chunks.axes()[*dim].len() > 1) {
+            let n = (BOX_CELLS / cells).min(axes[dim].len());
+            if n < 2 || !self.lies_in_one_file_along(dim) {
+                break;
+            }
+            axes[dim] = axes[dim].coarsen(n);
+            cells *= n;
+            if axes[dim].len() > 1 {
+                break;
+            }
+        }
+        ChunkGrid::new(axes)
+    }
+
+    /// Whether a dimension is nowhere cut by the border of a file.
+    fn lies_in_one_file_along(&self, dim: usize) -> bool {
+        self.variables.iter().all(|v| {
+            let along = |d: &usize| 0..if *d == dim { self.shape[*d] } else { self.shape[*d].min(1) };
+            let line = Hyperslab::new(v.dims.iter().map(along).collect());
+            self.dataset.is_in_one_file(v.variable, &line)
+        })
     }
 
     /// How many chunks of all variables the region meets: what progress counts.

@@ -63,8 +63,9 @@ impl Source for CellRows {
     fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
         let mut reader = CellReader::new(&self.program, &self.context)?;
         for slab in &self.partitions[partition] {
-            reader.enter(slab)?;
-            for vector in vectors(&self.program.region.clip(slab), VECTOR_CELLS) {
+            let region = self.program.region.clip(slab);
+            reader.enter(&region)?;
+            for vector in vectors(&region, VECTOR_CELLS) {
                 if let Some(batch) = self.batch(&mut reader, vector)?
                     && sink(batch)?.is_break()
                 {

@@ -67,10 +67,10 @@ impl Vectors<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyperslab_grid::{CellRuns, Hyperslab, IndexSet};
+    use hyperslab_grid::{CellRuns, IndexSet};
 
     fn cells(region: &Region, shape: &[usize]) -> Vec<usize> {
-        CellRuns::new(region, &Hyperslab::all(shape)).runs().iter().flat_map(Clone::clone).collect()
+        CellRuns::new(region, &Region::all(shape)).runs().iter().flat_map(Clone::clone).collect()
     }
 
     #[test]

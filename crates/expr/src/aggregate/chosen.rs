@@ -155,12 +155,17 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
 
     #[inline(always)]
     fn next(&mut self, first: usize, rows: Range<usize>) {
-        let groups = first..first + rows.len();
-        let states = self.best[groups.clone()].iter_mut().zip(&mut self.seen[groups]);
-        for (i, ((best, seen), value)) in states.zip(&self.values[rows.clone()]).enumerate() {
-            if C::beats(*value, *best) | !*seen {
-                (*best, *seen) = (*value, true);
-                self.winners.push(((first + i) as u32, (rows.start + i) as u32));
+        // Most rows win nothing: whether one of a few does is found without branches.
+        const FEW: usize = 32;
+        for start in (0..rows.len()).step_by(FEW) {
+            let len = (rows.len() - start).min(FEW);
+            let (group, row) = (first + start, rows.start + start);
+            let values = &self.values[row..row + len];
+            let states = self.best[group..group + len].iter().zip(&self.seen[group..group + len]);
+            let wins =
+                states.zip(values).fold(false, |any, ((best, seen), value)| any | C::beats(*value, *best) | !*seen);
+            if wins {
+                (0..len).for_each(|i| self.one(group + i, row + i));
             }
         }
     }

@@ -24,6 +24,18 @@ pub(super) fn sum_of<N: Copy>(values: &[N], f: impl Fn(N) -> f64) -> f64 {
     total(lanes)
 }
 
+/// The sum of `f(value)` over the values whose bit is set, of up to 64.
+#[inline(always)]
+pub(super) fn sum_where<N: Copy>(values: &[N], bits: u64, f: impl Fn(N) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for (i, row) in values.chunks(LANES).enumerate() {
+        for (lane, (slot, value)) in lanes.iter_mut().zip(row.iter().enumerate()) {
+            *lane += if bits >> (i * LANES + slot) & 1 == 1 { f(*value) } else { 0.0 };
+        }
+    }
+    total(lanes)
+}
+
 /// The sum of `f(x, y)` over pairs.
 #[inline(always)]
 pub(super) fn sum_of_pairs(xs: &[f64], ys: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {

@@ -185,7 +185,8 @@ pub(super) fn doubles(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
 
 /// Whether one of the values in some rows is NaN.
 pub(super) fn any_nan<N: Native>(values: &[N], mask: Option<&Mask>) -> bool {
-    let found = N::HAS_NAN && values.chunks(256).any(|part| part.iter().fold(false, |nan, value| nan | value.is_nan()));
+    let nan_in = |part: &[N]| part.iter().fold(false, |nan, value| nan | value.is_nan());
+    let found = N::HAS_NAN && values.chunks(1024).any(nan_in);
     found && mask.is_none_or(|mask| mask.any(0..values.len(), |row| values[row].is_nan()))
 }
 

@@ -76,12 +76,45 @@ impl Mask {
         }
     }
 
+    /// Calls `visit` with the rows that count: stretches of which all do, and words of which some do, for loops that rather
+    /// look at all rows of a word than find out which count.
+    #[inline(always)]
+    pub(super) fn words(&self, rows: Range<usize>, mut visit: impl FnMut(Part)) {
+        let mut full = rows.start..rows.start;
+        while full.end < rows.end {
+            let (at, len) = (full.end, (rows.end - full.end).min(64));
+            let bits = self.word(at, len);
+            full.end += len;
+            if bits == u64::MAX >> (64 - len) {
+                continue;
+            }
+            if full.start < at {
+                visit(Part::All(full.start..at));
+            }
+            if bits != 0 {
+                visit(Part::Some { rows: at..at + len, bits });
+            }
+            full.start = full.end;
+        }
+        if full.start < full.end {
+            visit(Part::All(full));
+        }
+    }
+
     /// Whether `test` is true for a row that counts.
     pub(super) fn any(&self, rows: Range<usize>, mut test: impl FnMut(usize) -> bool) -> bool {
         let mut found = false;
         self.stretches(rows, |rows| found = found || rows.into_iter().any(&mut test));
         found
     }
+}
+
+/// Some of the rows of an update.
+pub(super) enum Part {
+    /// Rows that all count.
+    All(Range<usize>),
+    /// Up to 64 rows of which those count whose bit is set; some bits are.
+    Some { rows: Range<usize>, bits: u64 },
 }
 
 /// The stretches of one word that is not full; `open` is where the one that reaches into it began. Returns where the

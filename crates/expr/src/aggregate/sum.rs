@@ -1,8 +1,8 @@
 //! `sum` and `avg`: floats in float64, integers and decimals exactly in 128 bits.
 
-use super::lanes::{Real, sum_of};
+use super::lanes::{Real, sum_of, sum_where};
 use super::native::{Native, array, array_where, counts, doubles, held, values};
-use super::rows::{Fold, Mask, fold};
+use super::rows::{Fold, Mask, Part, fold};
 use crate::{Accumulator, Error, Groups, Result, SqlType};
 use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
@@ -51,6 +51,40 @@ impl<N: Real> Fold for AddReals<'_, N> {
         let groups = first..first + rows.len();
         self.rows[groups.clone()].iter_mut().for_each(|count| *count += 1);
         self.sums[groups].iter_mut().zip(&self.values[rows]).for_each(|(sum, value)| *sum += (*value).into());
+    }
+
+    #[inline(always)]
+    fn same_where(&mut self, group: usize, rows: Range<usize>, mask: &Mask) {
+        mask.words(rows, |part| match part {
+            Part::All(rows) => self.same(group, rows),
+            Part::Some { rows, bits } => {
+                self.rows[group] += i64::from(bits.count_ones());
+                self.sums[group] += sum_where(&self.values[rows], bits, N::into);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn next_where(&mut self, first: usize, rows: Range<usize>, mask: &Mask) {
+        let start = rows.start;
+        mask.words(rows, |part| match part {
+            Part::All(rows) => self.next(first + (rows.start - start), rows),
+            Part::Some { rows, bits } => self.next_some(first + (rows.start - start), rows, bits),
+        });
+    }
+}
+
+impl<N: Real> AddReals<'_, N> {
+    /// Adds the rows whose bit is set, of consecutive groups. A sum is never -0.0, so that adding 0.0 changes nothing.
+    #[inline(always)]
+    fn next_some(&mut self, first: usize, rows: Range<usize>, bits: u64) {
+        let groups = first..first + rows.len();
+        let states = self.sums[groups.clone()].iter_mut().zip(&mut self.rows[groups]);
+        for (i, ((sum, count), value)) in states.zip(&self.values[rows]).enumerate() {
+            let counts = bits >> i & 1;
+            *sum += if counts == 1 { (*value).into() } else { 0.0 };
+            *count += counts as i64;
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::cmp;
 use arrow::compute::{is_not_null, is_null};
 use arrow::datatypes::{Float32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
+use hyperslab_grid::bits;
 use std::sync::Arc;
 
 /// The six comparisons.
@@ -196,15 +197,16 @@ fn reals<T: ArrowPrimitiveType>(op: Comparison, a: &Value, b: &Value) -> Result<
 where
     T::Native: Real,
 {
-    let equal = |x: T::Native, y: T::Native| x == y || (x.is_nan() && y.is_nan());
-    let less = |x: T::Native, y: T::Native| x < y || (y.is_nan() && !x.is_nan());
+    // Without short cuts, so that a loop over these becomes vector code.
+    let equal = |x: T::Native, y: T::Native| (x == y) | (x.is_nan() & y.is_nan());
+    let less = |x: T::Native, y: T::Native| (x < y) | (y.is_nan() & !x.is_nan());
     match op {
         Comparison::Equal => real_pairs::<T>(a, b, equal),
         Comparison::Unequal => real_pairs::<T>(a, b, |x, y| !equal(x, y)),
         Comparison::Less => real_pairs::<T>(a, b, less),
-        Comparison::AtMost => real_pairs::<T>(a, b, |x, y| x <= y || y.is_nan()),
+        Comparison::AtMost => real_pairs::<T>(a, b, |x, y| (x <= y) | y.is_nan()),
         Comparison::More => real_pairs::<T>(a, b, |x, y| less(y, x)),
-        Comparison::AtLeast => real_pairs::<T>(a, b, |x, y| x >= y || x.is_nan()),
+        Comparison::AtLeast => real_pairs::<T>(a, b, |x, y| (x >= y) | x.is_nan()),
     }
 }
 
@@ -228,7 +230,8 @@ fn real_pairs<T: ArrowPrimitiveType>(
         (true, true) | (false, false) => {
             let (left, right) = (x.values(), y.values());
             let rows = left.len().min(right.len());
-            let bits = BooleanBuffer::collect_bool(rows, |row| test(left[row], right[row]));
+            let (left, right) = (&left[..rows], &right[..rows]);
+            let bits = bits_where(rows, |row| test(left[row], right[row]));
             Ok(BooleanArray::new(bits, NullBuffer::union(x.nulls(), y.nulls())))
         }
     }
@@ -236,8 +239,21 @@ fn real_pairs<T: ArrowPrimitiveType>(
 
 fn each<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, test: impl Fn(T::Native) -> bool) -> BooleanArray {
     let values = array.values();
-    let bits = BooleanBuffer::collect_bool(values.len(), |row| test(values[row]));
+    let bits = bits_where(values.len(), |row| test(values[row]));
     BooleanArray::new(bits, array.nulls().cloned())
+}
+
+/// The rows where a test holds that needs no branch.
+fn bits_where(rows: usize, test: impl Fn(usize) -> bool) -> BooleanBuffer {
+    const STRETCH: usize = 1024;
+    let mut words = Vec::with_capacity(rows.div_ceil(64));
+    let mut flags = [0u8; STRETCH];
+    for start in (0..rows).step_by(STRETCH) {
+        let flags = &mut flags[..(rows - start).min(STRETCH)];
+        flags.iter_mut().enumerate().for_each(|(i, flag)| *flag = u8::from(test(start + i)));
+        bits::pack(flags, &mut words);
+    }
+    BooleanBuffer::new(words.into(), 0, rows)
 }
 
 /// Intervals as microseconds, a month having 30 days.

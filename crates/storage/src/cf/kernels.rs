@@ -1,12 +1,12 @@
 //! The hot loops: contiguous stored cells to an Arrow array with nulls.
 //!
-//! Each loop does one thing to a short stretch of cells without branches, so that it becomes vector code: compare into
-//! bytes, pack bytes into bits, convert. A stretch without missing cells costs one compare and one conversion a cell.
+//! Each loop does one thing to a short stretch of cells without branches, so that it becomes vector code: compare into bytes, pack bytes into bits, convert. A stretch without missing cells costs one compare and one conversion a cell.
 
 use super::cells::Cell;
 use arrow::array::PrimitiveArray;
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Int64Type};
+use hyperslab_grid::bits;
 
 /// Cells handled at a time: their flags fit the first-level cache.
 const STRETCH: usize = 1024;
@@ -44,7 +44,7 @@ impl<T: Cell> Mask<T> {
             let flags = &mut flags[..stretch.len()];
             self.flag(stretch, flags);
             let before = words.len();
-            pack_bits(flags, &mut words);
+            bits::pack(flags, &mut words);
             let kept: usize = words[before..].iter().map(|word| word.count_ones() as usize).sum();
             if kept == stretch.len() {
                 values.extend(stretch.iter().map(|cell| convert(*cell)));
@@ -67,6 +67,7 @@ impl<T: Cell> Mask<T> {
     }
 
     /// Sets 1 for each cell that is present, 0 for each that is missing.
+    #[inline(always)]
     fn flag(&self, cells: &[T], flags: &mut [u8]) {
         match self.missing[..] {
             [] => each(cells, flags, |cell, _| cell.number()),
@@ -102,25 +103,6 @@ fn each<T: Cell>(cells: &[T], flags: &mut [u8], keep: impl Fn(T, bool) -> bool) 
     for (cell, flag) in cells.iter().zip(flags) {
         *flag = u8::from(keep(*cell, *flag != 0));
     }
-}
-
-/// Appends flags of 0 and 1 as bits, lowest first, in whole words.
-fn pack_bits(flags: &[u8], words: &mut Vec<u64>) {
-    let (whole, rest) = flags.as_chunks::<64>();
-    words.extend(whole.iter().map(pack_word));
-    if !rest.is_empty() {
-        let mut last = [0u8; 64];
-        last[..rest.len()].copy_from_slice(rest);
-        words.push(pack_word(&last));
-    }
-}
-
-/// 64 flags of 0 and 1 as bits. The multiplication moves the lowest bits of 8 bytes, in order, into the highest byte.
-#[inline(always)]
-fn pack_word(flags: &[u8; 64]) -> u64 {
-    let (bytes, _) = flags.as_chunks::<8>();
-    let eight = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    bytes.iter().enumerate().fold(0, |word, (i, bytes)| word | eight(bytes) << (8 * i))
 }
 
 fn null_buffer(words: Vec<u64>, len: usize) -> NullBuffer {

@@ -38,7 +38,7 @@ fn read(dataset: &Dataset, name: &str, slab: &Hyperslab) -> ArrayRef {
     let variable = dataset.schema().find(name).expect("a known variable");
     let mut block = Block::default();
     dataset.read(variable, slab, &mut block, &ReadMetrics::default()).expect("reads");
-    assert!(block.slab().contains(slab), "{:?} holds {slab:?}", block.slab());
+    assert!(block.cover().contains(&Region::all_of(slab)), "{:?} holds {slab:?}", block.cover());
     block.decode(&block.cells_of(slab)).expect("decodes")
 }
 
@@ -50,8 +50,7 @@ fn numbers(dataset: &Dataset, name: &str) -> Vec<Option<f64>> {
     for slab in dataset.chunk_grid(variable).slabs_meeting(&Region::all(&shape)) {
         let values = cast(&read(dataset, name, &slab), &DataType::Float64).expect("numbers");
         let values = values.as_primitive::<Float64Type>();
-        let clip = Region::new(slab.ranges().iter().cloned().map(hyperslab_grid::IndexSet::range).collect());
-        let runs = CellRuns::new(&clip, &Hyperslab::all(&shape));
+        let runs = CellRuns::new(&Region::all_of(&slab), &Region::all(&shape));
         let places = runs.runs().iter().flat_map(Clone::clone);
         places.zip(values.iter()).for_each(|(place, value)| out[place] = value);
     }

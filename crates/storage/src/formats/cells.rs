@@ -67,15 +67,38 @@ pub(crate) fn copy_common(from: &Cells<&[u8]>, into: &mut Cells<&mut [u8]>, cell
 
 /// Copies the cells of `part`, which both boxes hold.
 pub(crate) fn copy_part(from: &Cells<&[u8]>, into: &mut Cells<&mut [u8]>, part: &Hyperslab, cell: usize) {
-    let mut runs = Runs::new(part, from.slab);
-    let mut into_runs = Runs::new(part, into.slab);
-    let len = runs.len.min(into_runs.len);
-    runs.split(len);
-    into_runs.split(len);
-    let mut at = into_runs.starts();
-    for from_at in runs.starts() {
-        let into_at = at.next().expect("both walk the same cells in runs of the same length");
-        into.bytes[into_at * cell..][..len * cell].copy_from_slice(&from.bytes[from_at * cell..][..len * cell]);
+    let (mut steps, mut run) = (Vec::with_capacity(part.rank()), cell);
+    let (mut from_at, mut into_at) = (0, 0);
+    let (mut from_stride, mut into_stride) = (cell, cell);
+    for ((part, from), into) in part.ranges().iter().zip(from.slab.ranges()).zip(into.slab.ranges()).rev() {
+        from_at += (part.start - from.start) * from_stride;
+        into_at += (part.start - into.start) * into_stride;
+        if run == from_stride && run == into_stride {
+            // Rows that are whole in both follow one another in both.
+            run *= part.len();
+        } else {
+            steps.push(Step { count: part.len(), from: from_stride, into: into_stride });
+        }
+        from_stride *= from.len();
+        into_stride *= into.len();
+    }
+    copy_rows(&from.bytes[from_at..], &mut into.bytes[into_at..], &steps, run);
+}
+
+/// A dimension to walk along: how often, and how many bytes on each time.
+struct Step {
+    count: usize,
+    from: usize,
+    into: usize,
+}
+
+/// Copies runs of bytes, the last step being the outermost.
+fn copy_rows(from: &[u8], into: &mut [u8], steps: &[Step], run: usize) {
+    match steps {
+        [] => into[..run].copy_from_slice(&from[..run]),
+        [inner @ .., step] => {
+            (0..step.count).for_each(|i| copy_rows(&from[i * step.from..], &mut into[i * step.into..], inner, run));
+        }
     }
 }
 
@@ -107,15 +130,6 @@ impl Runs {
         counts.truncate(cut);
         strides.truncate(cut);
         Self { len, counts, strides, first }
-    }
-
-    /// Cuts the runs into shorter ones of `len` cells each, which must divide the present length.
-    fn split(&mut self, len: usize) {
-        if len < self.len {
-            self.counts.push(self.len / len);
-            self.strides.push(len);
-            self.len = len;
-        }
     }
 
     /// How many runs there are.

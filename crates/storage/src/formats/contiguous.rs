@@ -9,7 +9,7 @@ use crate::metrics::ReadMetrics;
 use hyperslab_grid::Hyperslab;
 
 /// Bytes that are rather read over than skipped: about what a second call to the operating system costs.
-const WORTH_SKIPPING: u64 = 16 << 10;
+pub(crate) const WORTH_SKIPPING: u64 = 16 << 10;
 
 /// Where the cells of an array lie in a file.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "c-engine")]
 mod c;
-mod cells;
+pub(crate) mod cells;
 mod classic;
 #[cfg(test)]
 mod classic_tests;

@@ -8,15 +8,19 @@ use super::layout::{Chunked, Filter, Layout, parse_fill, parse_filters, parse_ol
 use super::metadata::{Metadata, Widths};
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells, swap_bytes};
-use crate::formats::contiguous::Contiguous;
+use crate::formats::contiguous::{Contiguous, WORTH_SKIPPING};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
 use hyperslab_grid::Hyperslab;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Chunks larger than this are refused: no library writes them by itself, and each thread needs room for two.
 const LARGEST_CHUNK: usize = 1 << 31;
+
+/// The most bytes that are read at a time for several chunks that lie close together.
+const WINDOW: u64 = 256 << 10;
 
 /// A dataset that can be read, or that says why not when it is.
 #[derive(Debug)]
@@ -304,44 +308,62 @@ impl ChunkReader<'_> {
         Hyperslab::new(at.iter().zip(&self.chunked.chunk).map(|(i, size)| i * size..(i + 1) * size).collect())
     }
 
-    /// Decodes one chunk.
+    /// Where a chunk lies, if it was ever written.
+    fn place_of(&self, at: &[usize]) -> Option<ChunkPlace> {
+        self.index.get(self.counts.number(at.iter().map(|i| *i as u64))?)
+    }
+
+    /// Reads and decodes one chunk.
     fn read(&self, at: &[usize], into: &mut AlignedBytes, scratch: &mut Scratch) -> Result<()> {
+        let place = self.place_of(at);
+        if let Some(place) = &place {
+            let stored = if self.is_plain(at) { &mut *into } else { &mut scratch.stored };
+            self.fetch(place, stored).map_err(|error| self.in_chunk(at, error))?;
+        }
+        self.decode(at, place, into, scratch)
+    }
+
+    /// Reads the stored bytes of a chunk.
+    fn fetch(&self, place: &ChunkPlace, stored: &mut AlignedBytes) -> Result<()> {
+        // The index was checked against the file's size, so that this asks for no more memory than the file has bytes.
+        let stored = stored.resize(place.stored as usize);
+        self.place.source.read_exact_at(self.place.base + place.address, stored, self.metrics)
+    }
+
+    fn in_chunk(&self, at: &[usize], mut error: Error) -> Error {
+        error.message = format!("chunk at {:?} {}", self.slab(at).start(), error.message);
+        error
+    }
+
+    /// Whether a chunk went through no filter.
+    fn is_plain(&self, at: &[usize]) -> bool {
+        self.dataset.filters.is_empty() || (self.chunked.raw_edges && self.overhangs(at))
+    }
+
+    /// Decodes one chunk: its stored bytes are in `scratch.stored`, or in `into` if it went through no filter.
+    fn decode(
+        &self,
+        at: &[usize],
+        place: Option<ChunkPlace>,
+        into: &mut AlignedBytes,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         let len = self.dataset.chunk_bytes(self.chunked)?;
-        let number = self.counts.number(at.iter().map(|i| *i as u64));
-        let Some(place) = number.and_then(|number| self.index.get(number)) else {
+        let Some(place) = place else {
             fill_cells(into.resize(len), &self.dataset.fill);
             self.metrics.chunk_absent();
             return Ok(());
         };
-        self.decode(at, place, len, into, scratch).map_err(|mut error| {
-            error.message = format!("chunk at {:?} {}", self.slab(at).start(), error.message);
-            error
-        })?;
-        self.metrics.chunk_read(place.stored as usize, len);
-        Ok(())
-    }
-
-    fn decode(
-        &self,
-        at: &[usize],
-        place: ChunkPlace,
-        len: usize,
-        into: &mut AlignedBytes,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let plain = self.dataset.filters.is_empty() || (self.chunked.raw_edges && self.overhangs(at));
-        let stored = if plain { &mut *into } else { &mut scratch.stored };
-        // The index was checked against the file's size, so that this asks for no more memory than the file has bytes.
-        let stored = stored.resize(place.stored as usize);
-        self.place.source.read_exact_at(self.place.base + place.address, stored, self.metrics)?;
-        if !plain {
-            return filters::decode(&self.dataset.filters, place.mask, len, scratch, into);
-        }
-        if into.len() == len {
+        let outcome = if !self.is_plain(at) {
+            filters::decode(&self.dataset.filters, place.mask, len, scratch, into)
+        } else if into.len() == len {
             Ok(())
         } else {
             Err(Error::corrupt(format!("has {} bytes in place of {len}", into.len())))
-        }
+        };
+        outcome.map_err(|error| self.in_chunk(at, error))?;
+        self.metrics.chunk_read(place.stored as usize, len);
+        Ok(())
     }
 
     fn overhangs(&self, at: &[usize]) -> bool {
@@ -358,19 +380,59 @@ impl ChunkReader<'_> {
         chunk: &mut AlignedBytes,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        let mut chunks = Vec::new();
         let mut at = first.to_vec();
         loop {
-            self.read(&at, chunk, scratch)?;
-            let held = self.slab(&at);
-            if let Some(within) = held.intersect(&self.dataset.extent()).and_then(|within| within.intersect(slab)) {
-                let cell = self.dataset.datatype.size;
+            chunks.push((at.clone(), self.place_of(&at)));
+            if !advance(&mut at, first, last) {
+                break;
+            }
+        }
+        let (cell, extent) = (self.dataset.datatype.size, self.dataset.extent());
+        let mut window = 0..0;
+        for (i, (at, place)) in chunks.iter().enumerate() {
+            if let Some(place) = place {
+                let followers = chunks[i + 1..].iter().map(|(_, place)| place);
+                self.fetch_ahead(place, followers, &mut window, &mut scratch.window)
+                    .map_err(|error| self.in_chunk(at, error))?;
+                let from = (place.address - window.start) as usize;
+                let stored = &scratch.window[from..from + place.stored as usize];
+                let target = if self.is_plain(at) { &mut *chunk } else { &mut scratch.stored };
+                target.resize(stored.len()).copy_from_slice(stored);
+            }
+            self.decode(at, *place, chunk, scratch)?;
+            let held = self.slab(at);
+            if let Some(within) = held.intersect(&extent).and_then(|within| within.intersect(slab)) {
                 let from = Cells { bytes: &chunk[..], slab: &held };
                 copy_part(&from, &mut Cells { bytes: into, slab }, &within, cell);
             }
-            if !advance(&mut at, first, last) {
-                return Ok(());
-            }
         }
+        Ok(())
+    }
+
+    /// Makes `window`, addresses whose bytes are in `bytes`, hold a chunk; those that follow it and lie close are read in
+    /// one go with it.
+    fn fetch_ahead<'p>(
+        &self,
+        chunk: &ChunkPlace,
+        followers: impl Iterator<Item = &'p Option<ChunkPlace>>,
+        window: &mut Range<u64>,
+        bytes: &mut AlignedBytes,
+    ) -> Result<()> {
+        let end = |place: &ChunkPlace| place.address + u64::from(place.stored);
+        if window.start <= chunk.address && end(chunk) <= window.end {
+            return Ok(());
+        }
+        *window = chunk.address..end(chunk);
+        for next in followers.map_while(Option::as_ref) {
+            let close = window.end <= next.address && next.address - window.end <= WORTH_SKIPPING;
+            if !close || end(next) - window.start > WINDOW {
+                break;
+            }
+            window.end = end(next);
+        }
+        let into = bytes.resize((window.end - window.start) as usize);
+        self.place.source.read_exact_at(self.place.base + window.start, into, self.metrics)
     }
 }
 
