@@ -23,6 +23,7 @@ pub mod error;
 pub mod eval;
 pub mod expr;
 pub mod groups;
+pub mod key_form;
 pub mod scalar;
 pub mod types;
 pub mod value;

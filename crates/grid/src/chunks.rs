@@ -26,6 +26,16 @@ impl AxisChunks {
         Self::regular(len, len.max(1))
     }
 
+    /// Chunks between these edges; those between equal edges are none.
+    ///
+    /// # Panics
+    /// If the edges do not ascend from 0.
+    pub fn from_edges(mut edges: Vec<usize>) -> Self {
+        assert!(edges.first() == Some(&0) && edges.is_sorted(), "edges ascend from 0");
+        edges.dedup();
+        Self { edges }
+    }
+
     /// The cuts of several axes laid end to end.
     pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut edges = vec![0];

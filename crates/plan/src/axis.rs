@@ -3,7 +3,7 @@
 //! A conjunct over one coordinate becomes a region, a group key becomes bins, an order can be known to hold already:
 //! all three need the values of an expression for each position of an axis, and those are known without reading data.
 
-use crate::{BoundQuery, ColumnSource, DatasetSource, GridPlan, Result, Scan};
+use crate::{BoundQuery, ColumnSource, DatasetSource, GridPlan, JoinKind, Result, Scan};
 use arrow::array::{ArrayRef, Int64Array};
 use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr};
@@ -16,7 +16,8 @@ use std::sync::Arc;
 pub const MAX_AXIS_VALUES: usize = 1_000_000;
 
 /// An expression over columns of a grid, rewritten over the columns of its scan: what `Map`s beneath define is put in
-/// place of their columns. Columns that an aggregate makes stay as they are.
+/// place of their columns. Columns that an aggregate makes, or that a join brings and does not equate,
+/// stay as they are.
 pub fn in_terms_of_scan(grid: &GridPlan, expr: Expr) -> Expr {
     let mut definitions = HashMap::new();
     collect_definitions(grid, &mut definitions);
@@ -27,6 +28,16 @@ fn collect_definitions(grid: &GridPlan, into: &mut HashMap<ColumnId, Expr>) {
     match grid {
         GridPlan::Scan(_) => {}
         GridPlan::Mask { input, .. } => collect_definitions(input, into),
+        GridPlan::Lookup { input, on, kind, .. } | GridPlan::Join { left: input, on, kind, .. } => {
+            collect_definitions(input, into);
+            // What is equal to a column in an inner join has its values.
+            for (left, right) in on.iter().filter(|(left, right)| left.sql_type() == right.sql_type()) {
+                if let (Expr::Column(id, _), JoinKind::Inner) = (right, kind) {
+                    let over_scan = substitute(left.clone(), into);
+                    into.entry(*id).or_insert(over_scan);
+                }
+            }
+        }
         GridPlan::Map { input, columns } => {
             collect_definitions(input, into);
             for (column, expr) in columns {

@@ -1,6 +1,6 @@
 //! A plan as text: how high `Materialize` stands, and which chunks will be read of how many.
 
-use crate::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
+use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -31,13 +31,14 @@ pub fn estimate(query: &BoundQuery) -> ReadEstimate {
     let mut total = ReadEstimate::default();
     query.plan.walk(&mut |node| {
         if let RowPlan::Materialize { grid, .. } = node {
-            let scan = grid.scan();
-            for column in &scan.columns {
-                let read = estimate_column(query, scan, &column.source).unwrap_or_default();
-                total.chunks += read.chunks;
-                total.chunks_present += read.chunks_present;
-                total.bytes += read.bytes;
-                total.bytes_present += read.bytes_present;
+            for scan in grid.scans() {
+                for column in &scan.columns {
+                    let read = estimate_column(query, scan, &column.source).unwrap_or_default();
+                    total.chunks += read.chunks;
+                    total.chunks_present += read.chunks_present;
+                    total.bytes += read.bytes;
+                    total.bytes_present += read.bytes_present;
+                }
             }
         }
     });
@@ -80,11 +81,11 @@ fn names(plan: &RowPlan) -> HashMap<ColumnId, String> {
 
 fn grid_columns(grid: &GridPlan, add: &mut impl FnMut(&Column)) {
     grid.columns().iter().for_each(|c| add(&c.column));
-    match grid {
-        GridPlan::Scan(_) => {}
-        GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Aggregate { input, .. } => {
-            grid_columns(input, add);
-        }
+    if let GridPlan::Join { right, .. } = grid {
+        grid_columns(right, add);
+    }
+    if let Some(input) = grid.input() {
+        grid_columns(input, add);
     }
 }
 
@@ -103,7 +104,8 @@ impl Explain<'_> {
         let line = self.row_node(plan);
         self.line(depth, &line);
         if let RowPlan::Materialize { grid, .. } = plan {
-            self.grid(grid, depth + 1);
+            // The rows that it looks up stand where they are looked up.
+            return self.grid(grid, depth + 1);
         }
         for input in plan.inputs() {
             self.rows(input, depth + 1);
@@ -119,7 +121,9 @@ impl Explain<'_> {
             RowPlan::Filter { predicate, .. } => format!("Filter {}", self.expr(predicate)),
             RowPlan::Project { columns, .. } => format!("Project {}", self.computed(columns)),
             RowPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
-            RowPlan::Join { kind, on, filter, .. } => self.join(*kind, on, filter.as_ref()),
+            RowPlan::Join { kind, on, filter, .. } => {
+                self.join(&format!("HashJoin {}", kind_name(*kind)), on, filter.as_ref())
+            }
             RowPlan::Sort { keys, .. } => format!("Sort by {}", self.order(keys)),
             RowPlan::TopK { keys, limit, offset, .. } => {
                 format!("TopK {} by {}", self.limit(Some(*limit), *offset), self.order(keys))
@@ -134,15 +138,29 @@ impl Explain<'_> {
             GridPlan::Scan(scan) => return self.scan(scan, depth),
             GridPlan::Mask { predicate, .. } => format!("Mask {}", self.expr(predicate)),
             GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
+            GridPlan::Join { left, right, along, kind, .. } => self.grid_join(left, right, along, *kind),
+            GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None),
             GridPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
         };
         self.line(depth, &line);
-        match grid {
-            GridPlan::Scan(_) => {}
-            GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Aggregate { input, .. } => {
-                self.grid(input, depth + 1);
-            }
+        if let Some(input) = grid.input() {
+            self.grid(input, depth + 1);
         }
+        match grid {
+            GridPlan::Join { right, .. } => self.grid(right, depth + 1),
+            GridPlan::Lookup { rows, .. } => self.rows(rows, depth + 1),
+            GridPlan::Scan(_) | GridPlan::Mask { .. } | GridPlan::Map { .. } | GridPlan::Aggregate { .. } => {}
+        }
+    }
+
+    /// A join of grids, with the pairs of dimensions along which cells are found.
+    fn grid_join(&self, left: &GridPlan, right: &GridPlan, along: &[Along], kind: JoinKind) -> String {
+        let names = along.iter().zip(&right.scan().dim_names);
+        let pairs = names.map(|(along, to)| match &left.scan().dim_names[along.dim] {
+            same if same == to => same.clone(),
+            from => format!("{from} to {to}"),
+        });
+        format!("Join {} along {}", kind_name(kind), listed(pairs.collect::<Vec<_>>().into_iter()))
     }
 
     fn scan(&mut self, scan: &Scan, depth: usize) {
@@ -196,11 +214,7 @@ impl Explain<'_> {
         format!("{}({distinct}{args}){filter}", call.function)
     }
 
-    fn join(&self, kind: JoinKind, on: &[(Expr, Expr)], filter: Option<&Expr>) -> String {
-        let kind = match kind {
-            JoinKind::Inner => "HashJoin inner",
-            JoinKind::Left => "HashJoin left",
-        };
+    fn join(&self, kind: &str, on: &[(Expr, Expr)], filter: Option<&Expr>) -> String {
         let pairs = on.iter().map(|(l, r)| format!("{} = {}", self.expr(l), self.expr(r)));
         let terms: Vec<String> = pairs.chain(filter.map(|f| self.expr(f))).collect();
         if terms.is_empty() { kind.to_string() } else { format!("{kind} on {}", terms.join(" AND ")) }
@@ -217,6 +231,13 @@ impl Explain<'_> {
     fn limit(&self, limit: Option<u64>, offset: u64) -> String {
         let rows = limit.map_or("all rows".to_string(), |n| count(n as usize, "row"));
         if offset == 0 { rows } else { format!("{rows} after {}", grouped(offset as usize)) }
+    }
+}
+
+fn kind_name(kind: JoinKind) -> &'static str {
+    match kind {
+        JoinKind::Inner => "inner",
+        JoinKind::Left => "left",
     }
 }
 

@@ -1,12 +1,12 @@
 //! The algebra over grids: takes grids and gives grids, block by block, without rows or hash tables.
 
-use crate::{Column, DatasetId};
+use crate::{Column, DatasetId, JoinKind, RowPlan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr};
-use hyperslab_grid::{Footprint, Region, schema::Dimension};
+use hyperslab_grid::{AxisMap, Footprint, Region, schema::Dimension};
 use serde::{Deserialize, Serialize};
 
-/// A plan whose result is a grid. Beneath [`crate::RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask` and
-/// `Map`, then at most one `Aggregate`.
+/// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask`, `Map`, `Join`
+/// and `Lookup`, then at most one `Aggregate`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GridPlan {
     /// Reads variables of a dataset over a region of its grid.
@@ -25,6 +25,32 @@ pub enum GridPlan {
         /// The new columns.
         columns: Vec<(Column, Expr)>,
     },
+    /// Gives each cell the columns of the one cell of another grid that belongs to it, found along axes: without keys,
+    /// rows or hash tables. The dimensions are those of the left.
+    Join {
+        /// The grid whose cells stay.
+        left: Box<GridPlan>,
+        /// The grid that is read in step.
+        right: Box<GridPlan>,
+        /// Pairs of expressions that are equal for partners, each along one dimension of its side.
+        on: Vec<(Expr, Expr)>,
+        /// For each dimension of the right where its positions are on the left: what `on` comes to.
+        along: Vec<Along>,
+        /// Whether cells without a partner are absent, or have NULLs.
+        kind: JoinKind,
+    },
+    /// Gives each cell the columns of the one row that belongs to it, of rows that are few enough to be held: a map, a
+    /// climatology, a table. No two rows have the same values to be found by.
+    Lookup {
+        /// The grid whose cells stay.
+        input: Box<GridPlan>,
+        /// The rows.
+        rows: Box<RowPlan>,
+        /// Pairs that must be equal: an expression on one dimension of the grid at most, and one over the rows.
+        on: Vec<(Expr, Expr)>,
+        /// Whether cells without a row are absent, or have NULLs.
+        kind: JoinKind,
+    },
     /// Groups cells by keys that each depend on one dimension at most. The result has a dimension for each dimension
     /// of the input that has keys, in the order of the input, as long as the distinct tuples of those keys on the axis.
     /// A group is present if one of its cells is; without keys there is always one.
@@ -36,6 +62,15 @@ pub enum GridPlan {
         /// What is computed for each group.
         aggregates: Vec<(Column, AggregateCall)>,
     },
+}
+
+/// How positions along one dimension of the left of a join lead to those of one on the right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Along {
+    /// The dimension of the left.
+    pub dim: usize,
+    /// For each position there the one on the right.
+    pub map: AxisMap,
 }
 
 /// A column of a grid: what it is, and the dimensions it varies along.
@@ -118,6 +153,20 @@ impl GridPlan {
                 }
                 out
             }
+            Self::Join { left, right, along, .. } => {
+                let on_left = |column: GridColumn| {
+                    let footprint = column.footprint.dims().map(|dim| along[dim].dim).collect();
+                    GridColumn { column: column.column, footprint }
+                };
+                left.columns().into_iter().chain(right.columns().into_iter().map(on_left)).collect()
+            }
+            Self::Lookup { input, rows, on, .. } => {
+                let mut out = input.columns();
+                let of = |(left, _): &(Expr, Expr)| footprint_of(left, &out, input.rank());
+                let footprint = on.iter().map(of).fold(Footprint::EMPTY, Footprint::union);
+                out.extend(rows.columns().into_iter().map(|column| GridColumn { column, footprint }));
+                out
+            }
             Self::Aggregate { input, keys, aggregates } => {
                 let kept = key_dims(input, keys);
                 let full = Footprint::all(kept.len());
@@ -137,16 +186,33 @@ impl GridPlan {
     pub fn rank(&self) -> usize {
         match self {
             Self::Scan(scan) => scan.dims.len(),
-            Self::Mask { input, .. } | Self::Map { input, .. } => input.rank(),
+            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Lookup { input, .. } => input.rank(),
+            Self::Join { left, .. } => left.rank(),
             Self::Aggregate { input, keys, .. } => key_dims(input, keys).len(),
         }
     }
 
-    /// The scan that the chain stands on.
+    /// The grid next beneath in the chain.
+    pub fn input(&self) -> Option<&Self> {
+        match self {
+            Self::Scan(_) => None,
+            Self::Mask { input, .. }
+            | Self::Map { input, .. }
+            | Self::Lookup { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Join { left: input, .. } => Some(input),
+        }
+    }
+
+    /// The scan that the chain stands on: it has the dimensions of all that is joined to it.
     pub fn scan(&self) -> &Scan {
         match self {
             Self::Scan(scan) => scan,
-            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Aggregate { input, .. } => input.scan(),
+            Self::Mask { input, .. }
+            | Self::Map { input, .. }
+            | Self::Lookup { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Join { left: input, .. } => input.scan(),
         }
     }
 
@@ -154,7 +220,48 @@ impl GridPlan {
     pub fn scan_mut(&mut self) -> &mut Scan {
         match self {
             Self::Scan(scan) => scan,
-            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Aggregate { input, .. } => input.scan_mut(),
+            Self::Mask { input, .. }
+            | Self::Map { input, .. }
+            | Self::Lookup { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Join { left: input, .. } => input.scan_mut(),
+        }
+    }
+
+    /// All scans: that of the chain, and those of the grids joined to it.
+    pub fn scans(&self) -> Vec<&Scan> {
+        match self {
+            Self::Scan(scan) => vec![scan],
+            Self::Join { left, right, .. } => left.scans().into_iter().chain(right.scans()).collect(),
+            Self::Mask { input, .. }
+            | Self::Map { input, .. }
+            | Self::Lookup { input, .. }
+            | Self::Aggregate { input, .. } => input.scans(),
+        }
+    }
+
+    /// The rows that cells look up, those joined first first.
+    pub fn tables(&self) -> Vec<&RowPlan> {
+        let mut tables = self.input().map(Self::tables).unwrap_or_default();
+        if let Self::Lookup { rows, .. } = self {
+            tables.push(rows);
+        }
+        tables
+    }
+
+    /// The same, to be changed.
+    pub fn tables_mut(&mut self) -> Vec<&mut RowPlan> {
+        match self {
+            Self::Scan(_) => Vec::new(),
+            Self::Lookup { input, rows, .. } => {
+                let mut tables = input.tables_mut();
+                tables.push(rows);
+                tables
+            }
+            Self::Mask { input, .. }
+            | Self::Map { input, .. }
+            | Self::Aggregate { input, .. }
+            | Self::Join { left: input, .. } => input.tables_mut(),
         }
     }
 

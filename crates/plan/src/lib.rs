@@ -23,7 +23,7 @@ pub mod query;
 pub mod row_plan;
 
 pub use catalog::{Catalog, DatasetId, DatasetSource, Source};
-pub use grid_plan::{ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};
+pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};
 pub use query::{BoundQuery, Dataset};
 pub use row_plan::{Column, JoinKind, RowPlan, SortKey};

@@ -159,7 +159,8 @@ impl RowPlan {
     /// The plans whose rows this one reads.
     pub fn inputs(&self) -> Vec<&Self> {
         match self {
-            Self::Values { .. } | Self::Materialize { .. } => Vec::new(),
+            Self::Values { .. } => Vec::new(),
+            Self::Materialize { grid, .. } => grid.tables(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }
             | Self::Aggregate { input, .. }
@@ -174,7 +175,8 @@ impl RowPlan {
     /// The same, to be changed.
     pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
         match self {
-            Self::Values { .. } | Self::Materialize { .. } => Vec::new(),
+            Self::Values { .. } => Vec::new(),
+            Self::Materialize { grid, .. } => grid.tables_mut(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }
             | Self::Aggregate { input, .. }

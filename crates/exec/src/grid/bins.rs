@@ -2,10 +2,10 @@
 
 use super::program::Program;
 use crate::error::Result;
-use crate::rows::key_form::key_form;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::row::{RowConverter, SortField};
+use hyperslab_expr::key_form::key_form;
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{Bins, IndexSet};
 use hyperslab_plan::Column;
@@ -73,7 +73,7 @@ impl KeyAxis {
 
 /// Tuples that are equal as keys share a bin; NULL equals NULL.
 fn bins_of(arrays: &[ArrayRef], len: usize) -> Result<Bins> {
-    let arrays: Vec<ArrayRef> = arrays.iter().map(key_form).collect::<Result<_>>()?;
+    let arrays: Vec<ArrayRef> = arrays.iter().map(key_form).collect::<Result<_, _>>()?;
     let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone())).collect();
     let rows = RowConverter::new(fields)?.convert_columns(&arrays)?;
     debug_assert_eq!(rows.num_rows(), len);

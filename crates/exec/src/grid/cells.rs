@@ -1,18 +1,20 @@
 //! Runs a program on one vector of cells at a time.
 
-use super::program::{DataVariable, Label, Program, Step};
+use super::program::{Label, Program, Step};
 use super::repeat::repeated;
+use super::table::Found;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::{Context, memory::MemoryPool};
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, filter, take};
 use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{CellRuns, IndexSet, Region};
 use hyperslab_storage::Block;
-use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Reads and computes the cells of a program, vector by vector. One a thread: it holds the boxes read last.
 pub(super) struct CellReader<'a> {
@@ -25,7 +27,12 @@ pub(super) struct CellReader<'a> {
     region: Region,
     /// For each variable what of it is read for these cells, once that is needed.
     covers: Vec<Option<Cover>>,
+    /// For each table the rows that vectors found in it: those of the next box are often the same.
+    found: Vec<HashMap<Region, Arc<Found>>>,
 }
+
+/// As many vectors' finds are kept for each table.
+const FINDS: usize = 64;
 
 /// The cells of a variable that a region of the grid needs.
 enum Cover {
@@ -50,7 +57,8 @@ impl<'a> CellReader<'a> {
         let pool: &MemoryPool = context.memory();
         let memory = pool.reserve(0, "reading chunks")?;
         let covers = program.variables.iter().map(|_| None).collect();
-        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers })
+        let found = program.tables.iter().map(|_| HashMap::new()).collect();
+        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers, found })
     }
 
     /// Says from which cells the next vectors are taken. Nothing is read before it is needed.
@@ -76,6 +84,13 @@ impl<'a> CellReader<'a> {
                 Step::Compute(id, expr) => {
                     let values = self.evaluate(&mut cells, expr)?;
                     cells.push(*id, values);
+                }
+                Step::Match(table) => {
+                    if let Found::Each(rows) = &*self.find(*table, &cells.region)
+                        && !cells.keep(rows)
+                    {
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -114,15 +129,28 @@ impl<'a> CellReader<'a> {
         Ok(())
     }
 
+    /// The rows of a table that the cells of a vector find.
+    fn find(&mut self, table: usize, region: &Region) -> Arc<Found> {
+        let (rows, found) = (&self.program.tables[table], &mut self.found[table]);
+        if found.len() >= FINDS {
+            found.clear();
+        }
+        found.entry(rows.footprint(region)).or_insert_with_key(|region| Arc::new(rows.find(region))).clone()
+    }
+
     fn read(&mut self, cells: &Cells, id: ColumnId) -> Result<ArrayRef> {
         let program = self.program;
+        if let Some(table) = program.tables.iter().position(|table| table.has(id)) {
+            let found = self.find(table, &cells.region);
+            return program.tables[table].values(id, &found).expect("it has the column");
+        }
         let found = program.variables.iter().position(|v| v.id == id);
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
-        let own = match variable.has_all_dims_in_order {
-            true => Cow::Borrowed(&cells.region),
-            false => Cow::Owned(cells.region.project(&variable.dims)),
-        };
+        let own = variable.own_region(&cells.region);
+        if own.is_empty() {
+            return Ok(new_null_array(&variable.ty, cells.rows));
+        }
         let values = match self.cover(at) {
             Cover::One(_) => {
                 let block = self.load(at)?;
@@ -130,7 +158,10 @@ impl<'a> CellReader<'a> {
             }
             Cover::Several => self.read_from_files(at, &own)?,
         };
-        if variable.has_all_dims_in_order { Ok(values) } else { Ok(take(&values, &cells.places(variable), None)?) }
+        match variable.places(&cells.region, &own) {
+            None => Ok(values),
+            Some(places) => Ok(take(&values, &places, None)?),
+        }
     }
 
     /// What is read of a variable for the cells entered.
@@ -138,9 +169,9 @@ impl<'a> CellReader<'a> {
         let (program, region) = (self.program, &self.region);
         self.covers[at].get_or_insert_with(|| {
             let variable = &program.variables[at];
-            let cover = variable.chunks.covering(&region.project(&variable.dims));
+            let cover = variable.chunks.covering(&variable.own_region(region));
             match cover.bounds() {
-                Some(bounds) if !program.dataset.is_in_one_file(variable.variable, &bounds) => Cover::Several,
+                Some(bounds) if !variable.dataset.is_in_one_file(variable.variable, &bounds) => Cover::Several,
                 _ => Cover::One(cover),
             }
         })
@@ -186,7 +217,7 @@ impl<'a> CellReader<'a> {
         if !held {
             let mut block = self.blocks[at].take().unwrap_or_default();
             let metrics = self.context.metrics();
-            self.program.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
+            variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
             metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
             self.blocks[at] = Some(block);
             self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
@@ -236,6 +267,15 @@ impl Cells {
         Ok(left > 0)
     }
 
+    /// Keeps the cells that found a row; says whether any is left.
+    fn keep(&mut self, rows: &UInt32Array) -> bool {
+        let Some(found) = rows.nulls().map(|nulls| nulls.inner()) else { return true };
+        let present = self.present.as_ref().map_or_else(|| found.clone(), |before| before & found);
+        let left = present.count_set_bits();
+        self.present = (left < self.rows).then_some(present);
+        left > 0
+    }
+
     /// An expression that fails is tried again on the cells that count alone: the others raise no errors.
     fn evaluate(&self, expr: &Expr, counted: Option<&BooleanBuffer>) -> Result<ArrayRef> {
         match (evaluate(expr, &Columns::new(&self.ids, &self.arrays), self.rows), counted) {
@@ -265,29 +305,6 @@ impl Cells {
             None => (&whole, self.rows),
         };
         repeated(&label.values, set, inner, self.rows)
-    }
-
-    /// For each cell the place among the cells of the vector's projection on a variable's own dimensions.
-    fn places(&self, variable: &DataVariable) -> UInt32Array {
-        let shape = self.region.shape();
-        let mut strides = vec![0; shape.len()];
-        let mut stride = 1;
-        for dim in variable.dims.iter().rev() {
-            strides[*dim] = stride;
-            stride *= shape[*dim];
-        }
-        let mut places = Vec::with_capacity(self.rows);
-        places_from(&shape, &strides, 0, &mut places);
-        UInt32Array::from(places)
-    }
-}
-
-fn places_from(shape: &[usize], strides: &[usize], base: usize, out: &mut Vec<u32>) {
-    match (shape, strides) {
-        ([n, shape @ ..], [stride, strides @ ..]) => {
-            (0..*n).for_each(|i| places_from(shape, strides, base + i * stride, out));
-        }
-        _ => out.push(base as u32),
     }
 }
 

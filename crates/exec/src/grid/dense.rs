@@ -109,7 +109,7 @@ impl<'a> Dense<'a> {
         query: &BoundQuery,
         context: &'a Context,
     ) -> Result<Self> {
-        let mut program = Program::new(input, query)?;
+        let mut program = Program::new(input, query, context)?;
         let keys = KeyAxes::new(&program, keys)?;
         let calls: Vec<Call> = aggregates.iter().map(|(column, call)| ready(&mut program, column, call)).collect();
         let read =

@@ -16,6 +16,8 @@ mod layout;
 mod program;
 mod repeat;
 mod rows;
+mod table;
+mod variable;
 mod vectors;
 
 use crate::context::Context;
@@ -38,8 +40,10 @@ pub fn materialize(
         GridPlan::Aggregate { input, keys, aggregates } => {
             dense::aggregate(input, keys, aggregates, columns, query, context)
         }
-        GridPlan::Scan(_) | GridPlan::Mask { .. } | GridPlan::Map { .. } => {
-            rows::cells_as_rows(grid, columns, query, context)
-        }
+        GridPlan::Scan(_)
+        | GridPlan::Mask { .. }
+        | GridPlan::Map { .. }
+        | GridPlan::Join { .. }
+        | GridPlan::Lookup { .. } => rows::cells_as_rows(grid, columns, query, context),
     }
 }

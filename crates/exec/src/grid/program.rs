@@ -1,18 +1,17 @@
 //! A chain of scan, masks and maps, made ready to run on vectors of cells.
 
+use super::table::Table;
+use super::variable::{DataVariable, Scanned, scanned};
 use crate::catalog::OpenDataset;
+use crate::context::Context;
 use crate::error::{Error, Result};
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::ArrayRef;
 use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr, SqlType};
-use hyperslab_grid::schema::Role;
 use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, Region};
-use hyperslab_plan::axis::MAX_AXIS_VALUES;
-use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, Scan, ScanColumn};
-use hyperslab_storage::Dataset;
+use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::sync::Arc;
 
 /// The cells that a box is to have, where chunks are smaller.
 const BOX_CELLS: usize = 1 << 16;
@@ -26,20 +25,6 @@ pub(super) struct Label {
     pub(super) values: ArrayRef,
 }
 
-/// A variable whose cells are read from files.
-#[derive(Clone, Debug)]
-pub(super) struct DataVariable {
-    pub(super) id: ColumnId,
-    /// By position in the dataset's schema.
-    pub(super) variable: usize,
-    /// Its dimensions in stored order, as dimensions of the grid.
-    pub(super) dims: Vec<usize>,
-    /// Whether these are all dimensions of the grid, in its order: then its cells are the grid's.
-    pub(super) has_all_dims_in_order: bool,
-    /// How it is cut on disk, over its own dimensions.
-    pub(super) chunks: ChunkGrid,
-}
-
 /// What is done with each vector of cells, in order.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -47,99 +32,103 @@ pub(super) enum Step {
     Mask(Expr),
     /// A column computed from others.
     Compute(ColumnId, Expr),
+    /// Cells that find no row of this table are absent from here on.
+    Match(usize),
 }
 
 /// A grid plan without its aggregate, made ready to run.
 pub(super) struct Program {
-    pub(super) dataset: Arc<Dataset>,
     pub(super) shape: Vec<usize>,
     pub(super) region: Region,
     pub(super) labels: BTreeMap<ColumnId, Label>,
     pub(super) variables: Vec<DataVariable>,
+    /// Rows that cells look up.
+    pub(super) tables: Vec<Table>,
     pub(super) steps: Vec<Step>,
     /// The next number for a column of our own.
     next_column: u32,
 }
 
 impl Program {
-    /// Makes a chain ready: reads the labels that it needs, computes along axes what depends on one axis only.
-    pub(super) fn new(grid: &GridPlan, query: &BoundQuery) -> Result<Self> {
+    /// Makes a chain ready: reads the labels that it needs, computes along axes what depends on one axis only, and runs
+    /// the plans whose rows are looked up.
+    pub(super) fn new(grid: &GridPlan, query: &BoundQuery, context: &Context) -> Result<Self> {
         let scan = grid.scan();
-        let opened = query.dataset(scan.dataset).as_any().downcast_ref::<OpenDataset>();
-        let dataset = opened.ok_or_else(|| Error::internal("a dataset of the query is not one of files"))?.0.clone();
         let mut program = Self {
-            dataset,
             shape: scan.shape.clone(),
             region: scan.region.clone(),
             labels: BTreeMap::new(),
             variables: Vec::new(),
+            tables: Vec::new(),
             steps: Vec::new(),
             next_column: query.next_column,
         };
-        for column in &scan.columns {
-            program.add_column(scan, column)?;
-        }
-        program.add_steps(grid);
+        program.add(grid, None, query, context)?;
         Ok(program)
     }
 
-    /// The number of dimensions.
-    pub(super) fn rank(&self) -> usize {
-        self.shape.len()
+    /// Adds the columns and steps of a chain; with `along`, of one whose dimensions are found on those of the program.
+    fn add(&mut self, grid: &GridPlan, along: Option<&[Along]>, query: &BoundQuery, context: &Context) -> Result<()> {
+        if let Some(input) = grid.input() {
+            self.add(input, along, query, context)?;
+        }
+        match grid {
+            GridPlan::Scan(scan) => self.add_scan(scan, along, query)?,
+            GridPlan::Mask { predicate, .. } => {
+                let predicate = self.hoist(predicate.clone());
+                self.steps.push(Step::Mask(predicate));
+            }
+            GridPlan::Map { columns, .. } => {
+                columns.iter().for_each(|(column, expr)| self.add_computed(column, expr.clone()));
+            }
+            GridPlan::Join { right, along, .. } => self.add(right, Some(along), query, context)?,
+            GridPlan::Lookup { rows, on, kind, .. } => self.add_table(rows, on, *kind, query, context)?,
+            GridPlan::Aggregate { .. } => {}
+        }
+        Ok(())
     }
 
-    fn add_column(&mut self, scan: &Scan, column: &ScanColumn) -> Result<()> {
-        let id = column.column.id;
-        match column.source {
-            ColumnSource::Position(dim) => {
-                let values = Arc::new(Int64Array::from_iter_values(0..self.shape[dim] as i64));
-                self.labels.insert(id, Label { dim: Some(dim), values });
-            }
-            ColumnSource::Variable(v) if self.is_label(v, column) => {
-                let values = self.dataset.coordinate(v)?;
-                self.labels.insert(id, Label { dim: column.footprint.single(), values });
-            }
-            ColumnSource::Variable(variable) => {
-                let stored = &self.dataset.schema().variables[variable].dims;
-                let on_grid = |d: &usize| scan.dims.iter().position(|own| own == d);
-                let dims = stored.iter().map(on_grid).collect::<Option<Vec<_>>>();
-                let dims = dims.ok_or_else(|| Error::internal("a variable does not lie on the grid of its scan"))?;
-                let chunks = self.dataset.chunk_grid(variable);
-                let has_all_dims_in_order = dims.iter().copied().eq(0..self.rank());
-                self.variables.push(DataVariable { id, variable, dims, has_all_dims_in_order, chunks });
+    fn add_scan(&mut self, scan: &Scan, along: Option<&[Along]>, query: &BoundQuery) -> Result<()> {
+        let opened = query.dataset(scan.dataset).as_any().downcast_ref::<OpenDataset>();
+        let dataset = opened.ok_or_else(|| Error::internal("a dataset of the query is not one of files"))?.0.clone();
+        for column in &scan.columns {
+            match scanned(&dataset, scan, column, along)? {
+                Scanned::Label(label) => {
+                    self.labels.insert(column.column.id, label);
+                }
+                Scanned::Cells(variable) => self.variables.push(variable),
             }
         }
         Ok(())
     }
 
-    /// Whether a variable is read whole and beforehand: labels of an axis of usual length.
-    fn is_label(&self, variable: usize, column: &ScanColumn) -> bool {
-        let short = match column.footprint.single() {
-            Some(dim) => self.shape[dim] <= MAX_AXIS_VALUES,
-            None => column.footprint.is_empty(),
-        };
-        short
-            && match self.dataset.schema().variables[variable].role {
-                Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden => true,
-                Role::Data | Role::Bounds => false,
-            }
-    }
-
-    fn add_steps(&mut self, grid: &GridPlan) {
-        match grid {
-            GridPlan::Scan(_) | GridPlan::Aggregate { .. } => {}
-            GridPlan::Mask { input, predicate } => {
-                self.add_steps(input);
-                let predicate = self.hoist(predicate.clone());
-                self.steps.push(Step::Mask(predicate));
-            }
-            GridPlan::Map { input, columns } => {
-                self.add_steps(input);
-                for (column, expr) in columns {
-                    self.add_computed(column, expr.clone());
+    /// Runs a plan whose rows are looked up. What an inner join equates with a label is a label.
+    fn add_table(
+        &mut self,
+        rows: &RowPlan,
+        on: &[(Expr, Expr)],
+        kind: JoinKind,
+        query: &BoundQuery,
+        context: &Context,
+    ) -> Result<()> {
+        let labels = on.iter().map(|(left, _)| self.label_of(left)).collect::<Result<Vec<_>>>()?;
+        let rights: Vec<Expr> = on.iter().map(|(_, right)| right.clone()).collect();
+        let table = Table::new(rows, &labels, &rights, query, context)?;
+        if kind == JoinKind::Inner {
+            for ((_, right), label) in on.iter().zip(&table.keys) {
+                if let Expr::Column(id, _) = right {
+                    self.labels.insert(*id, label.clone());
                 }
             }
+            self.steps.push(Step::Match(self.tables.len()));
         }
+        self.tables.push(table);
+        Ok(())
+    }
+
+    /// The number of dimensions.
+    pub(super) fn rank(&self) -> usize {
+        self.shape.len()
     }
 
     fn add_computed(&mut self, column: &Column, expr: Expr) {
@@ -225,6 +214,7 @@ impl Program {
             match &step {
                 Step::Compute(id, _) if !needed.contains(id) => continue,
                 Step::Mask(expr) | Step::Compute(_, expr) => needed.extend(expr.columns()),
+                Step::Match(_) => {}
             }
             kept.push(step);
         }
@@ -236,22 +226,17 @@ impl Program {
 
     /// Whether cells can become absent.
     pub(super) fn has_mask(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Mask(_)))
+        self.steps.iter().any(|step| matches!(step, Step::Mask(_) | Step::Match(_)))
     }
 
     /// How the grid is cut into the boxes that are read at a time: as the variable with the most stored bytes over all
     /// dimensions is; where none is read, in one piece.
     pub(super) fn driver(&self) -> ChunkGrid {
-        let full = self.variables.iter().filter(|v| v.dims.len() == self.rank());
-        let bytes = |v: &&DataVariable| v.chunks.axes().len() * self.dataset.schema().variables[v.variable].stored_size;
-        match full.max_by_key(bytes) {
-            Some(v) => {
-                let along =
-                    |dim: usize| v.dims.iter().position(|d| *d == dim).expect("the variable has all dimensions");
-                ChunkGrid::new((0..self.rank()).map(|dim| v.chunks.axes()[along(dim)].clone()).collect())
-            }
-            None => ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>()),
-        }
+        let full = self.variables.iter().filter_map(|v| Some((v.cell_bytes(), v.chunks_on_grid(&self.shape)?)));
+        // Of equal ones the first: that of the left of a join.
+        let driver = full.reduce(|best, other| if other.0 > best.0 { other } else { best });
+        let whole = || ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>());
+        driver.map_or_else(whole, |(_, chunks)| chunks)
     }
 
     /// Chunks taken together along the inner dimensions until they hold enough cells that the work for each box is little
@@ -278,15 +263,15 @@ impl Program {
     /// Whether a dimension is nowhere cut by the border of a file.
     fn lies_in_one_file_along(&self, dim: usize) -> bool {
         self.variables.iter().all(|v| {
-            let along = |d: &usize| 0..if *d == dim { self.shape[*d] } else { self.shape[*d].min(1) };
-            let line = Hyperslab::new(v.dims.iter().map(along).collect());
-            self.dataset.is_in_one_file(v.variable, &line)
+            let along = |d: usize| 0..if d == dim { self.shape[d] } else { self.shape[d].min(1) };
+            let line = Region::all_of(&Hyperslab::new((0..self.rank()).map(along).collect()));
+            v.own_region(&line).bounds().is_none_or(|line| v.dataset.is_in_one_file(v.variable, &line))
         })
     }
 
     /// How many chunks of all variables the region meets: what progress counts.
     pub(super) fn chunks_to_read(&self) -> usize {
-        self.variables.iter().map(|v| v.chunks.count_meeting(&self.region.project(&v.dims))).sum()
+        self.variables.iter().map(|v| v.chunks.count_meeting(&v.own_region(&self.region))).sum()
     }
 }
 

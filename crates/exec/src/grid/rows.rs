@@ -1,7 +1,8 @@
 //! The bridge for cells: blocks become batches, in row-major order of cells.
 
 use super::cells::CellReader;
-use super::program::{DataVariable, Program};
+use super::program::Program;
+use super::variable::DataVariable;
 use super::vectors::{VECTOR_CELLS, vectors};
 use crate::context::Context;
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub(super) fn cells_as_rows(
     query: &BoundQuery,
     context: &Context,
 ) -> Result<Box<dyn Source>> {
-    let mut program = Program::new(grid, query)?;
+    let mut program = Program::new(grid, query, context)?;
     program.keep_only(columns.iter().copied());
     let known = grid.columns();
     let described = |id: &ColumnId| {
@@ -96,8 +97,7 @@ fn column_expr(id: ColumnId, ty: &SqlType) -> Expr {
 /// Cuts the grid into partitions of boxes that follow one another in row-major order.
 fn partitions(program: &Program) -> Vec<Vec<Hyperslab>> {
     let Some(bounds) = program.region.bounds() else { return Vec::new() };
-    let schema = program.dataset.schema();
-    let cell: usize = program.variables.iter().map(|v| schema.variables[v.variable].stored_size.max(1)).sum();
+    let cell: usize = program.variables.iter().map(DataVariable::cell_bytes).sum();
     let mut boxes = Vec::new();
     RowBoxes { chunks: &program.driver(), region: &program.region, bounds: bounds.ranges(), cell }
         .cut(Vec::new(), &mut boxes);
@@ -116,10 +116,8 @@ fn partitions(program: &Program) -> Vec<Vec<Hyperslab>> {
 
 /// The bytes of the chunks that hold the selected cells of a box.
 fn bytes_to_read(program: &Program, slab: &Hyperslab) -> usize {
-    let (schema, selected) = (program.dataset.schema(), program.region.clip(slab));
-    let of = |v: &DataVariable| {
-        v.chunks.cells_meeting(&selected.project(&v.dims)) * schema.variables[v.variable].stored_size.max(1)
-    };
+    let selected = program.region.clip(slab);
+    let of = |v: &DataVariable| v.chunks.cells_meeting(&v.own_region(&selected)) * v.cell_bytes();
     program.variables.iter().map(of).sum::<usize>().max(selected.cells())
 }
 

@@ -3,12 +3,11 @@
 use super::BATCH_ROWS;
 use super::evaluate::{evaluate, evaluate_mask};
 use super::key_table::{ABSENT, KeyTable};
-use super::stored::{Collected, Pile, Place};
+use super::stored::{Pile, Place, hold};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::buffer::NullBuffer;
@@ -66,7 +65,7 @@ struct Built {
 
 impl Built {
     fn new(context: &Context, operator: &Arc<Operator>, right: &dyn Source, keys: &[Expr]) -> Result<Self> {
-        let (batches, mut memory) = collect(context, operator, right)?;
+        let (batches, mut memory) = hold(context, operator, right, "the right side of a join")?;
         operator.timed(|| {
             let types: Vec<_> = keys.iter().map(|key| key.sql_type().to_arrow()).collect();
             let mut table = KeyTable::new(&types)?;
@@ -90,29 +89,6 @@ impl Built {
     fn matches(&self, key: u32) -> &[(u32, u32)] {
         if key == ABSENT { &[] } else { &self.places[self.starts[key as usize]..self.starts[key as usize + 1]] }
     }
-}
-
-fn collect(context: &Context, operator: &Arc<Operator>, right: &dyn Source) -> Result<(Vec<Batch>, Reservation)> {
-    let none = || context.memory().reserve(0, "the right side of a join");
-    let reserve = || none().map(|memory| memory.counted_by(operator));
-    let (mut batches, mut all) = (Vec::new(), reserve()?);
-    let run = |partition| {
-        operator.timed(|| {
-            let (mut collected, mut memory) = (Collected::default(), reserve()?);
-            right.run(partition, &mut |batch| {
-                memory.grow(batch.bytes())?;
-                collected.push(batch)?;
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok((collected.finish()?, memory))
-        })
-    };
-    fold_partitions(context, right.partitions(), run, |_, (part, memory)| {
-        batches.extend(part);
-        all.absorb(memory);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((batches, all))
 }
 
 /// The key numbers of rows, [`ABSENT`] where a key is NULL: NULL equals nothing.

@@ -3,12 +3,13 @@
 //! Keys of fixed width are held as words, others as bytes. A single key over a small range of whole numbers is looked
 //! up by its value without hashing; the table falls back to hashes when the range grows too wide.
 
-use super::key_form::{WordLayout, key_form, key_type};
+use super::key_words::WordLayout;
 use crate::error::{Error, Result};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 use hashbrown::HashTable;
+use hyperslab_expr::key_form::{key_form, key_type};
 
 /// What [`KeyTable::find`] gives for a key that the table does not have.
 pub(crate) const ABSENT: u32 = u32::MAX;
@@ -35,7 +36,7 @@ enum Keys {
 impl KeyTable {
     /// A table for keys of these types.
     pub(crate) fn new(types: &[DataType]) -> Result<Self> {
-        let types = types.iter().map(key_type).collect::<Result<Vec<_>>>()?;
+        let types = types.iter().map(key_type).collect::<Result<Vec<_>, _>>()?;
         let keys = match WordLayout::new(types.clone()) {
             Some(layout) => Keys::Words(WordKeys::new(layout)),
             None => Keys::Bytes(ByteKeys::new(types)?),
@@ -53,7 +54,7 @@ impl KeyTable {
 
     /// The numbers of the keys of all rows, and the rows whose keys were new, ascending: those got the next numbers.
     pub(crate) fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
-        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>>>()?;
+        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
         match &mut self.keys {
             Keys::Words(table) => table.number(&keys, rows),
             Keys::Bytes(table) => table.number(&keys),
@@ -62,7 +63,7 @@ impl KeyTable {
 
     /// The numbers of the keys of all rows, [`ABSENT`] for those that the table does not have.
     pub(crate) fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
-        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>>>()?;
+        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
         match &self.keys {
             Keys::Words(table) => table.find(&keys, rows),
             Keys::Bytes(table) => table.find(&keys),

@@ -1,11 +1,11 @@
 //! Sort keys as bytes that compare as the keys do, and rows in their order. Ties go to the earlier row.
 
 use super::evaluate::evaluate;
-use super::key_form::{key_form, key_type};
 use crate::error::Result;
 use crate::source::{Batch, SourceColumn};
 use arrow::compute::SortOptions;
 use arrow::row::{Row, RowConverter, Rows, SortField};
+use hyperslab_expr::key_form::{key_form, key_type};
 use hyperslab_plan::SortKey;
 use std::cmp::Ordering;
 
@@ -29,7 +29,7 @@ impl<'a> SortOrder<'a> {
 
     /// The keys of the rows of a batch.
     pub(crate) fn keys_of(&self, batch: &Batch) -> Result<Rows> {
-        let key = |key: &SortKey| key_form(&evaluate(&key.expr, self.columns, batch)?);
+        let key = |key: &SortKey| Ok(key_form(&evaluate(&key.expr, self.columns, batch)?)?);
         let keys = self.keys.iter().map(key).collect::<Result<Vec<_>>>()?;
         Ok(self.converter.convert_columns(&keys)?)
     }

@@ -1,13 +1,17 @@
 //! Rows held in memory: collected from a source, picked from, and given again as a source.
 
 use super::BATCH_ROWS;
+use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
+use crate::metrics::Operator;
+use crate::parallel::fold_partitions;
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::{Array, ArrayRef, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave};
 use arrow::datatypes::DataType;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 /// How many batches of an operator's own making are a partition.
 const PARTITION_BATCHES: usize = 8;
@@ -94,6 +98,44 @@ impl Collected {
         self.close()?;
         Ok(self.full)
     }
+}
+
+/// Runs a source and holds its rows in memory, which is reserved for what they are.
+pub(crate) fn hold(
+    context: &Context,
+    operator: &Arc<Operator>,
+    source: &dyn Source,
+    what: &'static str,
+) -> Result<(Vec<Batch>, Reservation)> {
+    let none = || context.memory().reserve(0, what);
+    let reserve = || none().map(|memory| memory.counted_by(operator));
+    let (mut batches, mut all) = (Vec::new(), reserve()?);
+    let run = |partition| {
+        operator.timed(|| {
+            let (mut collected, mut memory) = (Collected::default(), reserve()?);
+            source.run(partition, &mut |batch| {
+                memory.grow(batch.bytes())?;
+                collected.push(batch)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok((collected.finish()?, memory))
+        })
+    };
+    fold_partitions(context, source.partitions(), run, |_, (part, memory)| {
+        batches.extend(part);
+        all.absorb(memory);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((batches, all))
+}
+
+/// Batches of these columns as one, also if there are none.
+pub(crate) fn joined_or_empty(columns: &[SourceColumn], batches: Vec<Batch>) -> Result<Batch> {
+    if batches.is_empty() {
+        let columns = columns.iter().map(|column| new_empty_array(&column.ty.to_arrow())).collect();
+        return Ok(Batch { columns, rows: 0 });
+    }
+    joined(&batches)
 }
 
 /// Batches, at least one, as one.

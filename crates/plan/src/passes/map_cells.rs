@@ -10,7 +10,8 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, _| plan.transform(&mut |node| Ok::<_, crate::Error>(map(node))),
 };
 
-fn map(plan: RowPlan) -> RowPlan {
+/// See [`PASS`].
+pub(super) fn map(plan: RowPlan) -> RowPlan {
     let RowPlan::Project { input, columns } = plan else { return plan };
     let volatile = columns.iter().any(|(_, expr)| expr.is_volatile());
     match *input {

@@ -9,7 +9,8 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, _| plan.transform(&mut |node| Ok::<_, crate::Error>(mask(node))),
 };
 
-fn mask(plan: RowPlan) -> RowPlan {
+/// See [`PASS`].
+pub(super) fn mask(plan: RowPlan) -> RowPlan {
     let RowPlan::Filter { input, predicate } = plan else { return plan };
     match *input {
         RowPlan::Materialize { grid, columns } if !grid.is_aggregate() && !predicate.is_volatile() => {

@@ -6,6 +6,7 @@
 mod aggregate_densely;
 mod drop_sort;
 mod fold_constants;
+mod join_grids;
 mod map_cells;
 mod mask_blocks;
 mod prune_variables;
@@ -36,6 +37,7 @@ pub static PASSES: &[Pass] = &[
     select_region::PASS,
     mask_blocks::PASS,
     map_cells::PASS,
+    join_grids::PASS,
     aggregate_densely::PASS,
     drop_sort::PASS,
     top_k::PASS,

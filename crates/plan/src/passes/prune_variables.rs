@@ -82,6 +82,15 @@ fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {
             let input = prune_grid(*input, read);
             if columns.is_empty() { input } else { GridPlan::Map { input: Box::new(input), columns } }
         }
+        GridPlan::Join { left, right, on, along, kind } => {
+            let (left, right) = (prune_grid(*left, wanted.clone()), prune_grid(*right, wanted));
+            GridPlan::Join { left: Box::new(left), right: Box::new(right), on, along, kind }
+        }
+        GridPlan::Lookup { input, rows, on, kind } => {
+            let read = with_columns(wanted, on.iter().flat_map(|(left, right)| [left, right]));
+            let rows = Box::new(prune(*rows, &read));
+            GridPlan::Lookup { input: Box::new(prune_grid(*input, read)), rows, on, kind }
+        }
         GridPlan::Aggregate { input, keys, aggregates } => {
             let aggregates = keep(aggregates, &wanted);
             let read = read_by_grouping(&keys, &aggregates);

@@ -1,0 +1,222 @@
+//! Joins cells beneath the bridge: by maps between axes, or by looking up rows.
+
+use super::{Pass, PassContext, map_cells, mask_blocks};
+use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::grid_plan::Along;
+use crate::row_plan::is_passed_on;
+use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, Scan};
+use arrow::array::{Array, ArrayRef};
+use arrow::row::{RowConverter, Rows, SortField};
+use hyperslab_expr::key_form::key_form;
+use hyperslab_expr::{ColumnId, Expr, SqlType};
+use hyperslab_grid::{AxisMap, IndexSet};
+use std::collections::HashMap;
+
+pub(super) const PASS: Pass = Pass {
+    name: "join_grids",
+    about: "a join on coordinates finds at most one cell, or one row, for each cell of the left: along axes, without rows",
+    rewrite: |plan, context: &mut PassContext<'_>| {
+        // What stands above a join can go beneath the bridge once the join has.
+        plan.transform(&mut |node| Ok(map_cells::map(mask_blocks::mask(join(node, context.query)?))))
+    },
+};
+
+fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
+    let RowPlan::Join { left, right, kind, on, filter } = plan else { return Ok(plan) };
+    // A condition of a left join decides which pairs match, not which rows stay.
+    let is_plain = filter.is_none() || kind == JoinKind::Inner;
+    let sides = match (grid_of(&left), is_plain) {
+        (Some(grid), true) => joined(query, grid, &right, kind, &on)?,
+        _ => None,
+    };
+    let Some(grid) = sides else { return Ok(RowPlan::Join { left, right, kind, on, filter }) };
+    let columns: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
+    let cells =
+        named(RowPlan::Materialize { grid: Box::new(grid), columns: columns.iter().map(|c| c.id).collect() }, columns);
+    Ok(match filter {
+        Some(predicate) => mask_blocks::mask(RowPlan::Filter { input: Box::new(cells), predicate }),
+        None => cells,
+    })
+}
+
+/// The cells that a plan hands out, perhaps under new names; none if they are groups.
+fn grid_of(plan: &RowPlan) -> Option<&GridPlan> {
+    match plan {
+        RowPlan::Project { input, columns } if columns.iter().all(|(column, expr)| is_passed_on(column, expr)) => {
+            grid_of(input)
+        }
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid),
+        _ => None,
+    }
+}
+
+/// Gives the columns of a plan back the names that they had.
+fn named(plan: RowPlan, columns: Vec<Column>) -> RowPlan {
+    if plan.columns() == columns {
+        return plan;
+    }
+    let columns = columns.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
+    RowPlan::Project { input: Box::new(plan), columns }
+}
+
+/// The grid joined to the right side, if each of its cells has one partner there at most.
+fn joined(
+    query: &BoundQuery,
+    grid: &GridPlan,
+    right: &RowPlan,
+    kind: JoinKind,
+    on: &[(Expr, Expr)],
+) -> Result<Option<GridPlan>> {
+    let on_axes = on.iter().map(|(left, _)| on_axis(query, grid, left)).collect::<Option<Vec<_>>>();
+    let Some(on_axes) = on_axes else { return Ok(None) };
+    if let Some(other) = grid_of(right).filter(|other| can_be_in_step(other, kind)) {
+        let rights = on.iter().map(|(_, right)| on_axis(query, other, right)).collect::<Option<Vec<_>>>();
+        if let Some(rights) = rights
+            && let Some(along) = maps(query, [grid, other], &on_axes, &rights)?
+        {
+            return Ok(Some(in_step([grid.clone(), other.clone()], on.to_vec(), along, kind)));
+        }
+    }
+    let keys: Option<Vec<ColumnId>> = on.iter().map(|(_, right)| key_column(right)).collect();
+    let unique = keys.is_some_and(|keys| is_unique(query, right, &keys));
+    Ok(unique.then(|| GridPlan::Lookup {
+        input: Box::new(grid.clone()),
+        rows: Box::new(right.clone()),
+        on: on.to_vec(),
+        kind,
+    }))
+}
+
+/// An expression over the scan, and the dimension that it lies on.
+struct OnAxis {
+    dim: usize,
+    over_scan: Expr,
+}
+
+/// An expression over a grid as one along an axis, if it can be evaluated there.
+fn on_axis(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<OnAxis> {
+    let over_scan = in_terms_of_scan(grid, expr.clone());
+    let scan = grid.scan();
+    let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan)?;
+    evaluate_on_axis(query, scan, &over_scan, dim).ok()?;
+    Some(OnAxis { dim, over_scan })
+}
+
+/// Whether a grid can be read in step with another. What a left join leaves NULL must not be computed from NULLs.
+fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
+    match grid {
+        GridPlan::Scan(_) => true,
+        GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } => {
+            kind == JoinKind::Inner && can_be_in_step(input, kind)
+        }
+        GridPlan::Join { .. } | GridPlan::Lookup { .. } | GridPlan::Aggregate { .. } => false,
+    }
+}
+
+/// For each dimension of the right grid the map from the left; none if a position of the left has several partners, or a
+/// dimension of the right no condition.
+fn maps(
+    query: &BoundQuery,
+    [left, right]: [&GridPlan; 2],
+    lefts: &[OnAxis],
+    rights: &[OnAxis],
+) -> Result<Option<Vec<Along>>> {
+    let (left, right) = (left.scan(), right.scan());
+    let mut along = Vec::new();
+    for dim in 0..right.dims.len() {
+        let on_dim: Vec<usize> = (0..rights.len()).filter(|pair| rights[*pair].dim == dim).collect();
+        let Some(first) = on_dim.first() else { return Ok(None) };
+        let from = lefts[*first].dim;
+        if on_dim.iter().any(|pair| lefts[*pair].dim != from) {
+            return Ok(None);
+        }
+        let values = |scan: &Scan, side: &[OnAxis], dim: usize| -> Result<Vec<ArrayRef>> {
+            on_dim.iter().map(|pair| evaluate_on_axis(query, scan, &side[*pair].over_scan, dim)).collect()
+        };
+        let (wanted, there) = (values(left, lefts, from)?, values(right, rights, dim)?);
+        let Some(map) = axis_map(&wanted, &there, &right.region.sets()[dim])? else { return Ok(None) };
+        along.push(Along { dim: from, map });
+    }
+    Ok(Some(along))
+}
+
+/// For each position of one axis the selected position of another where all values are equal; none if there are several.
+fn axis_map(from: &[ArrayRef], to: &[ArrayRef], selected: &IndexSet) -> Result<Option<AxisMap>> {
+    let (from_keys, to_keys) = keys(from, to)?;
+    let is_null = |arrays: &[ArrayRef], at: usize| arrays.iter().any(|array| array.is_null(at));
+    let mut place = HashMap::with_capacity(selected.len());
+    for at in selected.iter().filter(|at| !is_null(to, *at)) {
+        if place.insert(to_keys.row(at), at).is_some() {
+            return Ok(None);
+        }
+    }
+    let find = |at: usize| if is_null(from, at) { None } else { place.get(&from_keys.row(at)).copied() };
+    Ok(Some(AxisMap::new((0..from_keys.num_rows()).map(find), to_keys.num_rows())))
+}
+
+/// Values of both sides in a form in which those that join are equal.
+fn keys(from: &[ArrayRef], to: &[ArrayRef]) -> Result<(Rows, Rows)> {
+    let form = |arrays: &[ArrayRef]| arrays.iter().map(key_form).collect::<Result<Vec<_>>>();
+    let (from, to) = (form(from)?, form(to)?);
+    let fields = from.iter().map(|array| SortField::new(array.data_type().clone())).collect();
+    let converter = RowConverter::new(fields)?;
+    Ok((converter.convert_columns(&from)?, converter.convert_columns(&to)?))
+}
+
+/// Two grids in step: an inner join selects where all maps lead somewhere.
+fn in_step([mut left, right]: [GridPlan; 2], on: Vec<(Expr, Expr)>, along: Vec<Along>, kind: JoinKind) -> GridPlan {
+    if kind == JoinKind::Inner {
+        for Along { dim, map } in &along {
+            let has_partner = IndexSet::from_mask((0..map.len()).map(|at| map.get(at).is_some()));
+            left.scan_mut().region.narrow(*dim, &has_partner);
+        }
+    }
+    GridPlan::Join { left: Box::new(left), right: Box::new(right), on, along, kind }
+}
+
+/// The column that an expression over rows is, if equal columns give equal values and different ones different.
+fn key_column(expr: &Expr) -> Option<ColumnId> {
+    match expr {
+        Expr::Column(id, _) => Some(*id),
+        Expr::Cast { arg, to: SqlType::Double, .. } if arg.sql_type() == SqlType::Float => key_column(arg),
+        _ => None,
+    }
+}
+
+/// Whether no two rows of a plan have the same values in `keys`.
+fn is_unique(query: &BoundQuery, plan: &RowPlan, keys: &[ColumnId]) -> bool {
+    let has = |columns: &[(Column, Expr)]| columns.iter().all(|(column, _)| keys.contains(&column.id));
+    match plan {
+        RowPlan::Aggregate { keys, .. } => has(keys),
+        RowPlan::Project { input, columns } => {
+            let beneath = |key: &ColumnId| columns.iter().find(|(c, _)| c.id == *key).and_then(|(_, e)| key_column(e));
+            let beneath: Option<Vec<ColumnId>> = keys.iter().map(beneath).collect();
+            beneath.is_some_and(|keys| is_unique(query, input, &keys))
+        }
+        RowPlan::Filter { input, .. }
+        | RowPlan::Sort { input, .. }
+        | RowPlan::TopK { input, .. }
+        | RowPlan::Limit { input, .. } => is_unique(query, input, keys),
+        RowPlan::Materialize { grid, .. } => match grid.as_ref() {
+            GridPlan::Aggregate { keys, .. } => has(keys),
+            cells => are_unique_cells(query, cells, keys),
+        },
+        RowPlan::Values { rows, .. } => rows.len() < 2,
+        RowPlan::Join { .. } | RowPlan::Union { .. } => false,
+    }
+}
+
+/// Whether columns tell each selected position of each dimension of a grid from the others.
+fn are_unique_cells(query: &BoundQuery, grid: &GridPlan, keys: &[ColumnId]) -> bool {
+    let (scan, columns) = (grid.scan(), grid.columns());
+    let labels = |dim: usize| {
+        let of_keys = columns.iter().filter(|c| keys.contains(&c.column.id));
+        let found = of_keys.filter_map(|c| on_axis(query, grid, &Expr::Column(c.column.id, c.column.ty.clone())));
+        let found = found.filter(|on| on.dim == dim).map(|on| evaluate_on_axis(query, scan, &on.over_scan, dim));
+        found.collect::<Result<Vec<_>>>().unwrap_or_default()
+    };
+    (0..scan.dims.len()).all(|dim| {
+        let (labels, selected) = (labels(dim), &scan.region.sets()[dim]);
+        selected.len() < 2 || (!labels.is_empty() && matches!(axis_map(&labels, &labels, selected), Ok(Some(_))))
+    })
+}
