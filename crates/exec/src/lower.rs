@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::grid;
 use crate::parallel::stream_ordered;
-use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values};
+use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values, window};
 use crate::source::{Batch, Measured, Source};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -70,6 +70,9 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
             let condition = join::Condition { kind: *kind, on, filter: filter.as_ref() };
             join::join(context, &operator, left, right.as_ref(), &condition)?
         }
+        RowPlan::Window { input, window, calls } => {
+            window::window(context, &operator, below(input)?.as_ref(), window, calls)?
+        }
         RowPlan::Sort { input, keys } => sort::sort(context, &operator, below(input)?.as_ref(), keys)?,
         RowPlan::TopK { input, keys, limit, offset } => {
             top_k::top_k(context, &operator, below(input)?.as_ref(), keys, *limit, *offset)?
@@ -91,6 +94,7 @@ fn name(plan: &RowPlan) -> &'static str {
         RowPlan::Project { .. } => "Project",
         RowPlan::Aggregate { .. } => "Aggregate",
         RowPlan::Join { .. } => "Join",
+        RowPlan::Window { .. } => "Window",
         RowPlan::Sort { .. } => "Sort",
         RowPlan::TopK { .. } => "TopK",
         RowPlan::Limit { .. } => "Limit",

@@ -1,5 +1,6 @@
 //! A plan as text: how high `Materialize` stands, and which chunks will be read of how many.
 
+use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
 use std::collections::HashMap;
@@ -124,6 +125,7 @@ impl Explain<'_> {
             RowPlan::Join { kind, on, filter, .. } => {
                 self.join(&format!("HashJoin {}", kind_name(*kind)), on, filter.as_ref())
             }
+            RowPlan::Window { window, calls, .. } => self.window(window, calls),
             RowPlan::Sort { keys, .. } => format!("Sort by {}", self.order(keys)),
             RowPlan::TopK { keys, limit, offset, .. } => {
                 format!("TopK {} by {}", self.limit(Some(*limit), *offset), self.order(keys))
@@ -218,6 +220,62 @@ impl Explain<'_> {
         let pairs = on.iter().map(|(l, r)| format!("{} = {}", self.expr(l), self.expr(r)));
         let terms: Vec<String> = pairs.chain(filter.map(|f| self.expr(f))).collect();
         if terms.is_empty() { kind.to_string() } else { format!("{kind} on {}", terms.join(" AND ")) }
+    }
+
+    fn window(&self, window: &Window, calls: &[(Column, WindowCall)]) -> String {
+        let partition = listed(window.partition.iter().map(|key| self.expr(key)));
+        let mut text = format!("Window {}", listed(calls.iter().map(|(_, call)| self.window_call(call))));
+        if !partition.is_empty() {
+            let _ = write!(text, " partition by {partition}");
+        }
+        if !window.order.is_empty() {
+            let _ = write!(text, " order by {}", self.order(&window.order));
+        }
+        text
+    }
+
+    fn window_call(&self, call: &WindowCall) -> String {
+        let of = |name: &str| {
+            format!(
+                "{name}({})",
+                listed(call.exprs().into_iter().map(|e| self.expr(e)).collect::<Vec<_>>().into_iter())
+            )
+        };
+        match &call.function {
+            WindowFunction::Aggregate(aggregate) if call.frame == WindowFrame::WHOLE => self.call(aggregate),
+            WindowFunction::Aggregate(aggregate) => {
+                let frame = &call.frame;
+                let (start, end) = (self.bound(&frame.start), self.bound(&frame.end));
+                let units = match frame.units {
+                    FrameUnits::Rows => "rows",
+                    FrameUnits::Range => "range",
+                    FrameUnits::Groups => "groups",
+                };
+                format!("{} {units} {start} to {end}", self.call(aggregate))
+            }
+            WindowFunction::RowNumber => of("row_number"),
+            WindowFunction::Rank => of("rank"),
+            WindowFunction::DenseRank => of("dense_rank"),
+            WindowFunction::PercentRank => of("percent_rank"),
+            WindowFunction::CumeDist => of("cume_dist"),
+            WindowFunction::Ntile(_) => of("ntile"),
+            WindowFunction::Shifted { ahead: true, .. } => of("lead"),
+            WindowFunction::Shifted { .. } => of("lag"),
+            WindowFunction::Picked { place: FramePlace::First, .. } => of("first_value"),
+            WindowFunction::Picked { place: FramePlace::Last, .. } => of("last_value"),
+            WindowFunction::Picked { place: FramePlace::Nth(_), .. } => of("nth_value"),
+        }
+    }
+
+    fn bound(&self, bound: &FrameBound) -> String {
+        match bound {
+            FrameBound::UnboundedPreceding => "start".to_string(),
+            FrameBound::Preceding(n) => format!("-{n}"),
+            FrameBound::CurrentRow => "current".to_string(),
+            FrameBound::Following(n) => format!("+{n}"),
+            FrameBound::UnboundedFollowing => "end".to_string(),
+            FrameBound::Value { edge, .. } => self.expr(edge),
+        }
     }
 
     fn order(&self, keys: &[SortKey]) -> String {

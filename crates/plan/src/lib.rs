@@ -21,6 +21,7 @@ pub mod grid_plan;
 pub mod passes;
 pub mod query;
 pub mod row_plan;
+pub mod window;
 
 pub use catalog::{Catalog, DatasetId, DatasetSource, Source};
 pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};

@@ -1,6 +1,7 @@
 //! The ordinary relational algebra over batches of rows.
 
 use crate::GridPlan;
+use crate::window::{Window, WindowCall};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,6 +72,15 @@ pub enum RowPlan {
         on: Vec<(Expr, Expr)>,
         /// What else must be true of a pair to be a match.
         filter: Option<Expr>,
+    },
+    /// Adds columns computed for each row from the rows of its partition. The rows stay in their order.
+    Window {
+        /// The rows.
+        input: Box<RowPlan>,
+        /// Partitions, and the order within them.
+        window: Window,
+        /// The new columns.
+        calls: Vec<(Column, WindowCall)>,
     },
     /// Sorts rows, stably.
     Sort {
@@ -152,6 +162,9 @@ impl RowPlan {
             Self::Aggregate { keys, aggregates, .. } => {
                 defined(keys).into_iter().chain(aggregates.iter().map(|(c, _)| c.clone())).collect()
             }
+            Self::Window { input, calls, .. } => {
+                input.columns().into_iter().chain(calls.iter().map(|(c, _)| c.clone())).collect()
+            }
             Self::Join { left, right, .. } => left.columns().into_iter().chain(right.columns()).collect(),
         }
     }
@@ -164,6 +177,7 @@ impl RowPlan {
             Self::Filter { input, .. }
             | Self::Project { input, .. }
             | Self::Aggregate { input, .. }
+            | Self::Window { input, .. }
             | Self::Sort { input, .. }
             | Self::TopK { input, .. }
             | Self::Limit { input, .. } => vec![input],
@@ -180,6 +194,7 @@ impl RowPlan {
             Self::Filter { input, .. }
             | Self::Project { input, .. }
             | Self::Aggregate { input, .. }
+            | Self::Window { input, .. }
             | Self::Sort { input, .. }
             | Self::TopK { input, .. }
             | Self::Limit { input, .. } => vec![input],

@@ -16,6 +16,7 @@ mod testing;
 pub mod top_k;
 pub mod union;
 pub mod values;
+pub mod window;
 
 /// How many rows a batch has when an operator is free to choose.
 pub const BATCH_ROWS: usize = 8192;

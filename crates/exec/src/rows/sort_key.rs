@@ -3,6 +3,7 @@
 use super::evaluate::evaluate;
 use crate::error::Result;
 use crate::source::{Batch, SourceColumn};
+use arrow::array::ArrayRef;
 use arrow::compute::SortOptions;
 use arrow::row::{Row, RowConverter, Rows, SortField};
 use hyperslab_expr::key_form::{key_form, key_type};
@@ -29,8 +30,13 @@ impl<'a> SortOrder<'a> {
 
     /// The keys of the rows of a batch.
     pub(crate) fn keys_of(&self, batch: &Batch) -> Result<Rows> {
-        let key = |key: &SortKey| Ok(key_form(&evaluate(&key.expr, self.columns, batch)?)?);
-        let keys = self.keys.iter().map(key).collect::<Result<Vec<_>>>()?;
+        let key = |key: &SortKey| evaluate(&key.expr, self.columns, batch);
+        self.keys_of_values(&self.keys.iter().map(key).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The keys that such values are.
+    pub(crate) fn keys_of_values(&self, values: &[ArrayRef]) -> Result<Rows> {
+        let keys = values.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
         Ok(self.converter.convert_columns(&keys)?)
     }
 

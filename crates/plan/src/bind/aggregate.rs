@@ -25,9 +25,29 @@ impl<'a> ExprBinder<'_, 'a> {
     pub(super) fn aggregate(&mut self, name: &str, function: &'a ast::Function, at: Span, span: Span) -> Result<Bound> {
         self.check_aggregate(span)?;
         let written = self.within_aggregate(|binder| binder.written(name, function, at, span))?;
-        let shown = function_name(function);
-        let column = self.register(written, shown)?;
+        let (call, metadata) = self.settled(written)?;
+        let known = self.frame.aggregates.iter().find(|(_, known)| same_call(known, &call));
+        let column = match known {
+            Some((column, _)) => column.clone(),
+            None => {
+                let column = Column { metadata, ..self.binder.column(function_name(function), call.ty.clone()) };
+                self.frame.aggregates.push((column.clone(), call));
+                column
+            }
+        };
         Ok(Bound::new(Expr::Column(column.id, column.ty), span))
+    }
+
+    /// An aggregate that no group is made for, and the metadata of its results.
+    pub(super) fn aggregate_call(
+        &mut self,
+        name: &str,
+        function: &'a ast::Function,
+        at: Span,
+        span: Span,
+    ) -> Result<(AggregateCall, BTreeMap<String, String>)> {
+        let written = self.written(name, function, at, span)?;
+        self.settled(written)
     }
 
     fn written(&mut self, name: &str, function: &'a ast::Function, at: Span, span: Span) -> Result<Written> {
@@ -96,29 +116,17 @@ impl<'a> ExprBinder<'_, 'a> {
         Ok((name.to_string(), parameters))
     }
 
-    /// The column of an aggregate; the same aggregate has one column.
-    fn register(&mut self, written: Written, shown: String) -> Result<Column> {
+    /// The function that arguments of these types mean, and the metadata of its results.
+    fn settled(&self, written: Written) -> Result<(AggregateCall, BTreeMap<String, String>)> {
         let Written { name, args, parameters, distinct, filter, at, span } = written;
         let types: Vec<SqlType> = args.iter().map(|arg| arg.expr.sql_type()).collect();
         let place = if aggregate::is_aggregate(&name) { span } else { at };
         let bound = aggregate::bind(&name, &types, &parameters).map_err(|error| error.or_at(Some(place)))?;
         let metadata = if bound.keeps_units { self.metadata_of(args.first()) } else { BTreeMap::new() };
         let args = args.into_iter().zip(&bound.arg_types).map(|(arg, ty)| cast(arg, ty)).collect::<Result<_>>()?;
-        let call = AggregateCall {
-            function: bound.name.to_string(),
-            args,
-            parameters,
-            distinct,
-            filter,
-            ty: bound.ty,
-            at: Some(span),
-        };
-        if let Some((column, _)) = self.frame.aggregates.iter().find(|(_, known)| same_call(known, &call)) {
-            return Ok(column.clone());
-        }
-        let column = Column { metadata, ..self.binder.column(shown, call.ty.clone()) };
-        self.frame.aggregates.push((column.clone(), call));
-        Ok(column)
+        let function = bound.name.to_string();
+        let call = AggregateCall { function, args, parameters, distinct, filter, ty: bound.ty, at: Some(span) };
+        Ok((call, metadata))
     }
 
     fn metadata_of(&self, arg: Option<&Bound>) -> BTreeMap<String, String> {

@@ -33,8 +33,7 @@ impl<'a> Binder<'a> {
                     "ROLLUP, CUBE or TOTALS",
                     outputs.first().map(|o| o.span).unwrap_or_default(),
                 )?;
-                let is_key =
-                    |o: &&Output| !o.expr.columns().iter().any(|id| frame.aggregates.iter().any(|(c, _)| c.id == *id));
+                let is_key = |o: &&Output| !o.expr.columns().iter().any(|id| frame.is_computed(*id));
                 outputs.iter().filter(is_key).for_each(|o| self.add_key(&mut grouping, frame, o.expr.clone(), &o.name));
             }
             GroupByExpr::Expressions(exprs, modifiers) => {
@@ -76,8 +75,9 @@ impl<'a> Binder<'a> {
     }
 
     fn refuse_aggregate(&self, frame: &Frame<'a>, output: &Output, at: Span) -> Result<()> {
-        let has = output.expr.columns().iter().any(|id| frame.aggregates.iter().any(|(c, _)| c.id == *id));
-        if has { Err(Error::new("GROUP BY cannot contain an aggregate").or_at(Some(at))) } else { Ok(()) }
+        let has = output.expr.columns().iter().any(|id| frame.is_computed(*id));
+        let error = || Error::new("GROUP BY cannot contain an aggregate or a window function").or_at(Some(at));
+        if has { Err(error()) } else { Ok(()) }
     }
 
     /// Adds a key unless it is there; a plain column stays what it is.
@@ -114,9 +114,7 @@ impl Grouping {
             return Ok(Expr::Column(column.id, column.ty.clone()));
         }
         match expr {
-            Expr::Column(id, _) if !frame.aggregates.iter().any(|(column, _)| column.id == id) => {
-                Err(not_grouped(frame, id, within))
-            }
+            Expr::Column(id, _) if !frame.is_computed(id) => Err(not_grouped(frame, id, within)),
             expr => map_parts(expr, &mut |part| self.over_groups(frame, part, within)),
         }
     }

@@ -29,6 +29,7 @@ mod table_function;
 mod text;
 mod types;
 mod unify;
+mod window;
 
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,8 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn direction(&self, options: &ast::OrderByOptions, at: Span) -> Result<Direction> {
+    /// How a key orders.
+    pub(super) fn direction(&self, options: &ast::OrderByOptions, at: Span) -> Result<Direction> {
         let descending = match &options.sort {
             None | Some(OrderBySort::Asc) => false,
             Some(OrderBySort::Desc) => true,

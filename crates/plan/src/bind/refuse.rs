@@ -69,8 +69,8 @@ impl Binder<'_> {
             distribute_by,
             sort_by,
             having: _,
-            named_window,
-            qualify,
+            named_window: _,
+            qualify: _,
             window_before_qualify: _,
             value_table_mode,
             flavor: _,
@@ -88,8 +88,6 @@ impl Binder<'_> {
             (!cluster_by.is_empty(), "CLUSTER BY"),
             (!distribute_by.is_empty(), "DISTRIBUTE BY"),
             (!sort_by.is_empty(), "SORT BY"),
-            (!named_window.is_empty(), "WINDOW"),
-            (qualify.is_some(), "QUALIFY"),
             (value_table_mode.is_some(), "SELECT AS"),
         ];
         let at = || self.text.span(select.select_token.0.span);

@@ -7,6 +7,7 @@ use super::order::{Direction, Order, position};
 use super::projection::{Output, aliases};
 use super::query::Limits;
 use super::refuse::at_node;
+use super::window::lift_windows;
 use crate::{Column, Error, Result, RowPlan, SortKey, Span};
 use hyperslab_expr::{ColumnId, Expr};
 use sqlparser::ast;
@@ -26,6 +27,7 @@ impl<'a> Binder<'a> {
         let tree = self.from(&mut frame, &select.from)?;
         frame.aliases = aliases(select);
         frame.visible_aliases = frame.aliases.len();
+        frame.named_windows = &select.named_window;
         let predicate =
             select.selection.as_ref().map(|e| self.expr(&mut frame, Clause::Where).condition(e)).transpose()?;
         frame.mentions.clear();
@@ -33,15 +35,24 @@ impl<'a> Binder<'a> {
         let mut keys = self.order_keys(&mut frame, order, &outputs)?;
         let grouping = self.grouping(&mut frame, &select.group_by, &outputs)?;
         let mut having = self.having(&mut frame, select.having.as_ref())?;
+        let mut qualify = self.qualify(&mut frame, select.qualify.as_ref())?;
 
         if grouping.is_grouped(&frame, having.is_some()) {
             let outputs = outputs.iter_mut().map(|output| (&mut output.expr, output.span));
             let having = having.iter_mut().map(|(predicate, span)| (predicate, *span));
+            let qualify = qualify.iter_mut().map(|(predicate, span)| (predicate, *span));
             let keys = keys.iter_mut().map(|key| (&mut key.expr, key.span));
-            outputs.chain(having).chain(keys).try_for_each(|(expr, span)| grouping.lift(&frame, expr, span))?;
+            let all = outputs.chain(having).chain(qualify).chain(keys);
+            all.into_iter().try_for_each(|(expr, span)| grouping.lift(&frame, expr, span))?;
+            lift_windows(&grouping, &mut frame)?;
         }
         let plan = self.plan_of_from(tree, &mut frame, predicate)?;
         let plan = self.group(plan, &frame, grouping, having);
+        let plan = self.windows(plan, &frame);
+        let plan = match qualify {
+            Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
+            None => plan,
+        };
         let list = self.list(&frame, &plan, &outputs);
         let is_distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
         let plan = self.sorted_list(plan, list, keys, is_distinct)?;

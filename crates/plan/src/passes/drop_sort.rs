@@ -25,7 +25,9 @@ fn is_sorted(query: &BoundQuery, plan: &RowPlan, keys: &[SortKey]) -> Result<boo
     let Some(ids) = keys.iter().map(ascending_column).collect::<Option<Vec<_>>>() else { return Ok(false) };
     match plan {
         RowPlan::Materialize { grid, .. } => grid_is_sorted(query, grid, &ids),
-        RowPlan::Filter { input, .. } | RowPlan::Limit { input, .. } => is_sorted(query, input, keys),
+        RowPlan::Filter { input, .. } | RowPlan::Limit { input, .. } | RowPlan::Window { input, .. } => {
+            is_sorted(query, input, keys)
+        }
         RowPlan::Project { input, columns } => {
             let passed = |id: &ColumnId| columns.iter().any(|(c, expr)| c.id == *id && is_passed_on(c, expr));
             Ok(ids.iter().all(passed) && is_sorted(query, input, keys)?)

@@ -29,6 +29,11 @@ fn fold(plan: RowPlan) -> Result<RowPlan> {
             let on = on.into_iter().map(|(l, r)| (fold_constants(l), fold_constants(r))).collect();
             RowPlan::Join { left, right, kind, on, filter: filter.map(fold_constants) }
         }
+        RowPlan::Window { input, mut window, mut calls } => {
+            window.exprs_mut().for_each(fold_in_place);
+            calls.iter_mut().flat_map(|(_, call)| call.exprs_mut()).for_each(fold_in_place);
+            RowPlan::Window { input, window, calls }
+        }
         other @ (RowPlan::Values { .. }
         | RowPlan::Materialize { .. }
         | RowPlan::Sort { .. }
@@ -42,4 +47,9 @@ fn fold_call(mut call: AggregateCall) -> AggregateCall {
     call.args = call.args.into_iter().map(fold_constants).collect();
     call.filter = call.filter.map(fold_constants);
     call
+}
+
+fn fold_in_place(expr: &mut Expr) {
+    let own = std::mem::replace(expr, Expr::Literal(Scalar::Boolean(false)));
+    *expr = fold_constants(own);
 }

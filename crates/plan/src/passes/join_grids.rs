@@ -194,6 +194,7 @@ fn is_unique(query: &BoundQuery, plan: &RowPlan, keys: &[ColumnId]) -> bool {
             beneath.is_some_and(|keys| is_unique(query, input, &keys))
         }
         RowPlan::Filter { input, .. }
+        | RowPlan::Window { input, .. }
         | RowPlan::Sort { input, .. }
         | RowPlan::TopK { input, .. }
         | RowPlan::Limit { input, .. } => is_unique(query, input, keys),

@@ -13,6 +13,7 @@ mod prune_variables;
 mod push_filters;
 mod select_region;
 mod top_k;
+mod window_by_axes;
 
 use crate::{BoundQuery, Result, RowPlan};
 
@@ -28,6 +29,8 @@ pub struct Pass {
 /// What a pass may look at, and where it gets new columns from.
 pub struct PassContext<'a> {
     query: &'a BoundQuery,
+    /// The first number that no column has.
+    next_column: u32,
 }
 
 /// All passes in the order in which they run.
@@ -38,6 +41,7 @@ pub static PASSES: &[Pass] = &[
     mask_blocks::PASS,
     map_cells::PASS,
     join_grids::PASS,
+    window_by_axes::PASS,
     aggregate_densely::PASS,
     drop_sort::PASS,
     top_k::PASS,
@@ -75,6 +79,9 @@ pub fn trace(query: BoundQuery) -> Result<Vec<(&'static str, BoundQuery)>> {
 
 fn apply(pass: &Pass, mut query: BoundQuery) -> Result<BoundQuery> {
     let plan = std::mem::replace(&mut query.plan, RowPlan::Values { columns: Vec::new(), rows: Vec::new() });
-    query.plan = (pass.rewrite)(plan, &mut PassContext { query: &query })?;
+    let mut context = PassContext { query: &query, next_column: query.next_column };
+    let plan = (pass.rewrite)(plan, &mut context)?;
+    query.next_column = context.next_column;
+    query.plan = plan;
     Ok(query)
 }

@@ -44,6 +44,15 @@ fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
             let read = with_columns(wanted.clone(), pairs.chain(&filter));
             RowPlan::Join { left: below(left, read.clone()), right: below(right, read), kind, on, filter }
         }
+        RowPlan::Window { input, window, calls } => {
+            let calls = keep(calls, wanted);
+            if calls.is_empty() {
+                return prune(*input, wanted);
+            }
+            let read = window.exprs().chain(calls.iter().flat_map(|(_, call)| call.exprs()));
+            let read = with_columns(wanted.clone(), read);
+            RowPlan::Window { input: below(input, read), window, calls }
+        }
         RowPlan::Sort { input, keys } => {
             let read = with_columns(wanted.clone(), keys.iter().map(|key| &key.expr));
             RowPlan::Sort { input: below(input, read), keys }

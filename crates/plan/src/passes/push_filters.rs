@@ -2,6 +2,7 @@
 
 use super::Pass;
 use crate::axis::substitute;
+use crate::window::{Window, WindowCall};
 use crate::{JoinKind, RowPlan};
 use hyperslab_expr::{ColumnId, Expr};
 use std::collections::{HashMap, HashSet};
@@ -41,6 +42,7 @@ fn push(plan: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
             RowPlan::Union { inputs, columns }
         }
         RowPlan::Join { left, right, kind, on, filter } => push_into_sides(*left, *right, kind, on, filter, conjuncts),
+        RowPlan::Window { input, window, calls } => push_below_window(*input, window, calls, conjuncts),
         other @ (RowPlan::Filter { .. }
         | RowPlan::Project { .. }
         | RowPlan::Values { .. }
@@ -76,6 +78,21 @@ fn push_below_grouping(
     let (below, above): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(over_keys);
     let below = below.into_iter().map(|term| substitute(term, &definitions)).collect();
     filter(RowPlan::Aggregate { input: Box::new(push(input, below)), keys, aggregates }, above)
+}
+
+/// Terms over what rows are partitioned by select whole partitions.
+fn push_below_window(
+    input: RowPlan,
+    window: Window,
+    calls: Vec<(crate::Column, WindowCall)>,
+    conjuncts: Vec<Expr>,
+) -> RowPlan {
+    let is_key = |id: &ColumnId| window.partition.iter().any(|key| matches!(key, Expr::Column(own, _) if own == id));
+    let (below, above): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|term| {
+        let columns = term.columns();
+        !columns.is_empty() && columns.iter().all(is_key)
+    });
+    filter(RowPlan::Window { input: Box::new(push(input, below)), window, calls }, above)
 }
 
 fn push_into_branch(input: RowPlan, columns: &[crate::Column], conjuncts: &[Expr]) -> RowPlan {

@@ -3,9 +3,10 @@
 use super::{Bound, ExprBinder};
 use crate::bind::refuse::{at_node, unsupported};
 use crate::bind::scope::nearest;
+use crate::bind::window::is_window_function;
 use crate::{Error, Result, Span};
 use hyperslab_expr::{Expr, Scalar, aggregate, scalar};
-use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments};
 
 impl<'a> ExprBinder<'_, 'a> {
     pub(super) fn function(&mut self, function: &'a ast::Function) -> Result<Bound> {
@@ -14,6 +15,14 @@ impl<'a> ExprBinder<'_, 'a> {
         let span = self.binder.text.call(at);
         self.check(function, span)?;
         let name = name.value.to_lowercase();
+        if let Some(over) = &function.over {
+            return self.window_call(&name, function, over, at, span);
+        }
+        if is_window_function(&name) {
+            let error = Error::new(format!("{name} is a window function")).or_at(Some(span));
+            return Err(error.with_hint(format!("say over which rows: {name}(..) OVER (PARTITION BY .. ORDER BY ..)")));
+        }
+        self.binder.refuse(function.null_treatment.is_some(), "IGNORE NULLS without OVER", span)?;
         if aggregate::is_aggregate(&name) || !function.within_group.is_empty() {
             return self.aggregate(&name, function, at, span);
         }
@@ -37,11 +46,9 @@ impl<'a> ExprBinder<'_, 'a> {
             args,
             within_group: _,
             filter: _,
-            null_treatment,
+            null_treatment: _,
             over,
         } = function;
-        self.binder.refuse(over.is_some(), "a window function (OVER)", span)?;
-        self.binder.refuse(null_treatment.is_some(), "IGNORE NULLS", span)?;
         self.binder.refuse(*uses_odbc_syntax, "{fn ..}", span)?;
         self.binder.refuse(!matches!(parameters, FunctionArguments::None), "a second list of arguments", span)?;
         self.binder.refuse(matches!(args, FunctionArguments::Subquery(_)), "a subquery as an argument", span)?;
@@ -49,7 +56,11 @@ impl<'a> ExprBinder<'_, 'a> {
             FunctionArguments::List(list) => &list.clauses[..],
             FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
         };
-        clauses.first().map_or(Ok(()), |clause| Err(unsupported(&format!("{clause} among arguments"), span)))
+        let is_known = |clause: &&FunctionArgumentClause| {
+            over.is_some() && matches!(clause, FunctionArgumentClause::IgnoreOrRespectNulls(_))
+        };
+        let unknown = clauses.iter().find(|clause| !is_known(clause));
+        unknown.map_or(Ok(()), |clause| Err(unsupported(&format!("{clause} among arguments"), span)))
     }
 
     fn scalar_args(&mut self, name: &str, function: &'a ast::Function, span: Span) -> Result<Vec<Bound>> {

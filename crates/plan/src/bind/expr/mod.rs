@@ -10,6 +10,7 @@ use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
 use super::unify::{adapt, cast, condition, unify};
+use super::window::Windowed;
 use crate::{Column, Error, Result, Span};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar, SqlType, eval, scalar};
 use hyperslab_grid::Calendar;
@@ -41,6 +42,7 @@ pub(in crate::bind) enum Clause {
     Where,
     GroupBy,
     Having,
+    Qualify,
     OrderBy,
     On,
     Values,
@@ -48,12 +50,13 @@ pub(in crate::bind) enum Clause {
 }
 
 impl Clause {
-    fn name(self) -> &'static str {
+    pub(in crate::bind) fn name(self) -> &'static str {
         match self {
             Self::Select => "SELECT",
             Self::Where => "WHERE",
             Self::GroupBy => "GROUP BY",
             Self::Having => "HAVING",
+            Self::Qualify => "QUALIFY",
             Self::OrderBy => "ORDER BY",
             Self::On => "ON",
             Self::Values => "VALUES",
@@ -62,7 +65,11 @@ impl Clause {
     }
 
     fn takes_aggregates(self) -> bool {
-        matches!(self, Self::Select | Self::Having | Self::OrderBy)
+        matches!(self, Self::Select | Self::Having | Self::Qualify | Self::OrderBy)
+    }
+
+    pub(in crate::bind) fn takes_windows(self) -> bool {
+        matches!(self, Self::Select | Self::Qualify | Self::OrderBy)
     }
 }
 
@@ -83,24 +90,38 @@ pub(in crate::bind) struct Frame<'a> {
     open_aliases: Vec<usize>,
     /// The aggregates met, each once.
     pub(in crate::bind) aggregates: Vec<(Column, AggregateCall)>,
+    /// The calls of window functions met, each once.
+    pub(in crate::bind) windows: Vec<Windowed>,
+    /// The windows that the SELECT names.
+    pub(in crate::bind) named_windows: &'a [ast::NamedWindowDefinition],
     /// Where columns are mentioned.
     pub(in crate::bind) mentions: Vec<(ColumnId, Span)>,
+}
+
+impl Frame<'_> {
+    /// Whether a column is the result of an aggregate or of a window function.
+    pub(in crate::bind) fn is_computed(&self, id: ColumnId) -> bool {
+        self.aggregates.iter().any(|(column, _)| column.id == id)
+            || self.windows.iter().any(|windowed| windowed.column.id == id)
+    }
 }
 
 /// Binds expressions of one clause.
 pub(in crate::bind) struct ExprBinder<'e, 'a> {
     pub(in crate::bind) binder: &'e mut Binder<'a>,
     pub(in crate::bind) frame: &'e mut Frame<'a>,
-    clause: Clause,
+    pub(in crate::bind) clause: Clause,
     /// Within the arguments of an aggregate.
-    in_aggregate: bool,
+    pub(in crate::bind) in_aggregate: bool,
+    /// Within a call with OVER.
+    pub(in crate::bind) in_window: bool,
     /// The calendar in which literals of time are read.
     calendar: Option<Calendar>,
 }
 
 impl<'a> Binder<'a> {
     pub(in crate::bind) fn expr<'e>(&'e mut self, frame: &'e mut Frame<'a>, clause: Clause) -> ExprBinder<'e, 'a> {
-        ExprBinder { binder: self, frame, clause, in_aggregate: false, calendar: None }
+        ExprBinder { binder: self, frame, clause, in_aggregate: false, in_window: false, calendar: None }
     }
 
     /// An expression that reads no column.

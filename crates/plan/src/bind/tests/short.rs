@@ -72,6 +72,17 @@ fn plan(node: &RowPlan, names: &Names) -> String {
                 below(right).replace('\n', "\n  ")
             )
         }
+        RowPlan::Window { input, window, calls } => {
+            let partition: Vec<String> = window.partition.iter().map(|e| expr(e, names)).collect();
+            let order: Vec<String> = window.order.iter().map(|k| key(k, names)).collect();
+            let call = |(column, call): &(crate::Column, crate::window::WindowCall)| {
+                let args: Vec<String> = call.exprs().into_iter().map(|e| expr(e, names)).collect();
+                format!("{}: {} {:?} to {:?}", column.name, args.join(", "), call.frame.start, call.frame.end)
+            };
+            let calls: Vec<String> = calls.iter().map(call).collect();
+            let (partition, order) = (partition.join(", "), order.join(", "));
+            format!("{}\nwindow [{partition}] by [{order}] {}", below(input), calls.join("; "))
+        }
         RowPlan::Sort { input, keys } => {
             format!("{}\nsort {}", below(input), keys.iter().map(|k| key(k, names)).collect::<Vec<_>>().join(", "))
         }

@@ -1,0 +1,174 @@
+//! Window functions: for each row something computed from the rows of its partition. All rows are held in memory, sorted
+//! by partition and order; the results go back to the rows in their first order.
+
+mod frames;
+mod over;
+mod places;
+
+use super::evaluate::evaluate;
+use super::key_table::KeyTable;
+use super::sort_key::SortOrder;
+use super::stored::{StoredRows, hold, joined_or_empty};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::metrics::Operator;
+use crate::source::{Batch, Source, SourceColumn, array_bytes};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, UInt32Array};
+use arrow::compute::take;
+use arrow::row::Rows;
+use frames::Frames;
+use hyperslab_expr::Expr;
+use hyperslab_plan::Column;
+use hyperslab_plan::window::{Window, WindowCall, WindowFunction};
+use rayon::slice::ParallelSliceMut;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The rows of `input` with a column for each call.
+///
+/// # Errors
+/// What goes wrong in the input or in a call, or rows that do not fit the memory limit.
+pub fn window(
+    context: &Context,
+    operator: &Arc<Operator>,
+    input: &dyn Source,
+    window: &Window,
+    calls: &[(Column, WindowCall)],
+) -> Result<Box<dyn Source>> {
+    let (batches, mut memory) = hold(context, operator, input, "the rows of window functions")?;
+    operator.timed(|| {
+        // The rows once more, sorted, and their numbers.
+        let held: usize = batches.iter().map(Batch::bytes).sum();
+        let count: usize = batches.iter().map(|batch| batch.rows).sum();
+        memory.grow(held + count * 6 * size_of::<u32>())?;
+        let mut rows = joined_or_empty(input.columns(), batches)?;
+        let sorted = Sorted::new(context, input.columns(), &rows, window)?;
+        let mut columns = input.columns().to_vec();
+        for (column, call) in calls {
+            context.check()?;
+            let values = take(&sorted.call(context, call)?, &sorted.back, None)?;
+            memory.grow(array_bytes(&values))?;
+            rows.columns.push(values);
+            columns.push(SourceColumn::from(column));
+        }
+        memory.resize(rows.bytes())?;
+        Ok(Box::new(StoredRows::cut(columns, &rows, vec![memory])) as Box<dyn Source>)
+    })
+}
+
+/// Rows by partition and order.
+struct Sorted<'a> {
+    columns: &'a [SourceColumn],
+    rows: Batch,
+    /// For each row of the input its place here.
+    back: UInt32Array,
+    /// For each row here the rows of its partition, by number of the partition.
+    partition_of: Vec<u32>,
+    partitions: Vec<Range<usize>>,
+    /// For each row here the number of the rows that are equal to it in order, counted through all partitions.
+    peers_of: Vec<u32>,
+    peers: Vec<Range<usize>>,
+    order: SortOrder<'a>,
+    keys: Rows,
+}
+
+impl<'a> Sorted<'a> {
+    fn new(context: &Context, columns: &'a [SourceColumn], rows: &Batch, window: &'a Window) -> Result<Self> {
+        if u32::try_from(rows.rows).is_err() {
+            return Err(Error::internal("more than 4 billion rows for a window function"));
+        }
+        let order = SortOrder::new(&window.order, columns)?;
+        let (numbers, keys) = (partition_numbers(&window.partition, columns, rows)?, order.keys_of(rows)?);
+        let has_order = !window.order.is_empty();
+        let mut places: Vec<u32> = (0..rows.rows as u32).collect();
+        let compare = |a: &u32, b: &u32| {
+            let (x, y) = (*a as usize, *b as usize);
+            let by_key = || if has_order { keys.row(x).cmp(&keys.row(y)) } else { std::cmp::Ordering::Equal };
+            numbers[x].cmp(&numbers[y]).then_with(by_key).then(a.cmp(b))
+        };
+        context.threads().install(|| places.par_sort_unstable_by(compare));
+        let same_partition = |a: u32, b: u32| numbers[a as usize] == numbers[b as usize];
+        let same_key = |a: u32, b: u32| !has_order || keys.row(a as usize) == keys.row(b as usize);
+        let (partition_of, partitions) = runs(&places, same_partition);
+        let (peers_of, peers) = runs(&places, |a, b| same_partition(a, b) && same_key(a, b));
+        let mut back = vec![0; places.len()];
+        places.iter().enumerate().for_each(|(at, row)| back[*row as usize] = at as u32);
+        let places = UInt32Array::from(places);
+        let sorted = rows.columns.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?;
+        let rows = Batch { columns: sorted, rows: rows.rows };
+        let keys = order.keys_of(&rows)?;
+        Ok(Self { columns, rows, back: back.into(), partition_of, partitions, peers_of, peers, order, keys })
+    }
+
+    fn evaluate(&self, expr: &Expr) -> Result<ArrayRef> {
+        evaluate(expr, self.columns, &self.rows)
+    }
+
+    fn partition(&self, row: usize) -> &Range<usize> {
+        &self.partitions[self.partition_of[row] as usize]
+    }
+
+    fn peers(&self, row: usize) -> &Range<usize> {
+        &self.peers[self.peers_of[row] as usize]
+    }
+
+    /// The results of a call, in sorted order.
+    fn call(&self, context: &Context, call: &WindowCall) -> Result<ArrayRef> {
+        let counts = |of: &dyn Fn(usize) -> usize| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values((0..self.rows.rows).map(|row| of(row) as i64)))
+        };
+        let shares = |of: &dyn Fn(usize) -> f64| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values((0..self.rows.rows).map(of)))
+        };
+        let rank = |row: usize| self.peers(row).start - self.partition(row).start;
+        Ok(match &call.function {
+            WindowFunction::RowNumber => counts(&|row| row - self.partition(row).start + 1),
+            WindowFunction::Rank => counts(&|row| rank(row) + 1),
+            WindowFunction::DenseRank => {
+                counts(&|row| (self.peers_of[row] - self.peers_of[self.partition(row).start]) as usize + 1)
+            }
+            WindowFunction::PercentRank => shares(&|row| match self.partition(row).len() {
+                1 => 0.0,
+                len => rank(row) as f64 / (len - 1) as f64,
+            }),
+            WindowFunction::CumeDist => shares(&|row| {
+                let partition = self.partition(row);
+                (self.peers(row).end - partition.start) as f64 / partition.len() as f64
+            }),
+            WindowFunction::Ntile(parts) => places::ntile(self, parts)?,
+            WindowFunction::Shifted { arg, offset, ahead, default, ignore_nulls } => {
+                places::shifted(self, [arg, offset], default.as_ref(), *ahead, *ignore_nulls)?
+            }
+            WindowFunction::Picked { arg, place, ignore_nulls } => {
+                places::picked(self, arg, place, &Frames::new(self, &call.frame)?, *ignore_nulls)?
+            }
+            WindowFunction::Aggregate(aggregate) if call.frame.is_whole() => over::partitions(self, aggregate)?,
+            WindowFunction::Aggregate(aggregate) => {
+                over::frames(self, context, aggregate, &Frames::new(self, &call.frame)?)?
+            }
+        })
+    }
+}
+
+/// A number for each row, the same for equal values.
+fn partition_numbers(partition: &[Expr], columns: &[SourceColumn], rows: &Batch) -> Result<Vec<u32>> {
+    if partition.is_empty() || rows.rows == 0 {
+        return Ok(vec![0; rows.rows]);
+    }
+    let keys = partition.iter().map(|key| evaluate(key, columns, rows)).collect::<Result<Vec<_>>>()?;
+    let types: Vec<_> = keys.iter().map(|key| key.data_type().clone()).collect();
+    Ok(KeyTable::new(&types)?.number(&keys, rows.rows)?.0)
+}
+
+/// The runs of neighbours that are the same: for each place the number of its run, and the runs.
+fn runs(places: &[u32], same: impl Fn(u32, u32) -> bool) -> (Vec<u32>, Vec<Range<usize>>) {
+    let (mut of, mut runs) = (Vec::with_capacity(places.len()), Vec::<Range<usize>>::new());
+    for (at, row) in places.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if same(places[at - 1], *row) => run.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+        of.push(runs.len() as u32 - 1);
+    }
+    (of, runs)
+}
