@@ -4,7 +4,7 @@ use super::Parameters;
 use super::query::Ctes;
 use super::refuse::at_node;
 use super::text::Text;
-use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, RowPlan, Source, Span};
+use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span};
 use hyperslab_expr::{ColumnId, Scalar, SqlType, eval};
 use sqlparser::ast;
 use std::collections::BTreeMap;
@@ -32,22 +32,23 @@ pub(super) struct Binder<'a> {
 impl<'a> Binder<'a> {
     pub(super) fn new(text: &'a Text, catalog: &'a dyn Catalog, parameters: &'a Parameters) -> Self {
         let (datasets, warnings) = (Vec::new(), Vec::new());
-        Self { text, catalog, parameters, datasets, warnings, ctes: None, next_column: 0, depth: 0, nodes: 0 }
+        Self {
+            text,
+            catalog,
+            parameters,
+            datasets,
+            warnings,
+            ctes: None,
+            next_column: 0,
+            depth: 0,
+            nodes: 0,
+            mentions: 0,
+        }
     }
 
     pub(super) fn whole_query(mut self, query: &'a ast::Query) -> Result<BoundQuery> {
         let plan = self.query(query)?;
-        Ok(self.finish(plan))
-    }
-
-    /// All columns of a table that `DESCRIBE` names.
-    pub(super) fn whole_table(mut self, name: &'a ast::ObjectName) -> Result<BoundQuery> {
-        let plan = self.table_as_query(name)?;
-        Ok(self.finish(plan))
-    }
-
-    fn finish(self, plan: RowPlan) -> BoundQuery {
-        BoundQuery { plan, datasets: self.datasets, next_column: self.next_column, warnings: self.warnings }
+        Ok(BoundQuery { plan, datasets: self.datasets, next_column: self.next_column, warnings: self.warnings })
     }
 
     /// A number that no column has yet.
