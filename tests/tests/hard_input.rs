@@ -58,6 +58,15 @@ fn deep_nesting_is_an_error_and_no_crash() {
 }
 
 #[test]
+fn nesting_beyond_the_parser_is_refused_with_its_place_and_a_way_out() {
+    let cases = format!("SELECT {}1{}", "(CASE WHEN true THEN ".repeat(300), " END)".repeat(300));
+    let error = first_row(&cases).expect_err("300 levels are too many");
+    for part in ["the statement nests more than", "CASE", "^", "hint: ", "WITH"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
 fn odd_texts_are_errors() {
     for sql in [
         "",

@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{self, Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, DuckDbDialect};
+use sqlparser::keywords::{Keyword, RESERVED_FOR_IDENTIFIER};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use std::any::TypeId;
@@ -26,6 +27,12 @@ impl Dialect for HyperslabDialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    /// CASE and CAST are no names without quotes, as in DuckDB. If they could be, an error within them would be reported as
+    /// one at its first word.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        matches!(keyword, Keyword::CASE | Keyword::CAST) || RESERVED_FOR_IDENTIFIER.contains(&keyword)
     }
 
     fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
