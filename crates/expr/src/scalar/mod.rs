@@ -125,6 +125,16 @@ pub fn bind(name: &str, args: &[SqlType]) -> Result<BoundFunction> {
     Ok(BoundFunction { name: function.names[0], arg_types: signature.args, ty: signature.ty })
 }
 
+/// The type of a call with these arguments, which have the types that [`bind`] asked for: constants among them can make
+/// it narrower.
+pub fn type_of_call(function: &BoundFunction, args: &[Expr]) -> SqlType {
+    let narrower = match function.name {
+        "round" | "trunc" => math::rounded_type(args),
+        _ => None,
+    };
+    narrower.unwrap_or_else(|| function.ty.clone())
+}
+
 /// Whether a function gives another value each time.
 pub fn is_volatile(name: &str) -> bool {
     function(name).is_some_and(|function| matches!(function.kernel, Kernel::Volatile(_)))
