@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 500;
 /// How many expression nodes a statement may have once aliases and CTEs are written out.
 const MAX_NODES: usize = 1_000_000;
 
+/// How many times CTEs may be mentioned once those within CTEs are written out: each mention is a plan of its own.
+const MAX_MENTIONS: usize = 1000;
+
 /// The state of binding one statement; `'a` is the syntax tree.
 pub(super) struct Binder<'a> {
     pub(super) text: &'a Text,
@@ -27,6 +30,7 @@ pub(super) struct Binder<'a> {
     next_column: u32,
     depth: usize,
     nodes: usize,
+    mentions: usize,
 }
 
 impl<'a> Binder<'a> {
@@ -122,6 +126,22 @@ impl<'a> Binder<'a> {
             return Err(error.with_hint("each operator of a chain such as a + b + c is a level; AND and OR are not"));
         }
         self.depth += 1;
+        Ok(())
+    }
+
+    /// Counts a mention of a CTE.
+    ///
+    /// # Errors
+    /// Too many: a CTE that is mentioned twice, in one that is mentioned twice, is there four times, and so on.
+    pub(super) fn mention(&mut self, at: Span) -> Result<()> {
+        self.mentions += 1;
+        if self.mentions > MAX_MENTIONS {
+            let error =
+                Error::new(format!("with CTEs written out, there are more than {MAX_MENTIONS} mentions of them"));
+            return Err(error.or_at(Some(at)).with_hint(
+                "each mention of a CTE is computed by itself: mention CTEs that are built on others fewer times",
+            ));
+        }
         Ok(())
     }
 
