@@ -4,7 +4,8 @@
 //! * [`script`]: the text format: records of SQL and what is expected of it;
 //! * [`setup`]: in which format, with which passes and threads the engine runs;
 //! * [`shown`]: a result as lines of text;
-//! * [`check`]: one record against the engine, and the new text where expectations are rewritten.
+//! * [`check`]: one record against the engine, and the new text where expectations are rewritten;
+//! * [`classic`]: files that are made while a test runs.
 //!
 //! # Invariants
 //! * Expected values come from other programs (DuckDB, numpy, netCDF4, xarray) or from reasoning; what the engine itself
@@ -15,6 +16,7 @@
 //! How a query is planned or executed: it sees SQL, Arrow batches, errors and warnings.
 
 pub mod check;
+pub mod classic;
 pub mod script;
 pub mod setup;
 pub mod shown;

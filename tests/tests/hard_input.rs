@@ -58,6 +58,33 @@ fn deep_nesting_is_an_error_and_no_crash() {
 }
 
 #[test]
+fn nesting_beyond_the_parser_is_refused_with_its_place_and_a_way_out() {
+    let cases = format!("SELECT {}1{}", "(CASE WHEN true THEN ".repeat(300), " END)".repeat(300));
+    let error = first_row(&cases).expect_err("300 levels are too many");
+    for part in ["the statement nests more than", "CASE", "^", "hint: ", "WITH"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+/// `a0`, and CTEs that each join the one before with itself.
+fn doubling(levels: usize) -> String {
+    let next = |i: usize| format!(", a{i} AS (SELECT l.x FROM a{} AS l JOIN a{} AS r ON l.x = r.x)", i - 1, i - 1);
+    let ctes: String = (1..=levels).map(next).collect();
+    format!("WITH a0 AS (SELECT 1 AS x){ctes} SELECT count(*) FROM a{levels}")
+}
+
+#[test]
+fn ctes_that_double_are_counted_and_then_refused() {
+    assert_eq!(first_row(&doubling(8)), Ok("1".to_string()));
+    let start = std::time::Instant::now();
+    for levels in [12, 40, 200] {
+        let error = first_row(&doubling(levels)).expect_err("too many mentions");
+        assert!(error.contains("mentions of them") && error.contains("hint: each mention"), "{error}");
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
 fn odd_texts_are_errors() {
     for sql in [
         "",

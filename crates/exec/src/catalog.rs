@@ -2,7 +2,7 @@
 //!
 //! Translates the options of `read_netcdf(.., name => value)`; knows no SQL and no columns of a plan.
 
-use hyperslab_expr::Scalar;
+use hyperslab_expr::{Scalar, closest};
 use hyperslab_grid::{ChunkGrid, schema::DatasetSchema};
 use hyperslab_plan::{Catalog, DatasetSource, Error, Result, Source};
 use hyperslab_storage::{Dataset, Engine, OpenOptions, Overlap};
@@ -165,11 +165,9 @@ fn open_options(given: &[(String, Scalar)]) -> Result<OpenOptions> {
 }
 
 fn unknown_option(name: &str) -> Error {
-    let similar = |option: &&OpenOption| (strsim::jaro_winkler(name, option.name) * 1e6) as u32;
-    let nearest = OPEN_OPTIONS.iter().max_by_key(similar).filter(|option| similar(option) > 800_000);
     let names: Vec<&str> = OPEN_OPTIONS.iter().map(|option| option.name).collect();
-    Error::new(format!("there is no option {name}")).with_hint(match nearest {
-        Some(option) => format!("did you mean {}?", option.name),
+    Error::new(format!("there is no option {name}")).with_hint(match closest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
         None => format!("the options are {}", names.join(", ")),
     })
 }

@@ -25,6 +25,7 @@ pub mod expr;
 pub mod groups;
 pub mod key_form;
 pub mod scalar;
+mod suggest;
 pub mod types;
 pub mod value;
 
@@ -32,5 +33,6 @@ pub use accumulator::Accumulator;
 pub use error::{Error, Result, Span};
 pub use expr::{AggregateCall, ColumnId, Expr};
 pub use groups::{GroupRun, Groups};
+pub use suggest::closest;
 pub use types::SqlType;
 pub use value::Scalar;

@@ -175,6 +175,24 @@ impl Calendar {
         self.micros(&DateTime { year: date.0, month: date.1, day: date.2, micros: 0 })?.checked_add(clock)
     }
 
+    /// Why a text that is written as [`Calendar::parse`] takes it is no time all the same: the part of it that does not
+    /// exist in this calendar, in words. `None` if nothing is wrong with it but how it is written.
+    pub fn fault(self, text: &str) -> Option<String> {
+        let (date, clock, _) = split_timestamp(text);
+        let (year, month, day) = parse_date(date)?;
+        if !(1..=12).contains(&month) {
+            return Some(format!("there is no month {month}"));
+        }
+        if self.has_day(year, month, day) {
+            return clock_fault(clock);
+        }
+        let (days, left_out) = match (self, year, month) {
+            (Self::Standard, 1582, 10) => (31, ", of which 5 to 14 were left out".to_string()),
+            _ => (self.days_in_month(year, month), String::new()),
+        };
+        Some(format!("the day does not exist, {year:04}-{month:02} has {days} days{left_out}"))
+    }
+
     /// Writes an instant as `YYYY-MM-DD hh:mm:ss`, with a fraction only where there is one.
     pub fn format(self, micros: i64) -> String {
         self.fields(micros).to_string()
@@ -250,16 +268,18 @@ fn from_fixed_year(days: i64, cumulative: &[i64; 13]) -> (i64, u32, u32) {
 type Timestamp = ((i64, u32, u32), i64);
 
 fn parse_timestamp(text: &str) -> Option<Timestamp> {
+    let (date, clock, zone) = split_timestamp(text);
+    Some((parse_date(date)?, parse_clock(clock)? - parse_zone(zone)?))
+}
+
+/// The date, the time of day and the zone as written.
+fn split_timestamp(text: &str) -> (&str, &str, &str) {
     let text = text.trim();
     let split = text.find([' ', 'T', 't']).unwrap_or(text.len());
     let (date, rest) = text.split_at(split);
-    let date = parse_date(date)?;
     let rest = rest.trim_start_matches([' ', 'T', 't']).trim();
-    let (clock, zone) = match rest.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')) {
-        Some(at) => (rest[..at].trim(), rest[at..].trim()),
-        None => (rest, ""),
-    };
-    Some((date, parse_clock(clock)? - parse_zone(zone)?))
+    let zone = rest.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(rest.len());
+    (date, rest[..zone].trim(), rest[zone..].trim())
 }
 
 fn parse_date(text: &str) -> Option<(i64, u32, u32)> {
@@ -278,16 +298,34 @@ fn parse_date(text: &str) -> Option<(i64, u32, u32)> {
 }
 
 fn parse_clock(text: &str) -> Option<i64> {
+    let (hour, minute, second) = clock_fields(text)?;
+    let in_range = hour <= 24 && minute < 60 && second < 61_000_000;
+    let micros = (hour * 3600 + minute * 60) * 1_000_000 + second;
+    (in_range && micros <= MICROS_PER_DAY).then_some(micros)
+}
+
+/// Hours, minutes and, in microseconds, seconds, in range or not.
+fn clock_fields(text: &str) -> Option<(i64, i64, i64)> {
     if text.is_empty() {
-        return Some(0);
+        return Some((0, 0, 0));
     }
     let mut parts = text.split(':');
     let hour = digits_of(parts.next()?)?;
     let minute = parts.next().map_or(Some(0), digits_of)?;
     let second = parts.next().map_or(Some(0), seconds_of)?;
-    let in_range = parts.next().is_none() && hour <= 24 && minute < 60 && second < 61_000_000;
-    let micros = (hour * 3600 + minute * 60) * 1_000_000 + second;
-    (in_range && micros <= MICROS_PER_DAY).then_some(micros)
+    parts.next().is_none().then_some((hour, minute, second))
+}
+
+/// Which part of a time of day does not exist.
+fn clock_fault(text: &str) -> Option<String> {
+    let (hour, minute, second) = clock_fields(text)?;
+    match parse_clock(text) {
+        Some(_) => None,
+        None if minute >= 60 => Some(format!("there is no minute {minute}")),
+        None if second >= 61_000_000 => Some(format!("there is no second {}", second / 1_000_000)),
+        None if hour > 24 => Some(format!("there is no hour {hour}")),
+        None => Some("a day ends at 24:00".to_string()),
+    }
 }
 
 /// Seconds with a fraction, as microseconds; digits past the sixth are dropped.
@@ -375,6 +413,24 @@ mod tests {
         assert!(Calendar::Day360.days(2001, 2, 30).is_some() && Calendar::NoLeap.days(2000, 2, 29).is_none());
         assert!(Calendar::AllLeap.days(2001, 2, 29).is_some() && Calendar::Julian.days(1900, 2, 29).is_some());
         assert_eq!(Calendar::Day360.day_of_year(Calendar::Day360.parse("2001-12-30").unwrap()), 360);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        let fault = |calendar: Calendar, text| calendar.fault(text).unwrap_or_default();
+        let gregorian = Calendar::ProlepticGregorian;
+        assert_eq!(fault(gregorian, "1999-02-31"), "the day does not exist, 1999-02 has 28 days");
+        assert_eq!(fault(gregorian, "1999-13-01"), "there is no month 13");
+        assert_eq!(fault(gregorian, "1999-12-01 25:00"), "there is no hour 25");
+        assert_eq!(fault(gregorian, "1999-12-01T10:75:00Z"), "there is no minute 75");
+        assert_eq!(fault(gregorian, "1999-12-01 10:00:99"), "there is no second 99");
+        assert_eq!(fault(gregorian, "1999-12-01 24:01"), "a day ends at 24:00");
+        let reform = "the day does not exist, 1582-10 has 31 days, of which 5 to 14 were left out";
+        assert_eq!(fault(Calendar::Standard, "1582-10-10"), reform);
+        for text in ["1999-02-28 24:00", "yesterday", "1999-02-28 noon", "1999-02-28-01", ""] {
+            assert_eq!(gregorian.fault(text), None, "{text}");
+        }
+        assert_eq!(Calendar::Day360.fault("1999-02-30"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::query::QueryMetrics;
 use hyperslab_exec::OperatorReport;
 use hyperslab_plan::BoundQuery;
 use hyperslab_plan::explain::estimate;
+use hyperslab_plan::numbers::{bytes, count};
 use std::time::Duration;
 
 /// Chunks and bytes read of those present, and rows, seconds and memory of each operator of the query that ran.
@@ -47,37 +48,9 @@ fn operators(reports: &[OperatorReport]) -> Vec<String> {
     lines
 }
 
-/// A number with commas between thousands.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of bytes as people write it.
-pub fn bytes(number: u64) -> String {
-    const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    match UNITS.iter().find(|(size, _)| number as f64 >= *size) {
-        Some((size, unit)) => format!("{:.1} {unit}", number as f64 / size),
-        None => format!("{number} bytes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_commas_and_sizes_have_units() {
-        assert_eq!([0, 999, 1000, 1_036_800].map(count), ["0", "999", "1,000", "1,036,800"]);
-        assert_eq!([0, 999, 1500, 2_000_000_000].map(bytes), ["0 bytes", "999 bytes", "1.5 kB", "2.0 GB"]);
-    }
 
     #[test]
     fn operators_stand_in_columns() {
@@ -89,8 +62,8 @@ mod tests {
             memory_bytes: 2000,
         };
         let lines = operators(&[report(0, "Sort", 12), report(1, "Materialize", 1_000_000)]);
-        assert_eq!(lines[1], "Sort                        12      0.250      2.0 kB");
-        assert_eq!(lines[2], "  Materialize        1,000,000      0.250      2.0 kB");
+        assert_eq!(lines[1], "Sort                        12      0.250     2.00 kB");
+        assert_eq!(lines[2], "  Materialize        1,000,000      0.250     2.00 kB");
         assert_eq!(lines[0].len(), lines[1].len());
     }
 }

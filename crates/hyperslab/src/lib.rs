@@ -56,12 +56,12 @@ mod query;
 mod session;
 mod settings;
 
-pub use analyze::{bytes, count};
 pub use arrow;
 pub use error::{Error, ErrorKind, Result};
 pub use hyperslab_expr::{Scalar, SqlType};
 pub use hyperslab_grid::schema;
 pub use hyperslab_plan::bind::Parameters;
+pub use hyperslab_plan::numbers::{bytes, count};
 pub use hyperslab_storage::{Dataset, VariableStorage, formats};
 pub use query::{Answer, CancelHandle, Progress, ProgressHandle, Query, QueryMetrics};
 pub use session::{Session, Statement};

@@ -193,8 +193,8 @@ impl State {
                 }
                 ExplainMode::Analyze => Planned::Analyze(Box::new(optimize(query)?)),
             },
-            BoundStatement::Describe(query) => {
-                Planned::Answer(Answer::Rows, describe::describe(&query)?, query.warnings)
+            BoundStatement::Describe(description) => {
+                Planned::Answer(Answer::Rows, describe::describe(&description)?, description.warnings)
             }
             BoundStatement::Set { name, value } => Planned::Set { name, value: Some(setting_text(&value)?) },
             BoundStatement::Reset { name } => Planned::Set { name, value: None },
@@ -242,14 +242,14 @@ impl State {
 
 /// What was doubtful when datasets were opened is doubtful about the query.
 fn add_dataset_warnings(bound: &mut BoundStatement) {
-    let (BoundStatement::Query(query) | BoundStatement::Explain { query, .. } | BoundStatement::Describe(query)) =
-        bound
-    else {
-        return;
+    let (datasets, warnings) = match bound {
+        BoundStatement::Query(query) | BoundStatement::Explain { query, .. } => (&query.datasets, &mut query.warnings),
+        BoundStatement::Describe(description) => (&description.datasets, &mut description.warnings),
+        BoundStatement::Set { .. } | BoundStatement::Reset { .. } => return,
     };
-    for warning in query.datasets.iter().flat_map(|dataset| dataset.opened.warnings()) {
-        if !query.warnings.contains(warning) {
-            query.warnings.push(warning.clone());
+    for warning in datasets.iter().flat_map(|dataset| dataset.opened.warnings()) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
         }
     }
 }

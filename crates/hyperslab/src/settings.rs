@@ -3,6 +3,7 @@
 //! A setting is a line in [`SETTINGS`]: its name, what it is for, and how its text is read.
 
 use crate::{Error, ErrorKind, Result};
+use hyperslab_expr::closest;
 use std::num::NonZero;
 
 /// The settings of a session.
@@ -110,12 +111,9 @@ impl Settings {
 fn find(name: &str) -> Result<&'static Setting> {
     let found = SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| {
-        let similar =
-            |setting: &&Setting| (strsim::jaro_winkler(&name.to_ascii_lowercase(), setting.name) * 1e6) as u32;
-        let nearest = SETTINGS.iter().max_by_key(similar).filter(|setting| similar(setting) > 800_000);
         let all: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
-        let hint = match nearest {
-            Some(setting) => format!("did you mean {}?", setting.name),
+        let hint = match closest(name, all.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
             None => format!("the settings are {}", all.join(", ")),
         };
         Error::new(ErrorKind::Setting, format!("there is no setting {name}")).with_hint(hint)

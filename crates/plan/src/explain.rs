@@ -1,5 +1,6 @@
 //! A plan as text: how high `Materialize` stands, and which chunks will be read of how many.
 
+use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
@@ -115,7 +116,7 @@ impl Explain<'_> {
 
     fn row_node(&self, plan: &RowPlan) -> String {
         match plan {
-            RowPlan::Values { rows, .. } => format!("Values {}", count(rows.len(), "row")),
+            RowPlan::Values { rows, .. } => format!("Values {}", counted(rows.len(), "row")),
             RowPlan::Materialize { columns, .. } => {
                 format!("Materialize {}", listed(columns.iter().map(|id| self.name(*id))))
             }
@@ -167,12 +168,12 @@ impl Explain<'_> {
 
     fn scan(&mut self, scan: &Scan, depth: usize) {
         let axis = |((name, len), set): ((&String, &usize), &hyperslab_grid::IndexSet)| match set.len() {
-            selected if selected == *len => format!("{name} {}", grouped(*len)),
-            selected => format!("{name} {} of {}", grouped(selected), grouped(*len)),
+            selected if selected == *len => format!("{name} {}", count(*len as u64)),
+            selected => format!("{name} {} of {}", count(selected as u64), count(*len as u64)),
         };
         let axes = scan.dim_names.iter().zip(&scan.shape).zip(scan.region.sets()).map(axis);
         let files = self.query.dataset(scan.dataset).files();
-        let of_files = if files == 1 { String::new() } else { format!(", {} files", grouped(files)) };
+        let of_files = if files == 1 { String::new() } else { format!(", {} files", count(files as u64)) };
         self.line(depth, &format!("Scan {} ({}){of_files}", scan.name, axes.collect::<Vec<_>>().join(", ")));
         for column in &scan.columns {
             if let Some(read) = estimate_column(self.query, scan, &column.source) {
@@ -287,8 +288,8 @@ impl Explain<'_> {
     }
 
     fn limit(&self, limit: Option<u64>, offset: u64) -> String {
-        let rows = limit.map_or("all rows".to_string(), |n| count(n as usize, "row"));
-        if offset == 0 { rows } else { format!("{rows} after {}", grouped(offset as usize)) }
+        let rows = limit.map_or("all rows".to_string(), |n| counted(n as usize, "row"));
+        if offset == 0 { rows } else { format!("{rows} after {}", count(offset)) }
     }
 }
 
@@ -301,8 +302,8 @@ fn kind_name(kind: JoinKind) -> &'static str {
 
 /// `158,775 of 158,775 chunks, 1.51 GB of 1.51 GB`.
 fn read_of(read: &ReadEstimate) -> String {
-    let (chunks, present) = (grouped(read.chunks), grouped(read.chunks_present));
-    format!("{chunks} of {present} chunks, {} of {}", bytes(read.bytes), bytes(read.bytes_present))
+    let (chunks, present) = (count(read.chunks as u64), count(read.chunks_present as u64));
+    format!("{chunks} of {present} chunks, {} of {}", bytes(read.bytes as u64), bytes(read.bytes_present as u64))
 }
 
 /// Items separated by commas, the many of a long list left out.
@@ -316,51 +317,6 @@ fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
     shown.join(", ")
 }
 
-fn count(n: usize, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
-
-/// A number with commas between thousands.
-pub fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A number of bytes in decimal units, three digits.
-pub fn bytes(n: usize) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let (mut value, mut unit) = (n as f64, 0);
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || value >= 99.95 {
-        0
-    } else if value >= 9.995 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.digits$} {}", UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!([0, 999, 1000, 158_775, 12_345_678].map(grouped), ["0", "999", "1,000", "158,775", "12,345,678"]);
-        assert_eq!(
-            [0, 999, 1_510_000_000, 403_440, 99_960].map(bytes),
-            ["0 B", "999 B", "1.51 GB", "403 kB", "100 kB"]
-        );
-    }
+fn counted(n: usize, what: &str) -> String {
+    format!("{} {what}{}", count(n as u64), if n == 1 { "" } else { "s" })
 }

@@ -18,6 +18,7 @@ pub mod bind;
 pub mod catalog;
 pub mod explain;
 pub mod grid_plan;
+pub mod numbers;
 pub mod passes;
 pub mod query;
 pub mod row_plan;

@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use clap::{Parser, Subcommand, ValueEnum};
 use hyperslab::{Settings, parse_size};
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -21,7 +22,7 @@ wrong, 3 a file cannot be read or written, 4 the memory limit is too low, 130 in
 
 /// SQL over NetCDF and HDF5 files.
 #[derive(Debug, Parser)]
-#[command(name = "hyperslab", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "hyperslab", version, about, after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -37,8 +38,8 @@ pub(crate) struct Args {
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// How results are written: table unless said, or as the ending of --output says. CSV and JSON are exact, tables
-    /// show up to 10 digits and shorten long results
+    /// How results are written: a table unless said, or as the ending .csv, .json or .jsonl of --output says. CSV and
+    /// JSON are exact, tables show up to 10 digits and shorten long results
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
@@ -58,15 +59,15 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArgs {
     /// How many threads to run on (default: all)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
     /// The most memory that queries hold, such as 4GB or 512MiB (default: four fifths of the machine's)
-    #[arg(long, value_name = "SIZE", value_parser = memory_limit)]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = memory_limit)]
     memory_limit: Option<usize>,
 
     /// Whether the optimizer runs; answers are the same without it (for diagnosis)
-    #[arg(long, value_name = "on|off", value_parser = ["on", "off"])]
+    #[arg(long, global = true, value_name = "on|off", value_parser = ["on", "off"])]
     passes: Option<String>,
 }
 
@@ -95,14 +96,45 @@ pub(crate) enum Format {
 
 impl Args {
     /// The format said, or that of the output file's name.
-    pub(crate) fn format(&self) -> Format {
-        let ending = || self.output.as_ref()?.extension()?.to_str().map(str::to_ascii_lowercase);
-        self.format.unwrap_or_else(|| match ending().as_deref() {
-            Some("csv") => Format::Csv,
-            Some("json") => Format::Json,
-            Some("jsonl" | "ndjson") => Format::Jsonl,
-            Some(_) | None => Format::Table,
-        })
+    ///
+    /// # Errors
+    /// If the name has an ending that is no format's, or none; devices such as `/dev/null` need no format.
+    pub(crate) fn format(&self) -> Result<Format, String> {
+        let path = match (self.format, &self.output) {
+            (Some(format), _) => return Ok(format),
+            (None, None) => return Ok(Format::Table),
+            (None, Some(path)) => path,
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+        match ending.as_deref() {
+            Some("csv") => Ok(Format::Csv),
+            Some("json") => Ok(Format::Json),
+            Some("jsonl" | "ndjson") => Ok(Format::Jsonl),
+            Some("txt") => Ok(Format::Table),
+            Some(_) | None if path.exists() && !path.is_file() => Ok(Format::Table),
+            Some(_) | None => Err(format!(
+                "the name {} does not say how results are written\nhint: add --format table, csv, json or jsonl, or the ending .csv, .json, .jsonl or .txt",
+                path.display()
+            )),
+        }
+    }
+
+    /// Checks that nothing is said to `info` that it would not heed.
+    ///
+    /// # Errors
+    /// If an option is given that only concerns statements.
+    pub(crate) fn check_info(&self) -> Result<(), String> {
+        let given = [
+            ("--file", !self.file.is_empty()),
+            ("--param", !self.params.is_empty()),
+            ("--format", self.format.is_some()),
+            ("--output", self.output.is_some()),
+            ("--timing", self.timing),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(format!("info takes no {option}: it is for statements")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -126,12 +158,25 @@ fn memory_limit(text: &str) -> Result<usize, String> {
 
 /// Reads the command line, or says what is wrong with it.
 pub(crate) fn parse() -> Result<Args, Exit> {
-    Args::try_parse().map_err(|error| {
+    parse_from(std::env::args_os()).map_err(|error| {
         let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // Help for a reader that has gone away is no error.
         let _ = error.print();
         exit
     })
+}
+
+fn parse_from(words: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    Args::try_parse_from(words.into_iter().map(part_from_options))
+}
+
+/// SQL may begin with a comment, which looks like an option: the blank put before it changes nothing but that.
+fn part_from_options(word: OsString) -> OsString {
+    let name = word.to_str().and_then(|text| text.strip_prefix("--")?.split('=').next());
+    match name {
+        Some(name) if name.contains(char::is_whitespace) => [OsStr::new(" "), &word].into_iter().collect(),
+        Some(_) | None => word,
+    }
 }
 
 #[cfg(test)]
@@ -144,20 +189,40 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    fn parsed(words: &[&str]) -> Args {
+        parse_from(["hyperslab"].iter().chain(words).map(OsString::from)).expect("a command line")
+    }
+
     #[test]
     fn the_output_file_decides_the_format_unless_it_is_said() {
-        let format =
-            |args: &[&str]| Args::try_parse_from([&["hyperslab"], args].concat()).expect("a command line").format();
-        assert_eq!(format(&["SELECT 1"]), Format::Table);
-        assert_eq!(format(&["SELECT 1", "-o", "x.CSV"]), Format::Csv);
-        assert_eq!(format(&["SELECT 1", "-o", "x.ndjson"]), Format::Jsonl);
-        assert_eq!(format(&["SELECT 1", "-o", "x.csv", "--format", "json"]), Format::Json);
+        let format = |words: &[&str]| parsed(words).format();
+        assert_eq!(format(&["SELECT 1"]), Ok(Format::Table));
+        assert_eq!(format(&["SELECT 1", "-o", "x.CSV"]), Ok(Format::Csv));
+        assert_eq!(format(&["SELECT 1", "-o", "x.ndjson"]), Ok(Format::Jsonl));
+        assert_eq!(format(&["SELECT 1", "-o", "x.txt"]), Ok(Format::Table));
+        assert_eq!(format(&["SELECT 1", "-o", "x.csv", "--format", "json"]), Ok(Format::Json));
+        assert_eq!(format(&["SELECT 1", "-o", "x.xyz", "--format", "csv"]), Ok(Format::Csv));
+        for name in ["x.xyz", "x", "x.nc"] {
+            assert!(format(&["SELECT 1", "-o", name]).is_err_and(|error| error.contains("--format")), "{name}");
+        }
     }
 
     #[test]
     fn files_to_be_described_are_no_sql() {
-        let args = Args::try_parse_from(["hyperslab", "info", "a.nc", "b.nc"]).expect("a command line");
-        let Some(Command::Info { files }) = args.command else { panic!("info is a command") };
-        assert_eq!(files.len(), 2);
+        for words in [&["info", "a.nc", "b.nc"][..], &["--threads", "2", "info", "a.nc", "b.nc"]] {
+            let args = parsed(words);
+            assert!(args.sql.is_empty() && args.check_info().is_ok(), "{words:?}");
+            let Some(Command::Info { files }) = args.command else { panic!("info is a command") };
+            assert_eq!(files.len(), 2);
+        }
+        assert!(parsed(&["--format", "csv", "info", "a.nc"]).check_info().is_err());
+    }
+
+    #[test]
+    fn sql_may_begin_with_a_comment() {
+        assert_eq!(parsed(&["-- one\nSELECT 1", "--timing"]).sql, [" -- one\nSELECT 1"]);
+        assert_eq!(parsed(&["--one\nSELECT 1"]).sql, [" --one\nSELECT 1"]);
+        assert_eq!(parsed(&["SELECT $a", "--param=a=b c"]).params, ["a=b c"]);
+        assert!(parse_from(["hyperslab", "--tming", "SELECT 1"].map(OsString::from)).is_err());
     }
 }

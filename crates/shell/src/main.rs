@@ -38,12 +38,16 @@ fn main() -> ExitCode {
 
 fn start(args: &Args) -> Result<(), Exit> {
     let interrupt = Interrupt::default();
-    let session = Session::with_settings(args.session.settings()).map_err(|e| failed(&e))?;
+    let session = || Session::with_settings(args.session.settings()).map_err(|e| failed(&e));
     match &args.command {
-        Some(Command::Info { files }) => show_files(&session, files),
+        Some(Command::Info { files }) => {
+            args.check_info().map_err(|message| refused(&message))?;
+            show_files(&session()?, files)
+        }
         None => {
             let parameters = params::parse(&args.params).map_err(|message| refused(&message))?;
-            let format = args.format();
+            let format = args.format().map_err(|message| refused(&message))?;
+            let session = session()?;
             let runner = Runner { session, parameters, interrupt: interrupt.clone(), format, timing: args.timing };
             match texts(args)? {
                 Some(texts) => run_texts(&runner, &texts, args.output.as_deref()),

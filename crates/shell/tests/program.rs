@@ -114,6 +114,48 @@ fn statements_come_from_arguments_files_and_standard_input() {
 }
 
 #[test]
+fn sql_may_begin_with_a_comment() {
+    assert_eq!(
+        answer(&["--format", "csv", "-- the answer\nSELECT 42 AS a", "--SELECT 0\nSELECT 1 AS b"]),
+        "a\n42\nb\n1\n"
+    );
+    assert_eq!(run(&["--no-such-option", "SELECT 1"]).status.code(), Some(2));
+}
+
+/// Lines that come faster than they are taken, as from a terminal without bracketed paste.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_typed_while_a_query_runs_is_kept() {
+    let program = env!("CARGO_BIN_EXE_hyperslab");
+    let home = tempfile::tempdir().expect("a folder for tests");
+    let typed = "SELECT count(*) AS early FROM 'real/air.nc';\nSELECT 40 + 2\n AS late;\nSELECT 43 AS latest;\n.quit\n";
+    // Typed text that is lost would leave the program waiting for ever.
+    let terminal = Command::new("timeout")
+        .args(["60", "script", "-qec", &format!("'{program}' --format csv"), "/dev/null"])
+        .current_dir(workspace().join("fixtures"))
+        .envs([("TERM", "dumb2"), ("HOME", home.path().to_str().expect("a plain path"))])
+        .env_remove("XDG_STATE_HOME")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut terminal) = terminal else {
+        println!("skipped: no `timeout`");
+        return;
+    };
+    terminal.stdin.take().expect("standard input is a pipe").write_all(typed.as_bytes()).expect("it reads");
+    let output = terminal.wait_with_output().expect("it ends");
+    if output.status.code() == Some(127) {
+        println!("skipped: no `script`, which makes a terminal");
+        return;
+    }
+    let shown = stdout(&output);
+    assert!(
+        shown.contains("\nearly\r\n28644") && shown.contains("\nlate\r\n42") && shown.contains("\nlatest\r\n43"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn parameters_have_types() {
     let sql = "SELECT $n + 1 AS n, $t AS t, $b AS b, $x AS x";
     let params = ["--param", "n=41", "--param", "t=it's", "--param", "b=true", "--param", "x=2.50"];
@@ -152,6 +194,19 @@ fn results_go_to_a_file_that_appears_when_it_is_whole() {
     assert_eq!(left.len(), 1, "no temporary file stays");
     failure(&["-o", dir.path().to_str().expect("a plain path"), "SELECT 1"], 3);
     failure(&["-o", "no/such/folder/x.csv", "SELECT 1"], 3);
+}
+
+#[test]
+fn the_name_of_the_output_says_its_format() {
+    let dir = tempfile::tempdir().expect("a folder for tests");
+    let path = |name: &str| dir.path().join(name).to_str().expect("a plain path").to_string();
+    for name in ["out.xyz", "out"] {
+        let message = failure(&["-o", &path(name), "SELECT 1"], 2);
+        assert!(message.contains(name) && message.contains("--format"), "{message}");
+        assert!(!dir.path().join(name).exists());
+        answer(&["-o", &path(name), "--format", "jsonl", "SELECT 1 AS a"]);
+        assert_eq!(fs::read_to_string(path(name)).expect("the file is there"), "{\"a\":1}\n");
+    }
 }
 
 #[test]
@@ -259,6 +314,8 @@ fn what_a_file_holds_is_shown() {
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
+    assert_eq!(answer(&["--threads", "1", "info", "real/air.nc"]), answer(&["info", "real/air.nc", "--threads", "2"]));
+    assert!(failure(&["--format", "csv", "info", "real/air.nc"], 2).contains("--format"));
     let output = run(&["info", "missing.nc", "classic/plain.nc"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(stdout(&output).contains("netCDF classic"), "one bad file does not hide the others");

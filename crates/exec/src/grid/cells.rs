@@ -1,7 +1,7 @@
 //! Runs a program on one vector of cells at a time.
 
 use super::program::{Label, Program, Step};
-use super::repeat::repeated;
+use super::repeat::{repeated, repeated_positions};
 use super::table::Found;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
@@ -120,9 +120,11 @@ impl<'a> CellReader<'a> {
             if cells.ids.contains(id) {
                 continue;
             }
-            let values = match self.program.labels.get(id) {
-                Some(label) => cells.repeat(label)?,
-                None => self.read(cells, *id)?,
+            let (labels, positions) = (&self.program.labels, &self.program.positions);
+            let values = match (labels.get(id), positions.get(id)) {
+                (Some(label), _) => cells.repeat(label)?,
+                (None, Some(dim)) => cells.positions(*dim),
+                (None, None) => self.read(cells, *id)?,
             };
             cells.push(*id, values);
         }
@@ -301,10 +303,20 @@ impl Cells {
     fn repeat(&self, label: &Label) -> Result<ArrayRef> {
         let whole = IndexSet::all(1);
         let (set, inner) = match label.dim {
-            Some(dim) => (&self.region.sets()[dim], self.region.sets()[dim + 1..].iter().map(IndexSet::len).product()),
+            Some(dim) => (&self.region.sets()[dim], self.cells_within(dim)),
             None => (&whole, self.rows),
         };
         repeated(&label.values, set, inner, self.rows)
+    }
+
+    /// The index along a dimension for each cell.
+    fn positions(&self, dim: usize) -> ArrayRef {
+        repeated_positions(&self.region.sets()[dim], self.cells_within(dim), self.rows)
+    }
+
+    /// How many cells a position of a dimension has along those inside of it.
+    fn cells_within(&self, dim: usize) -> usize {
+        self.region.sets()[dim + 1..].iter().map(IndexSet::len).product()
     }
 }
 

@@ -17,7 +17,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Region};
-use hyperslab_plan::explain::grouped;
+use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use std::ops::ControlFlow;
 
@@ -129,7 +129,7 @@ impl<'a> Dense<'a> {
     fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
         let space = GroupSpace::new(&self.keys, ranges);
         if u32::try_from(space.len()).is_err() {
-            let message = format!("grouping makes {} groups at a time, which are too many", grouped(space.len()));
+            let message = format!("grouping makes {} groups at a time, which are too many", count(space.len() as u64));
             return Err(hyperslab_expr::Error::new(message).with_hint("select fewer cells, or coarser keys").into());
         }
         let mut accumulators =

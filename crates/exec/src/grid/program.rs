@@ -41,6 +41,8 @@ pub(super) struct Program {
     pub(super) shape: Vec<usize>,
     pub(super) region: Region,
     pub(super) labels: BTreeMap<ColumnId, Label>,
+    /// Columns of the index along a dimension that is too long for labels.
+    pub(super) positions: BTreeMap<ColumnId, usize>,
     pub(super) variables: Vec<DataVariable>,
     /// Rows that cells look up.
     pub(super) tables: Vec<Table>,
@@ -58,6 +60,7 @@ impl Program {
             shape: scan.shape.clone(),
             region: scan.region.clone(),
             labels: BTreeMap::new(),
+            positions: BTreeMap::new(),
             variables: Vec::new(),
             tables: Vec::new(),
             steps: Vec::new(),
@@ -95,6 +98,9 @@ impl Program {
             match scanned(&dataset, scan, column, along)? {
                 Scanned::Label(label) => {
                     self.labels.insert(column.column.id, label);
+                }
+                Scanned::Positions(dim) => {
+                    self.positions.insert(column.column.id, dim);
                 }
                 Scanned::Cells(variable) => self.variables.push(variable),
             }
@@ -222,6 +228,7 @@ impl Program {
         self.steps = kept;
         self.variables.retain(|v| needed.contains(&v.id));
         self.labels.retain(|id, _| needed.contains(id));
+        self.positions.retain(|id, _| needed.contains(id));
     }
 
     /// Whether cells can become absent.

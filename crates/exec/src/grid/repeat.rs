@@ -2,11 +2,12 @@
 //! gathering by position.
 
 use crate::error::Result;
-use arrow::array::{Array, ArrayData, ArrayRef, UInt32Array, make_array};
+use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, UInt32Array, make_array};
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::ArrowNativeType;
 use hyperslab_grid::IndexSet;
+use std::sync::Arc;
 
 /// The values at the positions of a set, each repeated `inner` times, and all of that again until there are `rows`.
 pub(super) fn repeated(values: &ArrayRef, set: &IndexSet, inner: usize, rows: usize) -> Result<ArrayRef> {
@@ -20,7 +21,12 @@ pub(super) fn repeated(values: &ArrayRef, set: &IndexSet, inner: usize, rows: us
     }
 }
 
-/// The same for values of the width of `N`, none of them NULL.
+/// The positions of a set themselves, each repeated `inner` times, and all of that again until there are `rows`.
+pub(super) fn repeated_positions(set: &IndexSet, inner: usize, rows: usize) -> ArrayRef {
+    Arc::new(Int64Array::from(each(set, inner, rows, |at| at as i64)))
+}
+
+/// Values of the width of `N`, none of them NULL, repeated likewise.
 fn filled<N: ArrowNativeType>(values: &ArrayRef, set: &IndexSet, inner: usize, rows: usize) -> Result<ArrayRef> {
     let parts = values.to_data();
     let native: ScalarBuffer<N> = ScalarBuffer::new(parts.buffers()[0].clone(), parts.offset(), parts.len());
@@ -47,7 +53,6 @@ mod tests {
     use super::*;
     use arrow::array::{AsArray, Float32Array, StringArray, TimestampMicrosecondArray};
     use arrow::datatypes::{Float32Type, TimestampMicrosecondType};
-    use std::sync::Arc;
 
     fn set() -> IndexSet {
         IndexSet::from_ascending([0, 2, 3])
@@ -62,6 +67,14 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Float32Array::from(vec![9.0, 0.5, 1.0, 2.0, 3.0]).slice(1, 4));
         let out = repeated(&numbers, &set(), 1, 6).unwrap();
         assert_eq!(out.as_primitive::<Float32Type>().values(), &[0.5, 2.0, 3.0, 0.5, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn positions_are_repeated_like_values() {
+        let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
+        for (inner, rows) in [(1, 3), (1, 6), (2, 12)] {
+            assert_eq!(&repeated_positions(&set(), inner, rows), &repeated(&values, &set(), inner, rows).unwrap());
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) struct DataVariable {
 /// A column of a scan.
 pub(super) enum Scanned {
     Label(Label),
+    /// The index along a dimension that is too long for a label.
+    Positions(usize),
     Cells(DataVariable),
 }
 
@@ -50,6 +52,9 @@ pub(super) fn scanned(
         Ok(Scanned::Label(Label { dim: Some(*dim), values: take(&values, &positions, None)? }))
     };
     match column.source {
+        ColumnSource::Position(dim) if along.is_none() && scan.shape[dim] > MAX_AXIS_VALUES => {
+            Ok(Scanned::Positions(dim))
+        }
         ColumnSource::Position(dim) => {
             label(Arc::new(Int64Array::from_iter_values(0..scan.shape[dim] as i64)), Some(dim))
         }

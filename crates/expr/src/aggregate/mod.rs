@@ -18,7 +18,6 @@ mod quantile;
 mod regression;
 mod rows;
 mod shape;
-pub(crate) mod suggest;
 mod sum;
 mod types;
 mod variance;
@@ -132,7 +131,7 @@ impl AggregateFunction {
 fn unknown(name: &str) -> Error {
     let names = AGGREGATE_FUNCTIONS.iter().flat_map(|function| function.names.iter().copied());
     let error = Error::new(format!("unknown aggregate function {name}"));
-    match suggest::closest(&name.to_lowercase(), names) {
+    match crate::closest(name, names) {
         Some(near) => error.with_hint(format!("did you mean {near}?")),
         None => error,
     }

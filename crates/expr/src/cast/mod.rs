@@ -11,6 +11,7 @@ pub(crate) mod time;
 
 use crate::{Error, Result, SqlType};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, new_null_array};
+use hyperslab_grid::Calendar;
 use std::fmt::Display;
 
 /// Runs a piece of code with a type alias for the Arrow type of an integer of at most 64 bits.
@@ -114,7 +115,18 @@ impl Job<'_> {
 
     fn failed(&self, value: &dyn Display) -> Error {
         let quote = if *self.from == SqlType::Varchar { "'" } else { "" };
-        Error::new(format!("cannot cast {quote}{value}{quote} to {}", self.to)).with_hint("TRY_CAST gives NULL instead")
+        let why = self.fault(value).map(|fault| format!(": {fault}")).unwrap_or_default();
+        let error = Error::new(format!("cannot cast {quote}{value}{quote} to {}{why}", self.to));
+        error.with_hint("TRY_CAST gives NULL instead")
+    }
+
+    /// What of a text that shall be a date or time does not exist.
+    fn fault(&self, value: &dyn Display) -> Option<String> {
+        match (self.from, self.to) {
+            (SqlType::Varchar, SqlType::Timestamp(calendar)) => calendar.fault(&value.to_string()),
+            (SqlType::Varchar, SqlType::Date) => Calendar::ProlepticGregorian.fault(&value.to_string()),
+            _ => None,
+        }
     }
 
     fn impossible(&self) -> Error {

@@ -10,7 +10,8 @@ use crate::cast::number::{rescale, within};
 use crate::cast::rules::decimal;
 use crate::cast::text::decimal_text;
 use crate::cast::{POWERS, decimal_shape, with_integer};
-use crate::{Result, SqlType};
+use crate::eval::evaluate_constant;
+use crate::{Expr, Result, Scalar, SqlType};
 use arrow::array::{Array, ArrowPrimitiveType, AsArray, BooleanArray, Float64Array, PrimitiveArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int8Type, Int32Type};
@@ -213,7 +214,8 @@ pub(super) const TRUNC: ScalarFunction = ScalarFunction {
     fails: Fails::UnlessReal,
 };
 
-/// FLOAT, DOUBLE and integers stay; a DECIMAL keeps its scale if digits are given, since they may differ by row.
+/// FLOAT, DOUBLE and integers stay; a DECIMAL keeps its scale if digits are given, since they may differ by row: where
+/// they do not, [`rounded_type`] knows better.
 fn bind_digits(args: &[SqlType]) -> Bound {
     let Some((number, digits)) = args.split_first() else { return Ok(None) };
     if digits.len() > 1 || digits.iter().any(|ty| !crate::cast::rules::implicit_cast(ty, &SqlType::Integer)) {
@@ -226,6 +228,19 @@ fn bind_digits(args: &[SqlType]) -> Bound {
         _ => return Ok(None),
     };
     takes([vec![arg], vec![SqlType::Integer; digits.len()]].concat(), ty)
+}
+
+/// The type of a DECIMAL that is rounded to a constant number of digits: it has no more.
+pub(super) fn rounded_type(args: &[Expr]) -> Option<SqlType> {
+    let [number, digits] = args else { return None };
+    let SqlType::Decimal(precision, scale) = number.sql_type() else { return None };
+    if !digits.columns().is_empty() || digits.is_volatile() {
+        return None;
+    }
+    match evaluate_constant(digits) {
+        Ok(Scalar::Integer(digits, _)) => Some(decimal(precision, digits.clamp(0, i128::from(scale)) as u8)),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 fn to_digits(call: &Call<'_>, whole: fn(f64) -> f64, up: bool) -> Result<Value> {

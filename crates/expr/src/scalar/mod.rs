@@ -125,40 +125,28 @@ pub fn bind(name: &str, args: &[SqlType]) -> Result<BoundFunction> {
     Ok(BoundFunction { name: function.names[0], arg_types: signature.args, ty: signature.ty })
 }
 
+/// The type of a call with these arguments, which have the types that [`bind`] asked for: constants among them can make
+/// it narrower.
+pub fn type_of_call(function: &BoundFunction, args: &[Expr]) -> SqlType {
+    let narrower = match function.name {
+        "round" | "trunc" => math::rounded_type(args),
+        _ => None,
+    };
+    narrower.unwrap_or_else(|| function.ty.clone())
+}
+
 /// Whether a function gives another value each time.
 pub fn is_volatile(name: &str) -> bool {
     function(name).is_some_and(|function| matches!(function.kernel, Kernel::Volatile(_)))
 }
 
 fn unknown(name: &str) -> Error {
+    let names = SCALAR_FUNCTIONS.iter().flat_map(|function| function.names).copied();
     let error = Error::new(format!("there is no function {name}"));
-    match nearest_name(&name.to_ascii_lowercase()) {
+    match crate::closest(name, names.filter(|known| known.starts_with(char::is_alphabetic))) {
         Some(near) => error.with_hint(format!("did you mean {near}?")),
         None => error,
     }
-}
-
-fn nearest_name(name: &str) -> Option<&'static str> {
-    let words = SCALAR_FUNCTIONS
-        .iter()
-        .flat_map(|function| function.names)
-        .filter(|near| near.starts_with(char::is_alphabetic));
-    let ranked = words.map(|near| (edits(name, near), *near));
-    ranked.min().filter(|(edits, near)| *edits <= 1 + near.len().min(name.len()) / 4).map(|(_, near)| near)
-}
-
-/// How many letters must be changed, added or removed (Levenshtein).
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut costs: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut costs[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y)).min(costs[j] + 1).min(costs[j + 1] + 1);
-            diagonal = std::mem::replace(&mut costs[j + 1], cost);
-        }
-    }
-    costs[b.len()]
 }
 
 fn mismatch(function: &ScalarFunction, name: &str, args: &[SqlType]) -> Error {

@@ -4,7 +4,7 @@ use super::Parameters;
 use super::query::Ctes;
 use super::refuse::at_node;
 use super::text::Text;
-use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, RowPlan, Source, Span};
+use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span};
 use hyperslab_expr::{ColumnId, Scalar, SqlType, eval};
 use sqlparser::ast;
 use std::collections::BTreeMap;
@@ -15,6 +15,9 @@ const MAX_DEPTH: usize = 500;
 
 /// How many expression nodes a statement may have once aliases and CTEs are written out.
 const MAX_NODES: usize = 1_000_000;
+
+/// How many times CTEs may be mentioned once those within CTEs are written out: each mention is a plan of its own.
+const MAX_MENTIONS: usize = 1000;
 
 /// The state of binding one statement; `'a` is the syntax tree.
 pub(super) struct Binder<'a> {
@@ -27,27 +30,29 @@ pub(super) struct Binder<'a> {
     next_column: u32,
     depth: usize,
     nodes: usize,
+    mentions: usize,
 }
 
 impl<'a> Binder<'a> {
     pub(super) fn new(text: &'a Text, catalog: &'a dyn Catalog, parameters: &'a Parameters) -> Self {
         let (datasets, warnings) = (Vec::new(), Vec::new());
-        Self { text, catalog, parameters, datasets, warnings, ctes: None, next_column: 0, depth: 0, nodes: 0 }
+        Self {
+            text,
+            catalog,
+            parameters,
+            datasets,
+            warnings,
+            ctes: None,
+            next_column: 0,
+            depth: 0,
+            nodes: 0,
+            mentions: 0,
+        }
     }
 
     pub(super) fn whole_query(mut self, query: &'a ast::Query) -> Result<BoundQuery> {
         let plan = self.query(query)?;
-        Ok(self.finish(plan))
-    }
-
-    /// All columns of a table that `DESCRIBE` names.
-    pub(super) fn whole_table(mut self, name: &'a ast::ObjectName) -> Result<BoundQuery> {
-        let plan = self.table_as_query(name)?;
-        Ok(self.finish(plan))
-    }
-
-    fn finish(self, plan: RowPlan) -> BoundQuery {
-        BoundQuery { plan, datasets: self.datasets, next_column: self.next_column, warnings: self.warnings }
+        Ok(BoundQuery { plan, datasets: self.datasets, next_column: self.next_column, warnings: self.warnings })
     }
 
     /// A number that no column has yet.
@@ -121,6 +126,22 @@ impl<'a> Binder<'a> {
             return Err(error.with_hint("each operator of a chain such as a + b + c is a level; AND and OR are not"));
         }
         self.depth += 1;
+        Ok(())
+    }
+
+    /// Counts a mention of a CTE.
+    ///
+    /// # Errors
+    /// Too many: a CTE that is mentioned twice, in one that is mentioned twice, is there four times, and so on.
+    pub(super) fn mention(&mut self, at: Span) -> Result<()> {
+        self.mentions += 1;
+        if self.mentions > MAX_MENTIONS {
+            let error =
+                Error::new(format!("with CTEs written out, there are more than {MAX_MENTIONS} mentions of them"));
+            return Err(error.or_at(Some(at)).with_hint(
+                "each mention of a CTE is computed by itself: mention CTEs that are built on others fewer times",
+            ));
+        }
         Ok(())
     }
 

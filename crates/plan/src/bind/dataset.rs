@@ -1,6 +1,7 @@
 //! A dataset in FROM: which of its variables a query reads, and the grid that follows from them.
 
 use super::binder::Binder;
+use super::describe::DescribedColumn;
 use super::scope::{Handle, quoted};
 use crate::{Column, ColumnSource, DatasetId, DatasetSource, Error, GridPlan, Result, RowPlan, Scan, ScanColumn, Span};
 use hyperslab_expr::{ColumnId, SqlType};
@@ -139,17 +140,50 @@ impl DatasetTable {
                 .widest()
                 .ok_or_else(|| self.no_grid("no grid of it contains all others, as * needs").or_at(Some(at)))?,
         };
+        self.note_left_out(&grid, binder);
+        Ok(self.columns_on(&grid))
+    }
+
+    /// The labels of some dimensions, then the auxiliary coordinates and data variables that lie on no others.
+    fn columns_on(&self, dims: &[usize]) -> Vec<Handle> {
         let label =
             |dim: &usize| self.schema().dimensions[*dim].coordinate.map_or(Handle::Dimension(*dim), Handle::Variable);
-        let mut handles: Vec<Handle> = grid.iter().map(label).collect();
+        let mut handles: Vec<Handle> = dims.iter().map(label).collect();
         for role in [Role::DimensionCoordinate, Role::AuxiliaryCoordinate, Role::Data] {
-            let on_grid = |v: &Variable| v.role == role && covers(&grid, &v.dims);
-            let all = self.schema().variables.iter().enumerate().filter(|(_, v)| on_grid(v));
+            let on_dims = |v: &Variable| v.role == role && covers(dims, &v.dims);
+            let all = self.schema().variables.iter().enumerate().filter(|(_, v)| on_dims(v));
             let new: Vec<Handle> = all.map(|(i, _)| Handle::Variable(i)).filter(|h| !handles.contains(h)).collect();
             handles.extend(new);
         }
-        self.note_left_out(&grid, binder);
-        Ok(handles)
+        handles
+    }
+
+    /// The columns of `*`; where no grid contains all others, and `*` means nothing, the columns of all grids.
+    ///
+    /// # Errors
+    /// If SQL has no type for one.
+    pub(super) fn describe_columns(&mut self, at: Span, binder: &mut Binder<'_>) -> Result<Vec<DescribedColumn>> {
+        let handles = match self.widest() {
+            Some(_) => self.star(at, binder)?,
+            None => self.columns_on(&self.all_dimensions()),
+        };
+        let describe = |handle| {
+            let dimensions =
+                self.dims_of(handle).iter().map(|dim| self.schema().dimensions[*dim].name.clone()).collect();
+            Ok(DescribedColumn { column: self.take(handle, at, binder)?, dimensions: Some(dimensions) })
+        };
+        handles.into_iter().map(describe).collect()
+    }
+
+    /// The dimensions of all grids, in order of first appearance.
+    fn all_dimensions(&self) -> Vec<usize> {
+        let mut dims = Vec::new();
+        for dim in self.grids().into_iter().flatten() {
+            if !dims.contains(&dim) {
+                dims.push(dim);
+            }
+        }
+        dims
     }
 
     fn note_left_out(&self, grid: &[usize], binder: &mut Binder<'_>) {
@@ -267,29 +301,33 @@ impl DatasetTable {
         self.schema().dimensions.iter().enumerate().filter(is_row).map(|(at, _)| at).collect()
     }
 
-    /// Says which grids there are, and how to name one.
+    /// Says that the grid is not clear, which grids there are, and how to name one.
     fn no_grid(&self, reason: &str) -> Error {
-        const SHOWN: usize = 6;
+        let error = Error::new(format!("the grid of {} is not clear: {reason}", self.label));
         let grids = self.grids();
-        let list: Vec<String> = grids.iter().take(SHOWN).map(|grid| self.describe_grid(grid)).collect();
-        let more = if grids.len() > SHOWN { format!("; and {} more", grids.len() - SHOWN) } else { String::new() };
-        let error = Error::new(format!(
-            "the grid of {} is not clear: {reason}; its grids are {}{more}",
-            self.label,
-            list.join("; ")
-        ));
         let of_first = grids.first().and_then(|grid| self.variables_of(grid).next());
-        match of_first.or(self.schema().variables.first()) {
-            Some(variable) => error.with_hint(self.hint_for(&variable.name)),
+        match of_first {
+            Some(variable) => error.with_hint(format!("{}\n{}", self.hint_for(&variable.name), self.list(&grids))),
             None => error,
         }
+    }
+
+    /// A line a grid: its dimensions and its variables.
+    fn list(&self, grids: &[Vec<usize>]) -> String {
+        const SHOWN: usize = 12;
+        let line = |grid: &Vec<usize>| format!("  {}", self.describe_grid(grid));
+        let mut lines: Vec<String> = grids.iter().take(SHOWN).map(line).collect();
+        if grids.len() > SHOWN {
+            lines.push(format!("  and {} more, which DESCRIBE shows", grids.len() - SHOWN));
+        }
+        lines.join("\n")
     }
 
     fn describe_grid(&self, grid: &[usize]) -> String {
         const SHOWN: usize = 5;
         let names: Vec<String> = self.variables_of(grid).map(|v| quoted(&v.name)).collect();
         let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
-        format!("({}) of {}{more}", self.dim_list(grid), names[..names.len().min(SHOWN)].join(", "))
+        format!("({}): {}{more}", self.dim_list(grid), names[..names.len().min(SHOWN)].join(", "))
     }
 
     /// The data variables whose dimensions are those of a grid.

@@ -1,7 +1,8 @@
 //! What the parser shall take: DuckDB's words and precedences.
 
-use sqlparser::ast::{self, Expr, UnaryOperator};
+use sqlparser::ast::{self, BinaryOperator, Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, DuckDbDialect};
+use sqlparser::keywords::{Keyword, RESERVED_FOR_IDENTIFIER};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use std::any::TypeId;
@@ -10,7 +11,7 @@ use std::any::TypeId;
 #[derive(Debug)]
 pub(super) struct HyperslabDialect;
 
-/// `^` binds tighter than `*`; `||` looser than `+`; a sign tighter than all.
+/// `^` and `**` bind tighter than `*`; `||` looser than `+`; a sign tighter than all.
 const POWER: u8 = 45;
 const CONCATENATION: u8 = 25;
 const IS: u8 = 17;
@@ -26,6 +27,12 @@ impl Dialect for HyperslabDialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    /// CASE and CAST are no names without quotes, as in DuckDB. If they could be, an error within them would be reported as
+    /// one at its first word.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        matches!(keyword, Keyword::CASE | Keyword::CAST) || RESERVED_FOR_IDENTIFIER.contains(&keyword)
     }
 
     fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
@@ -49,6 +56,12 @@ impl Dialect for HyperslabDialect {
     }
 
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if is_power(parser) {
+            parser.advance_token();
+            parser.advance_token();
+            let (left, op) = (Box::new(expr.clone()), BinaryOperator::Custom("**".to_string()));
+            return Some(parser.parse_subexpr(POWER).map(|right| Expr::BinaryOp { left, op, right: Box::new(right) }));
+        }
         if !is_isnull(parser) {
             return None;
         }
@@ -59,6 +72,7 @@ impl Dialect for HyperslabDialect {
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match parser.peek_token_ref().token {
             Token::Caret => Some(Ok(POWER)),
+            Token::Mul if is_power(parser) => Some(Ok(POWER)),
             Token::StringConcat | Token::ShiftLeft | Token::ShiftRight => Some(Ok(CONCATENATION)),
             Token::Word(_) if is_isnull(parser) => Some(Ok(IS)),
             _ => None,
@@ -156,4 +170,14 @@ impl Dialect for HyperslabDialect {
 
 fn is_isnull(parser: &Parser) -> bool {
     matches!(&parser.peek_token_ref().token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("isnull"))
+}
+
+/// `**`, which the tokenizer takes for two signs.
+fn is_power(parser: &Parser) -> bool {
+    let is_star = |n| parser.peek_nth_token_no_skip(n).token == Token::Mul;
+    parser.peek_token_ref().token == Token::Mul && {
+        let blanks =
+            (0..).take_while(|n| matches!(parser.peek_nth_token_no_skip(*n).token, Token::Whitespace(_))).count();
+        is_star(blanks) && is_star(blanks + 1)
+    }
 }

@@ -5,7 +5,7 @@ use super::dataset::DatasetTable;
 use super::expr::Frame;
 use super::join::{Join, move_keys};
 use super::refuse::unsupported;
-use super::scope::{Handle, Relation, Table, with_names};
+use super::scope::{Relation, Table, with_names};
 use crate::{Error, Result, RowPlan, Source, Span};
 use hyperslab_expr::Expr;
 use sqlparser::ast::{self, TableFactor};
@@ -106,7 +106,11 @@ impl<'a> Binder<'a> {
     }
 
     /// A path in quotes, or the name of a CTE.
-    fn named_table(&mut self, name: &'a ast::ObjectName, alias: Option<&'a ast::TableAlias>) -> Result<Relation> {
+    pub(super) fn named_table(
+        &mut self,
+        name: &'a ast::ObjectName,
+        alias: Option<&'a ast::TableAlias>,
+    ) -> Result<Relation> {
         let at = self.name_span(name);
         let ident = self.simple_name(name).map_err(|_| self.no_table(name, at))?;
         if ident.quote_style == Some('\'') {
@@ -203,22 +207,6 @@ impl<'a> Binder<'a> {
                 Ok(RowPlan::Join { left, right, kind, on, filter: Expr::all_of(filter) })
             }
         }
-    }
-
-    /// `DESCRIBE t`: what `SELECT * FROM t` gives.
-    pub(super) fn table_as_query(&mut self, name: &'a ast::ObjectName) -> Result<RowPlan> {
-        let mut frame = Frame::default();
-        let at = self.name_span(name);
-        let mut relation = self.named_table(name, None)?;
-        let handles: Vec<Handle> = relation.star(at, self)?;
-        let mut columns = Vec::with_capacity(handles.len());
-        for handle in handles {
-            let column = relation.take(handle, at, self)?;
-            columns.push((column.clone(), Expr::Column(column.id, column.ty)));
-        }
-        frame.scope.relations.push(relation);
-        let plan = self.plan_of_from(FromTree::Table(0), &mut frame, None)?;
-        Ok(RowPlan::Project { input: Box::new(plan), columns })
     }
 }
 

@@ -9,6 +9,7 @@
 mod aggregate;
 mod binder;
 mod dataset;
+mod describe;
 mod dialect;
 mod expr;
 mod from;
@@ -34,6 +35,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use describe::{DescribedColumn, Description};
 pub use parse::{ParsedStatement, parse};
 
 use crate::{BoundQuery, Catalog, Result};
@@ -75,8 +77,8 @@ pub enum BoundStatement {
         /// What is shown.
         mode: ExplainMode,
     },
-    /// Shows the columns of a query's result.
-    Describe(BoundQuery),
+    /// Shows the columns of a query's result or of a table.
+    Describe(Description),
     /// Sets a setting.
     Set {
         /// Its name, in lower case.
@@ -101,8 +103,8 @@ pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Par
         let bound = match statement.form.get() {
             Form::Query(query) => BoundStatement::Query(binder.whole_query(query)?),
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
-            Form::DescribeQuery(query) => BoundStatement::Describe(binder.whole_query(query)?),
-            Form::DescribeTable(name) => BoundStatement::Describe(binder.whole_table(name)?),
+            Form::DescribeQuery(query) => BoundStatement::Describe(binder.describe_query(query)?),
+            Form::DescribeTable(name) => BoundStatement::Describe(binder.describe_table(name)?),
             Form::Set(name, value) => {
                 BoundStatement::Set { name: binder.setting(name)?, value: binder.setting_value(value)? }
             }

@@ -64,7 +64,7 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
 fn parse_text(sql: &str) -> Result<Vec<ParsedStatement>> {
     let mut text = Text::new(sql);
     let tokens = Tokenizer::new(&HyperslabDialect, sql).tokenize_with_location();
-    let tokens = tokens.map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), &text))?;
+    let tokens = tokens.map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), &text, None))?;
     text.note_tokens(&tokens)?;
     let text = Arc::new(text);
     let mut reader = Reader::new(&text, tokens);
@@ -106,6 +106,10 @@ impl<'t> Reader<'t> {
         self.text.span(self.parser.get_current_token().span)
     }
 
+    fn failed(&self, error: &ParserError) -> Error {
+        syntax_error(error, self.text, Some(self.next_span()))
+    }
+
     fn expect_end(&self) -> Result<()> {
         match &self.parser.peek_token_ref().token {
             Token::EOF | Token::SemiColon => Ok(()),
@@ -126,7 +130,7 @@ impl<'t> Reader<'t> {
         if let Some(word) = self.unsupported_statement() {
             return Err(not_yet(&word, at));
         }
-        let statement = self.parser.parse_statement().map_err(|error| syntax_error(&error, self.text))?;
+        let statement = self.parser.parse_statement().map_err(|error| self.failed(&error))?;
         form(statement, at, self.text)
     }
 
@@ -148,7 +152,7 @@ impl<'t> Reader<'t> {
             return Ok(Form::DescribeQuery(self.query("DESCRIBE")?));
         }
         let name = self.parser.parse_object_name(false);
-        name.map(Form::DescribeTable).map_err(|error| syntax_error(&error, self.text))
+        name.map(Form::DescribeTable).map_err(|error| self.failed(&error))
     }
 
     fn explain_mode(&mut self) -> Result<ExplainMode> {
@@ -160,7 +164,7 @@ impl<'t> Reader<'t> {
         if self.parser.peek_token_ref().token != Token::LParen || is_query || *after == Token::LParen {
             return Ok(ExplainMode::Plan);
         }
-        let options = self.parser.parse_utility_options().map_err(|error| syntax_error(&error, self.text))?;
+        let options = self.parser.parse_utility_options().map_err(|error| self.failed(&error))?;
         options.iter().try_fold(ExplainMode::Plan, |mode, option| self.explain_option(mode, option))
     }
 
@@ -211,12 +215,15 @@ fn not_yet(what: &str, at: Span) -> Error {
     error.with_hint("there are SELECT, EXPLAIN, DESCRIBE, SET and RESET")
 }
 
-/// The parser's error in our words, at the place that its message ends with.
-fn syntax_error(error: &ParserError, text: &Text) -> Error {
+/// The parser's error in our words, at the place that its message ends with, or `next` if it has none.
+fn syntax_error(error: &ParserError, text: &Text, next: Option<Span>) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.as_str(),
         ParserError::RecursionLimitExceeded => {
-            return Error::new(format!("brackets or subqueries nest more than {MAX_NESTING} levels deep"));
+            let error = Error::new(format!("the statement nests more than {MAX_NESTING} levels deep")).or_at(next);
+            return error.with_hint(
+                "brackets, CASE, calls of functions and subqueries are levels: give inner parts a name in WITH or a subquery",
+            );
         }
     };
     let (message, at) = match message.rsplit_once(" at Line: ") {

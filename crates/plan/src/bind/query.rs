@@ -90,6 +90,7 @@ impl<'a> Binder<'a> {
                 at = found.outer.clone();
                 continue;
             }
+            self.mention(self.span(name))?;
             let inside = std::mem::replace(&mut self.ctes, found.outer.clone());
             let plan = self.query(&found.cte.query);
             self.ctes = inside;

@@ -3,7 +3,7 @@
 use super::binder::Binder;
 use super::dataset::DatasetTable;
 use crate::{Column, Error, Result, RowPlan, Span};
-use hyperslab_expr::ColumnId;
+use hyperslab_expr::{ColumnId, closest};
 use sqlparser::ast::Ident;
 
 /// The tables of a FROM clause, in order.
@@ -225,19 +225,10 @@ pub(super) fn quoted(name: &str) -> String {
     if plain && !name.is_empty() { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
-/// The name that was meant, if one is near.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let wanted = name.to_lowercase();
-    let letters = wanted.chars().count();
-    let near = names.map(|known| (strsim::damerau_levenshtein(&wanted, &known.to_lowercase()), known));
-    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance * 3 <= letters.max(3) && distance < letters).then_some(known)
-}
-
 /// Adds the nearest of the names there are, or some of them.
 pub(super) fn with_names(error: Error, name: &str, names: &[String]) -> Error {
     const SHOWN: usize = 8;
-    if let Some(nearest) = nearest(name, names.iter().map(String::as_str)) {
+    if let Some(nearest) = closest(name, names.iter().map(String::as_str)) {
         return error.with_hint(format!("did you mean {}?", quoted(nearest)));
     }
     let shown: Vec<String> = names.iter().take(SHOWN).map(|n| quoted(n)).collect();

@@ -3,6 +3,7 @@
 use super::expr::Bound;
 use crate::{Error, Result, Span};
 use hyperslab_expr::{Expr, Scalar, SqlType, eval, scalar};
+use hyperslab_grid::Calendar;
 
 /// The type in which two types meet.
 ///
@@ -83,13 +84,18 @@ pub(super) fn time_literal(text: &str, to: &SqlType, at: Span) -> Result<Expr> {
     let arg = Box::new(Expr::Literal(Scalar::Varchar(text.to_string())));
     let cast = Expr::Cast { arg, to: to.clone(), or_null: false, at: Some(at) };
     eval::evaluate_constant(&cast).map(Expr::Literal).map_err(|_| {
-        let calendar = match to {
-            SqlType::Timestamp(calendar) if *to != SqlType::TIMESTAMP => format!(" in the calendar {calendar}"),
-            _ => String::new(),
+        let (fault, calendar) = match to {
+            SqlType::Timestamp(calendar) if *to != SqlType::TIMESTAMP => {
+                (calendar.fault(text), format!(" in the calendar {calendar}"))
+            }
+            _ => (Calendar::ProlepticGregorian.fault(text), String::new()),
         };
-        Error::new(format!("'{text}' is no time{calendar}"))
-            .or_at(Some(at))
-            .with_hint("times are written 'YYYY-MM-DD hh:mm:ss'")
+        match fault {
+            Some(fault) => Error::new(format!("'{text}' is no time{calendar}: {fault}")).or_at(Some(at)),
+            None => Error::new(format!("'{text}' is no time{calendar}"))
+                .or_at(Some(at))
+                .with_hint("times are written 'YYYY-MM-DD hh:mm:ss'"),
+        }
     })
 }
 

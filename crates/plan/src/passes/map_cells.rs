@@ -1,6 +1,6 @@
 //! Computes expressions beneath the bridge, each on the dimensions it depends on.
 
-use super::Pass;
+use super::{Pass, any_volatile};
 use crate::{Column, GridPlan, RowPlan};
 use hyperslab_expr::Expr;
 
@@ -13,9 +13,10 @@ pub(super) const PASS: Pass = Pass {
 /// See [`PASS`].
 pub(super) fn map(plan: RowPlan) -> RowPlan {
     let RowPlan::Project { input, columns } = plan else { return plan };
-    let volatile = columns.iter().any(|(_, expr)| expr.is_volatile());
     match *input {
-        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() && !volatile => on_cells(*grid, columns),
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() && !any_volatile(&columns) => {
+            on_cells(*grid, columns)
+        }
         other => RowPlan::Project { input: Box::new(other), columns },
     }
 }

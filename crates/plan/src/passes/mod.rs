@@ -15,7 +15,8 @@ mod select_region;
 mod top_k;
 mod window_by_axes;
 
-use crate::{BoundQuery, Result, RowPlan};
+use crate::{BoundQuery, Column, Result, RowPlan};
+use hyperslab_expr::Expr;
 
 /// A rewrite of plans.
 pub struct Pass {
@@ -75,6 +76,12 @@ pub fn trace(query: BoundQuery) -> Result<Vec<(&'static str, BoundQuery)>> {
         }
     }
     Ok(steps)
+}
+
+/// Whether an expression gives another value each time. It must be computed where the plan says, just once: nothing that
+/// reads it moves past it, nor does it move.
+fn any_volatile(columns: &[(Column, Expr)]) -> bool {
+    columns.iter().any(|(_, expr)| expr.is_volatile())
 }
 
 fn apply(pass: &Pass, mut query: BoundQuery) -> Result<BoundQuery> {

@@ -1,6 +1,6 @@
 //! Moves each conjunct of a filter as far down as it keeps its meaning, so that it can narrow what is read.
 
-use super::Pass;
+use super::{Pass, any_volatile};
 use crate::axis::substitute;
 use crate::window::{Window, WindowCall};
 use crate::{JoinKind, RowPlan};
@@ -30,7 +30,7 @@ fn push(plan: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
         RowPlan::Filter { input, predicate } if !predicate.is_volatile() => {
             push(*input, predicate.conjuncts().into_iter().chain(conjuncts).collect())
         }
-        RowPlan::Project { input, columns } if !columns.iter().any(|(_, expr)| expr.is_volatile()) => {
+        RowPlan::Project { input, columns } if !any_volatile(&columns) => {
             let definitions = columns.iter().map(|(column, expr)| (column.id, expr.clone())).collect();
             let below = conjuncts.into_iter().map(|term| substitute(term, &definitions)).collect();
             RowPlan::Project { input: Box::new(push(*input, below)), columns }
@@ -67,7 +67,7 @@ fn push_below_grouping(
     aggregates: Vec<(crate::Column, hyperslab_expr::AggregateCall)>,
     conjuncts: Vec<Expr>,
 ) -> RowPlan {
-    if keys.iter().any(|(_, key)| key.is_volatile()) {
+    if any_volatile(&keys) {
         return filter(RowPlan::Aggregate { input: Box::new(input), keys, aggregates }, conjuncts);
     }
     let definitions: HashMap<ColumnId, Expr> = keys.iter().map(|(column, expr)| (column.id, expr.clone())).collect();

@@ -1,8 +1,7 @@
 //! Keeps only the first rows while sorting.
 
-use super::Pass;
-use crate::{Column, RowPlan};
-use hyperslab_expr::Expr;
+use super::{Pass, any_volatile};
+use crate::RowPlan;
 
 /// Above this many rows a full sort is as good.
 const MOST_ROWS: u64 = 100_000;
@@ -26,13 +25,9 @@ fn top_k(plan: RowPlan) -> RowPlan {
 fn sink(plan: RowPlan, limit: u64, offset: u64) -> RowPlan {
     match plan {
         RowPlan::Sort { input, keys } => RowPlan::TopK { input, keys, limit, offset },
-        RowPlan::Project { input, columns } if !volatile(&columns) => {
+        RowPlan::Project { input, columns } if !any_volatile(&columns) => {
             RowPlan::Project { input: Box::new(sink(*input, limit, offset)), columns }
         }
         other => RowPlan::Limit { input: Box::new(other), limit: Some(limit), offset },
     }
-}
-
-fn volatile(columns: &[(Column, Expr)]) -> bool {
-    columns.iter().any(|(_, expr)| expr.is_volatile())
 }

@@ -327,7 +327,41 @@ fn check_product(files: &Files, axes: &[Axis], along: &[usize], overlap: Overlap
         check_disjoint(files, axes, along, held, overlap)?;
     }
     let wanted: usize = along.iter().map(|axis| axes[*axis].groups.len()).product();
-    if tiles.len() == wanted { Ok(()) } else { Err(incomplete(files, axes, along, &tiles)) }
+    if tiles.len() == wanted {
+        return Ok(());
+    }
+    Err(stranger(files, axes, along).unwrap_or_else(|| incomplete(files, axes, along, &tiles)))
+}
+
+/// An error if the files fall into sets that have nothing in common: neither a data variable nor labels of a joined
+/// dimension.
+fn stranger(files: &Files, axes: &[Axis], along: &[usize]) -> Option<Error> {
+    let variables = |file: usize| {
+        let data = files.opened[file].table.columns.iter().filter(|c| c.role == Role::Data);
+        data.map(|c| c.path.as_str()).collect::<HashSet<&str>>()
+    };
+    let labels = |file: usize| {
+        along.iter().filter_map(|axis| Some((*axis, axes[*axis].member[file]?))).collect::<HashSet<(usize, usize)>>()
+    };
+    let (mut known, mut places) = (variables(0), labels(0));
+    let mut strangers: Vec<usize> = (1..files.opened.len()).collect();
+    let mut before = usize::MAX;
+    while strangers.len() < before {
+        before = strangers.len();
+        strangers.retain(|file| {
+            let (own, at) = (variables(*file), labels(*file));
+            let is_stranger = own.is_disjoint(&known) && at.is_disjoint(&places);
+            if !is_stranger {
+                known.extend(own);
+                places.extend(at);
+            }
+            is_stranger
+        });
+    }
+    let (a, b) = (files.name(0), files.name(*strangers.first()?));
+    let dims: Vec<&str> = along.iter().map(|axis| axes[*axis].path.as_str()).collect();
+    let message = format!("{a} and {b} have no variable in common and differ along {}", dims.join(" and "));
+    Some(Error::new(ErrorKind::Disagree, message).with_hint("open them as tables of their own and join these"))
 }
 
 fn check_disjoint(files: &Files, axes: &[Axis], along: &[usize], held: &[usize], overlap: Overlap) -> Result<()> {

@@ -2,10 +2,9 @@
 
 use super::{Bound, ExprBinder};
 use crate::bind::refuse::{at_node, unsupported};
-use crate::bind::scope::nearest;
 use crate::bind::window::is_window_function;
 use crate::{Error, Result, Span};
-use hyperslab_expr::{Expr, Scalar, aggregate, scalar};
+use hyperslab_expr::{Expr, Scalar, aggregate, closest, scalar};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments};
 
 impl<'a> ExprBinder<'_, 'a> {
@@ -142,7 +141,7 @@ fn unknown(name: &str) -> Error {
         .copied()
         .filter(|known| known.starts_with(char::is_alphabetic) && !known.contains(' '));
     let error = Error::new(format!("there is no function {name}"));
-    match nearest(name, words) {
+    match closest(name, words) {
         Some(near) => error.with_hint(format!("did you mean {near}?")),
         None => error,
     }

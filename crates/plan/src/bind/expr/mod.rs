@@ -253,7 +253,8 @@ impl<'a> ExprBinder<'_, 'a> {
         let function = settle(name, &args).map_err(|error| error.or_at(Some(span)))?;
         let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
         let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
-        Ok(Bound::new(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: Some(span) }, span))
+        let ty = scalar::type_of_call(&function, &args);
+        Ok(Bound::new(Expr::Call { function: function.name.to_string(), args, ty, at: Some(span) }, span))
     }
 
     /// A list: a constant one if its items are.

@@ -227,6 +227,7 @@ fn function_of(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::DuckIntegerDivide | BinaryOperator::MyIntegerDivide => "//",
         BinaryOperator::Modulo => "%",
         BinaryOperator::BitwiseXor | BinaryOperator::PGExp => "^",
+        BinaryOperator::Custom(op) if op == "**" => "^",
         BinaryOperator::Eq => "=",
         BinaryOperator::NotEq => "<>",
         BinaryOperator::Lt => "<",

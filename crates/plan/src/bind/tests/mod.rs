@@ -51,9 +51,9 @@ fn outcome(sql: &str) -> String {
                         write!(out, "explain {mode:?}: ").expect("text");
                         query
                     }
-                    BoundStatement::Describe(query) => {
-                        out.push_str("describe: ");
-                        query
+                    BoundStatement::Describe(description) => {
+                        writeln!(out, "describe: {}", short::described(description)).expect("text");
+                        continue;
                     }
                     BoundStatement::Set { name, value } => {
                         writeln!(out, "set {name} = {value:?}").expect("text");

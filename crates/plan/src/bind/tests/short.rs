@@ -1,5 +1,6 @@
 //! A bound query in a line a node, leaves first.
 
+use crate::bind::{DescribedColumn, Description};
 use crate::{BoundQuery, GridPlan, JoinKind, RowPlan, SortKey};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar};
 use std::collections::BTreeMap;
@@ -19,6 +20,17 @@ pub(super) fn short(query: &BoundQuery) -> String {
     });
     let columns: Vec<String> = query.columns().iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
     format!("{}\n=> {}", plan(&query.plan, &names), columns.join(", "))
+}
+
+/// The columns described, with their dimensions and types.
+pub(super) fn described(description: &Description) -> String {
+    let column = |described: &DescribedColumn| {
+        let dims = described.dimensions.as_ref().map(|dims| format!("({})", dims.join(" "))).unwrap_or_default();
+        format!("{}{dims} {}", described.column.name, described.column.ty)
+    };
+    let mut lines = vec![description.columns.iter().map(column).collect::<Vec<_>>().join(", ")];
+    lines.extend(description.warnings.iter().map(|warning| format!("note: {warning}")));
+    lines.join("\n")
 }
 
 fn plan(node: &RowPlan, names: &Names) -> String {
