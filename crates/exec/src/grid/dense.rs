@@ -3,7 +3,7 @@
 use super::bins::KeyAxes;
 use super::cells::{CellReader, Cells, truth};
 use super::groups::GroupSpace;
-use super::layout::{Job, Layout};
+use super::layout::{Folding, Job, Layout};
 use super::program::Program;
 use super::vectors::{VECTOR_CELLS, vectors};
 use crate::context::Context;
@@ -14,7 +14,7 @@ use crate::rows::stored::{StoredRows, cuts};
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter, take};
+use arrow::compute::{concat, filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Region};
 use hyperslab_plan::numbers::count;
@@ -34,26 +34,30 @@ pub(super) fn aggregate(
     context: &Context,
 ) -> Result<Box<dyn Source>> {
     let dense = Dense::new(input, keys, aggregates, query, context)?;
-    let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys);
-    let mut memory = context.memory().reserve(0, "the groups of an aggregate")?;
+    let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
+    let mut memory = context.memory().reserve(0, GROUPS)?;
     let mut batches = Vec::new();
-    let mut units = Units { dense: &dense, layout: &layout, open: None, next: 0 };
+    let mut units = Units { dense: &dense, layout: &layout, open: Open::Nothing, next: 0 };
     let mut finished = |batch: Batch| -> Result<()> {
         memory.grow(batch.columns.iter().map(array_bytes).sum())?;
         batches.push(batch);
         Ok(())
     };
     if layout.jobs.is_empty() {
-        let none = units.start(0)?;
+        let none = dense.finish(units.start(0)?)?;
         finished(dense.give_out(none, columns)?)?;
     }
     context.metrics().expect_chunks(dense.program.chunks_to_read() as u64);
     fold_partitions(
         context,
         layout.jobs.len(),
-        |at| dense.run(&layout.jobs[at]),
-        |at, state| {
-            if let Some(unit) = units.merge(&layout.jobs[at], state)? {
+        |at| {
+            let state = dense.run(&layout.jobs[at])?;
+            // What no other job adds to is finished by the thread that made it.
+            Ok(if layout.is_disjoint { Part::Finished(dense.finish(state)?) } else { Part::State(state) })
+        },
+        |at, part| {
+            if let Some(unit) = units.add(&layout.jobs[at], part)? {
                 finished(dense.give_out(unit, columns)?)?;
             }
             Ok(ControlFlow::Continue(()))
@@ -67,6 +71,12 @@ pub(super) fn aggregate(
     let columns = columns.iter().map(described).collect();
     Ok(Box::new(StoredRows::new(columns, partitions.collect(), vec![memory])))
 }
+
+/// What memory is reserved for.
+const GROUPS: &str = "the groups of an aggregate";
+
+/// The most bytes that one thread holds of the values of groups.
+const KEPT_BYTES: usize = 256 << 20;
 
 /// One aggregate, made ready to run.
 struct Call {
@@ -137,7 +147,7 @@ impl<'a> Dense<'a> {
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
         let own = space.len() * (1 + 12 * self.keys.axes.len());
         let least = own + space.len() * accumulators.len() * 8;
-        let mut memory = self.context.memory().reserve(least, "the groups of an aggregate")?;
+        let mut memory = self.context.memory().reserve(least, GROUPS)?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
         memory.resize(own + held(&accumulators))?;
         let seen = vec![false; if self.watch_presence { space.len() } else { 0 }];
@@ -204,9 +214,33 @@ impl<'a> Dense<'a> {
         Ok(())
     }
 
+    /// How the aggregates allow the grid to be cut. What keeps all values is held by one thread at a time, in a share of
+    /// the memory that it can have: a column is written once as it comes and once by groups.
+    fn folding(&self) -> Folding {
+        let keeping = self.calls.iter().filter(|call| aggregate::keeps_values(&call.call)).count();
+        if keeping == 0 {
+            return Folding::Cut;
+        }
+        let threads = self.context.threads().current_num_threads();
+        let share = (self.context.memory().limit() / (2 * threads)).min(KEPT_BYTES);
+        Folding::Whole((share / (keeping * 2 * size_of::<u64>())).max(1))
+    }
+
+    /// The results of the groups of a state.
+    fn finish(&self, mut state: State<'a>) -> Result<Finished<'a>> {
+        let mut results = Vec::with_capacity(self.calls.len());
+        for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
+            self.warn_of_nan(call, accumulator.as_ref());
+            results.push(accumulator.finish().map_err(|error| error.or_at(call.call.at))?);
+        }
+        let State { space, seen, mut memory, own, .. } = state;
+        memory.resize(own + results.iter().map(array_bytes).sum::<usize>())?;
+        Ok(Finished { space, results, seen, _memory: memory })
+    }
+
     /// The rows of a finished unit: its groups that are present, in order.
-    fn give_out(&self, mut state: State<'_>, columns: &[ColumnId]) -> Result<Batch> {
-        let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut state.seen)));
+    fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
+        let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
         let keep = |array: ArrayRef| -> Result<ArrayRef> {
             Ok(match &present {
                 Some(present) => filter(&array, present)?,
@@ -214,14 +248,12 @@ impl<'a> Dense<'a> {
             })
         };
         let mut out: Vec<(ColumnId, ArrayRef)> = Vec::new();
-        for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
-            self.warn_of_nan(call, accumulator.as_ref());
-            let values = accumulator.finish().map_err(|error| error.or_at(call.call.at))?;
+        for (call, values) in self.calls.iter().zip(std::mem::take(&mut unit.results)) {
             out.push((call.id, keep(values)?));
         }
-        let groups = present.as_ref().map_or(state.space.len(), BooleanArray::true_count);
+        let groups = present.as_ref().map_or(unit.space.len(), BooleanArray::true_count);
         for (at, axis) in self.keys.axes.iter().enumerate() {
-            let numbers: UInt32Array = state.space.along(at).collect::<Vec<_>>().into();
+            let numbers: UInt32Array = unit.space.along(at).collect::<Vec<_>>().into();
             for (id, values) in &axis.keys {
                 out.push((*id, keep(take(values, &numbers, None)?)?));
             }
@@ -292,13 +324,35 @@ fn mark_seen(runs: &[GroupRun], present: Option<&BooleanBuffer>, seen: &mut [boo
     }
 }
 
-/// Merges jobs into units, in order, and closes each unit with its last job.
+/// The results of some groups.
+struct Finished<'a> {
+    space: GroupSpace<'a>,
+    /// One array a call, with one entry a group.
+    results: Vec<ArrayRef>,
+    seen: Vec<bool>,
+    _memory: Reservation,
+}
+
+/// What a job gives: states to be merged, or the results of groups that are its alone.
+enum Part<'a> {
+    State(State<'a>),
+    Finished(Finished<'a>),
+}
+
+/// Puts jobs together into units, in order, and closes each unit with its last job.
 struct Units<'a> {
     dense: &'a Dense<'a>,
     layout: &'a Layout,
-    open: Option<State<'a>>,
-    /// How many jobs of the open unit were merged.
+    open: Open<'a>,
+    /// How many jobs of the open unit were added.
     next: usize,
+}
+
+/// What is there of the unit that is being put together.
+enum Open<'a> {
+    Nothing,
+    State(State<'a>),
+    Finished(Vec<Finished<'a>>),
 }
 
 impl<'a> Units<'a> {
@@ -306,27 +360,62 @@ impl<'a> Units<'a> {
         self.dense.state(self.layout.units[unit].groups.clone())
     }
 
-    /// Folds in the state of a job; the unit, if that was its last.
-    fn merge(&mut self, job: &Job, state: State<'a>) -> Result<Option<State<'a>>> {
+    /// Adds what a job gave; the unit, if that was its last.
+    fn add(&mut self, job: &Job, part: Part<'a>) -> Result<Option<Finished<'a>>> {
         let unit = &self.layout.units[job.unit];
-        let whole = unit.groups == job.groups;
-        match self.open.take() {
-            None if whole => self.open = Some(state),
-            open => {
-                let mut into = match open {
-                    Some(into) => into,
-                    None => self.start(job.unit)?,
-                };
-                self.fold_in(&mut into, state)?;
-                self.open = Some(into);
+        self.open = match (std::mem::replace(&mut self.open, Open::Nothing), part) {
+            (Open::Finished(mut parts), Part::Finished(part)) => {
+                parts.push(part);
+                Open::Finished(parts)
             }
-        }
+            (_, Part::Finished(part)) => Open::Finished(vec![part]),
+            (Open::State(mut into), Part::State(state)) => {
+                self.fold_in(&mut into, state)?;
+                Open::State(into)
+            }
+            (_, Part::State(state)) if unit.groups == job.groups => Open::State(state),
+            (_, Part::State(state)) => {
+                let mut into = self.start(job.unit)?;
+                self.fold_in(&mut into, state)?;
+                Open::State(into)
+            }
+        };
         self.next += 1;
         if self.next < unit.jobs {
             return Ok(None);
         }
         self.next = 0;
-        Ok(self.open.take())
+        Ok(match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Nothing => None,
+            Open::State(state) => Some(self.dense.finish(state)?),
+            Open::Finished(parts) => Some(self.side_by_side(job.unit, parts)?),
+        })
+    }
+
+    /// The results of jobs that have no group in common, as those of their unit.
+    fn side_by_side(&self, unit: usize, mut parts: Vec<Finished<'a>>) -> Result<Finished<'a>> {
+        if parts.len() == 1 {
+            return Ok(parts.remove(0));
+        }
+        let space = GroupSpace::new(&self.dense.keys, self.layout.units[unit].groups.clone());
+        let mut place_of = vec![0u32; space.len()];
+        let mut next = 0;
+        for number in parts.iter().flat_map(|part| part.space.numbers_in(&space)) {
+            place_of[number as usize] = next;
+            next += 1;
+        }
+        let place_of = UInt32Array::from(place_of);
+        let mut memory = self.dense.context.memory().reserve(place_of.len() * size_of::<u32>(), GROUPS)?;
+        let mut results = Vec::new();
+        for call in 0..self.dense.calls.len() {
+            let arrays: Vec<&dyn arrow::array::Array> = parts.iter().map(|part| part.results[call].as_ref()).collect();
+            let values = take(&concat(&arrays)?, &place_of, None)?;
+            memory.grow(array_bytes(&values))?;
+            results.push(values);
+        }
+        let seen: Vec<bool> = parts.iter().flat_map(|part| &part.seen).copied().collect();
+        let seen = if seen.is_empty() { seen } else { place_of.values().iter().map(|at| seen[*at as usize]).collect() };
+        Ok(Finished { space, results, seen, _memory: memory })
     }
 
     fn fold_in(&self, into: &mut State<'a>, mut from: State<'a>) -> Result<()> {

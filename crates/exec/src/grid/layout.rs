@@ -11,11 +11,24 @@ use std::ops::Range;
 /// As many jobs as this are sought: enough to keep any usual machine busy, few enough that merging is cheap.
 const JOBS: usize = 32;
 
+/// With so many jobs there is work for every thread without cutting what costs more to merge than to read.
+const ENOUGH_JOBS: usize = 4;
+
 /// The most groups of a unit, where it can be cut smaller: what one thread holds as state.
 const UNIT_GROUPS: usize = 1 << 19;
 
 /// Folded dimensions are cut only as far as each job keeps so many cells a group: merging states must stay cheap.
 const CELLS_PER_GROUP: usize = 2;
+
+/// How far a layout may cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Folding {
+    /// Also along folded dimensions: states are small beside the cells that they are made of.
+    Cut,
+    /// Along keys only, if that makes enough jobs, until none has more cells than this: states hold what they are made of.
+    /// Chunks that hold cells of several jobs are read once for each.
+    Whole(usize),
+}
 
 /// Cells that are folded by one thread, in order.
 #[derive(Debug)]
@@ -40,18 +53,21 @@ pub(super) struct Unit {
 pub(super) struct Layout {
     pub(super) jobs: Vec<Job>,
     pub(super) units: Vec<Unit>,
+    /// Whether no two jobs have groups in common, so that each can finish its own.
+    pub(super) is_disjoint: bool,
 }
 
 impl Layout {
-    pub(super) fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes) -> Self {
-        let mut layout = Self { jobs: Vec::new(), units: Vec::new() };
+    pub(super) fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes, folding: Folding) -> Self {
+        let mut layout = Self { jobs: Vec::new(), units: Vec::new(), is_disjoint: true };
         if region.is_empty() {
             // No cell: the one group of an aggregate without keys, or none.
             let groups = keys.axes.iter().map(|axis| 0..axis.groups).collect();
             layout.units.push(Unit { groups, jobs: 0 });
             return layout;
         }
-        let cuts = Cuts::new(chunks, region, keys);
+        let cuts = Cuts::new(chunks, region, keys, folding);
+        layout.is_disjoint = cuts.is_disjoint(keys);
         for unit in cuts.product(|dim| Some(dim) == cuts.unit_dim) {
             let of_unit = region.clip(&Hyperslab::new(unit));
             let ranges = group_ranges(&of_unit, region, keys);
@@ -92,7 +108,7 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes) -> Self {
+    fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes, folding: Folding) -> Self {
         let rank = region.sets().len();
         let own_groups = |dim: &usize| keys.axes.iter().any(|axis| axis.dim == *dim && axis.one_each);
         let unit_dim = keys.axes.first().filter(|axis| axis.one_each).map(|axis| axis.dim);
@@ -108,14 +124,47 @@ impl Cuts {
             let wanted = if Some(dim) == unit_dim { JOBS.max(groups.div_ceil(UNIT_GROUPS)) } else { JOBS };
             cut(dim, wanted, &mut jobs);
         }
-        let affordable = (region.cells() / groups.saturating_mul(CELLS_PER_GROUP).max(1)).clamp(1, JOBS);
+        let affordable = match folding {
+            Folding::Whole(_) if jobs >= ENOUGH_JOBS => 1,
+            Folding::Whole(_) | Folding::Cut => {
+                (region.cells() / groups.saturating_mul(CELLS_PER_GROUP).max(1)).clamp(1, JOBS)
+            }
+        };
         let mut folds = 1;
         for dim in (0..rank).filter(|dim| !own_groups(dim)) {
             let wanted = affordable.min(JOBS.div_ceil(jobs));
             cut(dim, wanted, &mut folds);
         }
         let ranges = (0..rank).map(|dim| cut_axis(&chunks.axes()[dim], &region.sets()[dim], parts[dim])).collect();
-        Self { unit_dim, ranges }
+        let mut cuts = Self { unit_dim, ranges };
+        if let Folding::Whole(most) = folding {
+            cuts.halve_until(most, region, own_groups);
+        }
+        cuts
+    }
+
+    /// Cuts within chunks, along the dimension of `may_cut` whose parts have most positions, until no job has more cells.
+    fn halve_until(&mut self, most: usize, region: &Region, may_cut: impl Fn(&usize) -> bool) {
+        let largest = |ranges: &Vec<Range<usize>>, dim: usize| {
+            ranges.iter().map(|range| region.sets()[dim].clip(range).len()).max().unwrap_or(0)
+        };
+        loop {
+            let lens: Vec<usize> = self.ranges.iter().enumerate().map(|(dim, ranges)| largest(ranges, dim)).collect();
+            let longest = (0..lens.len()).filter(|dim| may_cut(dim)).max_by_key(|dim| lens[*dim]);
+            match longest {
+                Some(dim) if lens.iter().product::<usize>() > most && lens[dim] > 1 => {
+                    let halved = |range: &Range<usize>| halves(range, &region.sets()[dim]);
+                    self.ranges[dim] = self.ranges[dim].iter().flat_map(halved).collect();
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Whether all cells of a group are in one job.
+    fn is_disjoint(&self, keys: &KeyAxes) -> bool {
+        let is_own = |dim: usize| keys.axes.iter().any(|axis| axis.dim == dim && axis.one_each);
+        self.ranges.iter().enumerate().all(|(dim, ranges)| ranges.len() == 1 || is_own(dim))
     }
 
     /// The boxes that the ranges of the chosen dimensions make, whole along the others; row-major.
@@ -134,6 +183,15 @@ impl Cuts {
             boxes = boxes.iter().flat_map(longer).collect();
         }
         boxes
+    }
+}
+
+/// A range in two with about as many selected positions.
+fn halves(range: &Range<usize>, selected: &IndexSet) -> Vec<Range<usize>> {
+    let within = selected.clip(range);
+    match within.ranked(within.len() / 2..within.len()).bounds() {
+        Some(second) if within.len() > 1 => vec![range.start..second.start, second.start..range.end],
+        _ => vec![range.clone()],
     }
 }
 
@@ -175,7 +233,7 @@ mod tests {
     fn a_map_is_cut_along_its_keys_and_never_merged() {
         let chunks = ChunkGrid::regular(&[365, 720, 1440], &[1, 50, 50]);
         let region = Region::all(&chunks.shape());
-        let layout = Layout::new(&chunks, &region, &keys(&[(1, 720, true), (2, 1440, true)]));
+        let layout = Layout::new(&chunks, &region, &keys(&[(1, 720, true), (2, 1440, true)]), Folding::Cut);
         check(&layout, &region);
         assert_eq!((layout.units.len(), layout.jobs.len()), (15, 45));
         assert_eq!(layout.jobs[0].groups, [0..50, 0..450]);
@@ -185,7 +243,7 @@ mod tests {
     fn without_keys_the_outermost_dimension_is_cut() {
         let chunks = ChunkGrid::regular(&[365, 720, 1440], &[1, 50, 50]);
         let region = Region::all(&chunks.shape());
-        let layout = Layout::new(&chunks, &region, &keys(&[]));
+        let layout = Layout::new(&chunks, &region, &keys(&[]), Folding::Cut);
         check(&layout, &region);
         assert_eq!((layout.units.len(), layout.jobs.len()), (1, 32));
     }
@@ -194,24 +252,40 @@ mod tests {
     fn whole_map_chunks_are_cut_along_time_as_far_as_states_stay_small() {
         let chunks = ChunkGrid::regular(&[360, 192, 288], &[1, 192, 288]);
         let region = Region::all(&chunks.shape());
-        let map = Layout::new(&chunks, &region, &keys(&[(1, 192, true), (2, 288, true)]));
-        let months = Layout::new(&chunks, &region, &keys(&[(0, 12, false), (1, 192, true), (2, 288, true)]));
+        let map = Layout::new(&chunks, &region, &keys(&[(1, 192, true), (2, 288, true)]), Folding::Cut);
+        let months =
+            Layout::new(&chunks, &region, &keys(&[(0, 12, false), (1, 192, true), (2, 288, true)]), Folding::Cut);
         check(&map, &region);
         check(&months, &region);
         assert_eq!((map.units.len(), map.jobs.len(), months.units.len(), months.jobs.len()), (1, 32, 1, 15));
     }
 
     #[test]
+    fn whole_axes_are_cut_along_keys_only_and_within_chunks_if_need_be() {
+        let chunks = ChunkGrid::regular(&[8760, 121, 161], &[120, 41, 41]);
+        let region = Region::all(&chunks.shape());
+        let map = keys(&[(1, 121, true), (2, 161, true)]);
+        let jobs = |most: usize| {
+            let layout = Layout::new(&chunks, &region, &map, Folding::Whole(most));
+            check(&layout, &region);
+            assert!(layout.is_disjoint && layout.jobs.iter().all(|job| job.region.cells() <= most));
+            layout.jobs.len()
+        };
+        assert_eq!((jobs(usize::MAX), jobs(8_000_000), jobs(1_000_000)), (12, 24, 384));
+        assert!(!Layout::new(&chunks, &region, &keys(&[]), Folding::Cut).is_disjoint);
+    }
+
+    #[test]
     fn a_selection_is_cut_where_it_lies() {
         let chunks = ChunkGrid::regular(&[100, 60], &[10, 60]);
         let region = Region::new(vec![IndexSet::from_mask((0..100).map(|i| i % 20 == 3)), IndexSet::range(5..7)]);
-        let layout = Layout::new(&chunks, &region, &keys(&[(0, 5, true)]));
+        let layout = Layout::new(&chunks, &region, &keys(&[(0, 5, true)]), Folding::Cut);
         check(&layout, &region);
         assert_eq!(
             layout.units.iter().map(|unit| unit.groups[0].clone()).collect::<Vec<_>>(),
             [0..1, 1..2, 2..3, 3..4, 4..5]
         );
         let none = Region::new(vec![IndexSet::empty(), IndexSet::all(60)]);
-        assert_eq!(Layout::new(&chunks, &none, &keys(&[])).jobs.len(), 0);
+        assert_eq!(Layout::new(&chunks, &none, &keys(&[]), Folding::Cut).jobs.len(), 0);
     }
 }

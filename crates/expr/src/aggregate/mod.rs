@@ -73,6 +73,14 @@ pub fn depends_on_order(name: &str) -> bool {
     })
 }
 
+/// Whether a call keeps every value of its groups until the end: its states are as large as what they were made of.
+pub fn keeps_values(call: &AggregateCall) -> bool {
+    let kept = |function: &AggregateFunction| {
+        matches!(function.names[0], "median" | "quantile_cont" | "quantile_disc" | "mode")
+    };
+    call.distinct || find(&call.function).is_some_and(kept)
+}
+
 /// The aggregate function of that name; case does not matter.
 pub fn find(name: &str) -> Option<&'static AggregateFunction> {
     AGGREGATE_FUNCTIONS.iter().find(|function| function.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
