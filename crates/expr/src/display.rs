@@ -1,6 +1,6 @@
 //! Expressions as SQL-like text, for EXPLAIN and for the names of result columns.
 
-use crate::{ColumnId, Expr};
+use crate::{ColumnId, Expr, Scalar};
 use std::fmt;
 
 /// An expression as text, with the names of its columns; parentheses only where precedence needs them.
@@ -57,6 +57,9 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// A longer list is shown by its first items.
+const MOST_ITEMS: usize = 12;
+
 impl<'a> Shown<'a> {
     fn part(&self, expr: &'a Expr, within: Level) -> Self {
         Self { expr, name: self.name, within }
@@ -65,6 +68,9 @@ impl<'a> Shown<'a> {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.expr {
             Expr::Column(id, _) => f.write_str(&(self.name)(*id)),
+            Expr::Literal(Scalar::List(items, _)) if items.len() > MOST_ITEMS => {
+                write!(f, "[{}, {}, .. {} items]", items[0], items[1], items.len())
+            }
             Expr::Literal(value) => write!(f, "{value}"),
             Expr::Call { function, args, .. } => self.write_call(f, function, args),
             Expr::Cast { arg, to, or_null, .. } => {

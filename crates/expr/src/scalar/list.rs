@@ -1,6 +1,6 @@
 //! The list of all scalar functions and operators. A new one is written in the file of its family, and added here.
 
-use super::{ScalarFunction, arithmetic, bits, compare, conditional, date, math, place, text, trig};
+use super::{ScalarFunction, arithmetic, bits, compare, conditional, date, element, math, place, text, trig};
 
 /// All scalar functions and operators, by family.
 pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
@@ -22,6 +22,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     compare::IS_NULL,
     compare::IS_NOT_NULL,
     compare::NOT,
+    element::LIST_EXTRACT,
     bits::AND,
     bits::OR,
     bits::XOR,

@@ -11,6 +11,7 @@ mod call;
 pub(crate) mod compare;
 mod conditional;
 mod date;
+mod element;
 mod list;
 mod math;
 mod place;
@@ -68,6 +69,8 @@ pub enum Family {
     Date,
     /// Text.
     Text,
+    /// Lists.
+    List,
     /// Choices between values.
     Conditional,
 }

@@ -1,5 +1,6 @@
 //! A dataset in FROM: which of its variables a query reads, and the grid that follows from them.
 
+use super::axis_function::is_longitude;
 use super::binder::Binder;
 use super::describe::DescribedColumn;
 use super::scope::{Handle, quoted};
@@ -27,6 +28,18 @@ pub(super) struct DatasetTable {
     used: Vec<Used>,
 }
 
+/// What a function of an axis knows of the column that it is given.
+pub(super) struct AxisColumn {
+    /// The variable that holds the labels; none if positions are the labels.
+    pub(super) variable: Option<usize>,
+    /// The column of positions along the axis.
+    pub(super) position: Handle,
+    pub(super) len: usize,
+    /// The variable with the edges of its cells.
+    pub(super) bounds: Option<usize>,
+    pub(super) is_longitude: bool,
+}
+
 /// A column that the query reads.
 struct Used {
     column: Column,
@@ -39,6 +52,26 @@ impl DatasetTable {
         let dataset = &binder.datasets[id.0];
         let path = dataset.source.paths.first().cloned().unwrap_or_default();
         Self { id, opened: dataset.opened.clone(), label, path, span, fixed: None, star: false, used: Vec::new() }
+    }
+
+    pub(super) fn source(&self) -> Arc<dyn DatasetSource> {
+        self.opened.clone()
+    }
+
+    /// The axis that a column which is read labels; none if it is not one of labels along one dimension.
+    pub(super) fn axis_of(&self, id: ColumnId) -> Option<AxisColumn> {
+        let used = self.used.iter().find(|used| used.column.id == id)?;
+        let [dim] = self.dims_of(used.handle)[..] else { return None };
+        let len = self.schema().dimensions[dim].len;
+        let position = Handle::Dimension(dim);
+        let Handle::Variable(at) = used.handle else {
+            return Some(AxisColumn { variable: None, position, len, bounds: None, is_longitude: false });
+        };
+        let variable = self.variable(at);
+        let is_label = matches!(variable.role, Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden);
+        let bounds = variable.attribute("bounds").and_then(|name| self.schema().find(name).ok());
+        let is_longitude = is_longitude(variable);
+        is_label.then_some(AxisColumn { variable: Some(at), position, len, bounds, is_longitude })
     }
 
     fn schema(&self) -> &DatasetSchema {

@@ -7,6 +7,7 @@
 //! A clause is either bound or refused by name: none is ignored.
 
 mod aggregate;
+mod axis_function;
 mod binder;
 mod dataset;
 mod describe;

@@ -1,6 +1,7 @@
 //! Calls by name: scalar functions here, aggregates in [`crate::bind::aggregate`].
 
 use super::{Bound, ExprBinder};
+use crate::bind::axis_function::is_axis_function;
 use crate::bind::refuse::{at_node, unsupported};
 use crate::bind::window::is_window_function;
 use crate::{Error, Result, Span};
@@ -26,6 +27,9 @@ impl<'a> ExprBinder<'_, 'a> {
             return self.aggregate(&name, function, at, span);
         }
         self.binder.refuse(function.filter.is_some(), "FILTER after a function that is no aggregate", span)?;
+        if is_axis_function(&name) {
+            return self.axis_function(&name, function, span);
+        }
         let args = self.scalar_args(&name, function, span)?;
         if matches!(name.as_str(), "date_part" | "datepart") && args.len() == 2 {
             return self.date_part(args, span);

@@ -1,0 +1,61 @@
+//! `list_extract`: one item of a list.
+
+use super::signature::takes;
+use super::{Call, Fails, Family, Kernel, ScalarFunction, Value};
+use crate::{Error, Result, SqlType};
+use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Int64Type};
+use std::ops::Range;
+
+/// `list_extract(list, index)`
+pub(super) const LIST_EXTRACT: ScalarFunction = ScalarFunction {
+    names: &["list_extract", "array_extract", "list_element"],
+    family: Family::List,
+    usage: "list_extract(list, index)",
+    doc: "The item at an index from 1 on, or from -1 backwards; NULL where there is none. Also list[index]",
+    bind: |args| match args {
+        [list @ (SqlType::List(item) | SqlType::Array(item, _)), index]
+            if index.is_integer() || *index == SqlType::Null =>
+        {
+            takes([list.clone(), SqlType::BigInt], item.as_ref().clone())
+        }
+        _ => Ok(None),
+    },
+    kernel: Kernel::Eager(extract),
+    fails: Fails::Never,
+};
+
+fn extract(call: &Call<'_>) -> Result<Value> {
+    let (lists, index) = (call.args[0].array(), call.reader::<Int64Type>(1));
+    let (items, span) = parts(lists)?;
+    let place = |row: usize| {
+        let list = call.args[0].place(row);
+        let index = index.get(row).filter(|_| lists.is_valid(list))?;
+        let span = span(list);
+        let at = if index < 0 { span.len() as i64 + index } else { index - 1 };
+        usize::try_from(at).ok().filter(|at| *at < span.len()).map(|at| (span.start + at) as u64)
+    };
+    let places: UInt64Array = (0..call.count()).map(place).collect();
+    Ok(call.wrap(take(&items, &places, None)?))
+}
+
+/// The items of all lists of an array, and for each list which are its own.
+#[expect(clippy::type_complexity, reason = "a function of the array, used once")]
+fn parts(lists: &ArrayRef) -> Result<(ArrayRef, Box<dyn Fn(usize) -> Range<usize> + '_>)> {
+    match lists.data_type() {
+        DataType::List(_) => {
+            let (list, offsets) = (lists.as_list::<i32>(), lists.as_list::<i32>().value_offsets());
+            Ok((list.values().clone(), Box::new(|at| offsets[at] as usize..offsets[at + 1] as usize)))
+        }
+        DataType::LargeList(_) => {
+            let (list, offsets) = (lists.as_list::<i64>(), lists.as_list::<i64>().value_offsets());
+            Ok((list.values().clone(), Box::new(|at| offsets[at] as usize..offsets[at + 1] as usize)))
+        }
+        DataType::FixedSizeList(_, len) => {
+            let (list, len) = (lists.as_fixed_size_list(), *len as usize);
+            Ok((list.values().clone(), Box::new(move |at| at * len..(at + 1) * len)))
+        }
+        other => Err(Error::new(format!("{other} is no list"))),
+    }
+}

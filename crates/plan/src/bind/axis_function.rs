@@ -1,0 +1,259 @@
+//! Functions of a whole axis (SEMANTICS section 6): `nearest`, `dim_index`, `dim_size`, `cell_area`. They look at coordinates,
+//! which are known when a query is bound, and become ordinary expressions: an equality, a position, a constant, areas by
+//! position.
+
+use super::dataset::AxisColumn;
+use super::expr::{Bound, ExprBinder};
+use super::refuse::unsupported;
+use super::scope::Table;
+use super::unify::cast;
+use crate::{DatasetSource, Error, Result, Span};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast as convert;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use hyperslab_expr::{Expr, Scalar, SqlType, eval};
+use hyperslab_grid::schema::Variable;
+use sqlparser::ast::{self, FunctionArguments};
+
+/// The radius of the sphere that areas are on, in metres: the mean radius of the Earth, as `haversine` takes it.
+const RADIUS: f64 = 6_371_008.8;
+
+const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area"];
+
+/// Whether a name is that of a function of an axis.
+pub(super) fn is_axis_function(name: &str) -> bool {
+    FUNCTIONS.contains(&name)
+}
+
+impl<'a> ExprBinder<'_, 'a> {
+    /// A function of an axis, as an ordinary expression.
+    pub(super) fn axis_function(&mut self, name: &str, function: &'a ast::Function, span: Span) -> Result<Bound> {
+        let FunctionArguments::List(list) = &function.args else { return Err(wrong(name, span)) };
+        let args = list.args.iter().map(|arg| self.arg(arg, span)).collect::<Result<Vec<_>>>()?;
+        let args = self.bind_args(&args)?;
+        match (name, &args[..]) {
+            ("nearest", [coord, value]) => self.nearest(coord, value, None, span),
+            ("nearest", [coord, value, tolerance]) => self.nearest(coord, value, Some(tolerance), span),
+            ("nearest", [_, _, _, _]) => Err(unsupported("nearest on two-dimensional coordinates", span)),
+            ("dim_index", [coord]) => self.dim_index(coord, span),
+            ("dim_size", [coord]) => {
+                let len = self.axis(coord, "dim_size")?.1.len;
+                Ok(Bound::new(Expr::Literal(Scalar::Integer(len as i128, SqlType::BigInt)), span))
+            }
+            ("cell_area", [lat, lon]) => self.cell_area(lat, lon, span),
+            _ => Err(wrong(name, span)),
+        }
+    }
+
+    /// The table of a coordinate, and the axis that it labels.
+    fn axis(&self, coord: &Bound, function: &str) -> Result<(usize, AxisColumn)> {
+        let refused = |reason: &str| Err(Error::new(format!("{function} {reason}")).or_at(Some(coord.span)));
+        let Expr::Column(id, _) = &coord.expr else { return refused("takes a coordinate, not an expression") };
+        let Some(relation) = self.frame.scope.relation_of(*id) else { return refused("takes a coordinate") };
+        match &self.frame.scope.relations[relation].table {
+            Table::Dataset(dataset) => match dataset.axis_of(*id) {
+                Some(axis) => Ok((relation, axis)),
+                None => refused("takes a coordinate along one dimension"),
+            },
+            Table::Rows { .. } => refused("takes a coordinate of a dataset: use it in the query that reads the files"),
+        }
+    }
+
+    fn dataset(&self, relation: usize) -> std::sync::Arc<dyn DatasetSource> {
+        match &self.frame.scope.relations[relation].table {
+            Table::Dataset(dataset) => dataset.source(),
+            Table::Rows { .. } => unreachable!("an axis belongs to a dataset"),
+        }
+    }
+
+    fn dim_index(&mut self, coord: &Bound, span: Span) -> Result<Bound> {
+        let (relation, axis) = self.axis(coord, "dim_index")?;
+        let column = self.frame.scope.relations[relation].take(axis.position, span, self.binder)?;
+        self.frame.mentions.push((column.id, span));
+        Ok(Bound::new(Expr::Column(column.id, column.ty), span))
+    }
+
+    /// True for the one value of the axis that is nearest to a constant; of two the lower.
+    fn nearest(&mut self, coord: &Bound, value: &Bound, tolerance: Option<&Bound>, span: Span) -> Result<Bound> {
+        let (relation, axis) = self.axis(coord, "nearest")?;
+        let ty = coord.expr.sql_type();
+        if !value.expr.columns().is_empty() {
+            return Err(unsupported("nearest to a value that is not a constant", value.span));
+        }
+        let nothing = Bound::new(Expr::Literal(Scalar::Boolean(false)), span);
+        let Some(wanted) = number(value, &ty)? else { return Ok(nothing) };
+        let within = tolerance.map(|tolerance| distance_of(tolerance, &ty)).transpose()?.flatten();
+        let values = self.labels(relation, &axis)?;
+        let Some(found) = nearest_place(&numbers(&values)?, wanted, within, axis.is_longitude) else {
+            return Ok(nothing);
+        };
+        let label = Scalar::from_array(&values, found, &ty)?;
+        self.call("=", vec![coord.clone(), Bound::new(Expr::Literal(label), value.span)], span)
+    }
+
+    fn labels(&self, relation: usize, axis: &AxisColumn) -> Result<ArrayRef> {
+        match axis.variable {
+            Some(variable) => self.dataset(relation).coordinate(variable),
+            None => Ok(std::sync::Arc::new(arrow::array::Int64Array::from_iter_values(0..axis.len as i64))),
+        }
+    }
+
+    /// The area of each cell in m2: on the sphere, between the edges that bounds say, or else half way between labels.
+    fn cell_area(&mut self, lat: &Bound, lon: &Bound, span: Span) -> Result<Bound> {
+        let sides =
+            [lat, lon].map(|coord| self.axis(coord, "cell_area").map(|(relation, axis)| (coord, relation, axis)));
+        let [lat, lon] = sides;
+        let bands = |low: f64, high: f64| RADIUS * RADIUS * (sine(high) - sine(low)).abs();
+        let widths = |west: f64, east: f64| circular(east - west).to_radians();
+        let lat = self.by_position(lat?, span, bands)?;
+        let lon = self.by_position(lon?, span, widths)?;
+        self.call("*", vec![lat, lon], span)
+    }
+
+    /// What a function of the edges of each cell along an axis gives, found by position.
+    fn by_position(
+        &mut self,
+        (coord, relation, axis): (&Bound, usize, AxisColumn),
+        span: Span,
+        of_edges: impl Fn(f64, f64) -> f64,
+    ) -> Result<Bound> {
+        let edges = self.edges(relation, &axis).map_err(|error| error.or_at(Some(coord.span)))?;
+        let values = edges.into_iter().map(|(low, high)| Scalar::Double(of_edges(low, high))).collect();
+        let list = Bound::new(Expr::Literal(Scalar::List(values, SqlType::Double)), span);
+        let index = self.dim_index(coord, span)?;
+        let one = Bound::new(Expr::Literal(Scalar::Integer(1, SqlType::BigInt)), span);
+        let index = self.call("+", vec![index, one], span)?;
+        self.call("list_extract", vec![list, index], span)
+    }
+
+    /// The edges of the cells along an axis.
+    fn edges(&self, relation: usize, axis: &AxisColumn) -> Result<Vec<(f64, f64)>> {
+        let dataset = self.dataset(relation);
+        if let Some(bounds) = axis.bounds {
+            let pairs = dataset.coordinate(bounds)?;
+            if matches!(pairs.data_type(), DataType::FixedSizeList(_, 2)) && pairs.len() == axis.len {
+                let ends = numbers(pairs.as_fixed_size_list().values())?;
+                let pair = |pair: &[Option<f64>; 2]| pair[0].zip(pair[1]);
+                if let Some(edges) = ends.as_chunks::<2>().0.iter().map(pair).collect() {
+                    return Ok(edges);
+                }
+            }
+        }
+        let labels = numbers(&self.labels(relation, axis)?)?.into_iter().collect::<Option<Vec<f64>>>();
+        let labels = labels.filter(|labels| labels.len() > 1).ok_or_else(|| {
+            Error::new("the edges of cells are not known: the file has no bounds for this axis, and no neighbours")
+        })?;
+        Ok(half_way(&labels, !axis.is_longitude))
+    }
+}
+
+fn wrong(name: &str, span: Span) -> Error {
+    let usage = match name {
+        "nearest" => "nearest(coord, value), perhaps with a tolerance",
+        "cell_area" => "cell_area(lat, lon)",
+        "dim_index" => "dim_index(coord)",
+        _ => "dim_size(coord)",
+    };
+    Error::new(format!("wrong arguments: write {usage}")).or_at(Some(span))
+}
+
+/// A constant as a number on an axis of a type: microseconds for times; none if it is NULL or NaN.
+fn number(value: &Bound, ty: &SqlType) -> Result<Option<f64>> {
+    let to = if ty.is_numeric() { SqlType::Double } else { ty.clone() };
+    let constant = cast(value.clone(), &to)?;
+    let array = eval::evaluate_constant(&constant).map_err(|error| error.or_at(Some(value.span)))?.to_array(1)?;
+    Ok(numbers(&array)?[0].filter(|number| !number.is_nan()))
+}
+
+/// A tolerance as a distance on an axis of a type: a number, or an interval with months of 30 days.
+fn distance_of(tolerance: &Bound, ty: &SqlType) -> Result<Option<f64>> {
+    if ty.is_numeric() {
+        return number(tolerance, ty);
+    }
+    match eval::evaluate_constant(&cast(tolerance.clone(), &SqlType::Interval)?)? {
+        Scalar::Interval(months, days, micros) => {
+            let days = f64::from(months) * 30.0 + f64::from(days);
+            Ok(Some(days * 86_400e6 + micros as f64))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Values as numbers: times as microseconds.
+fn numbers(values: &ArrayRef) -> Result<Vec<Option<f64>>> {
+    let whole = match values.data_type() {
+        DataType::Timestamp(..) | DataType::Date32 => convert(values, &DataType::Int64)?,
+        _ => values.clone(),
+    };
+    if let Some(micros) = whole.as_primitive_opt::<Int64Type>() {
+        return Ok(micros.iter().map(|value| value.map(|value| value as f64)).collect());
+    }
+    let reals = convert(&whole, &DataType::Float64)?;
+    Ok(reals.as_primitive::<Float64Type>().iter().collect())
+}
+
+/// The place of the value nearest to `wanted`, no further than `within`; of two that are as near the lower.
+fn nearest_place(values: &[Option<f64>], wanted: f64, within: Option<f64>, is_circle: bool) -> Option<usize> {
+    let distance = |value: f64| {
+        let distance = (value - wanted).abs();
+        if is_circle { (distance % 360.0).min(360.0 - distance % 360.0) } else { distance }
+    };
+    let known = values.iter().enumerate().filter_map(|(at, value)| Some((at, (*value)?)));
+    let nearest = known.map(|(at, value)| (distance(value), value, at));
+    let best = nearest.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+    within.is_none_or(|within| best.0 <= within).then_some(best.2)
+}
+
+/// Edges half way between labels, the outer ones as far beyond; latitudes end at the poles.
+fn half_way(labels: &[f64], is_latitude: bool) -> Vec<(f64, f64)> {
+    let last = labels.len() - 1;
+    let edge = |at: usize| match at {
+        0 => labels[0] - (labels[1] - labels[0]) / 2.0,
+        _ if at > last => labels[last] + (labels[last] - labels[last - 1]) / 2.0,
+        _ => (labels[at - 1] + labels[at]) / 2.0,
+    };
+    let clamped = |edge: f64| if is_latitude { edge.clamp(-90.0, 90.0) } else { edge };
+    (0..labels.len()).map(|at| (clamped(edge(at)), clamped(edge(at + 1)))).collect()
+}
+
+fn sine(degrees: f64) -> f64 {
+    degrees.to_radians().sin()
+}
+
+/// The width of a cell in degrees, whatever the direction of the axis and where the circle is cut.
+fn circular(width: f64) -> f64 {
+    let width = width.abs();
+    if width > 360.0 { width % 360.0 } else { width }
+}
+
+/// Whether a variable is a longitude, by units or standard name.
+pub(super) fn is_longitude(variable: &Variable) -> bool {
+    const UNITS: [&str; 6] = ["degrees_east", "degree_east", "degrees_e", "degree_e", "degreese", "degreee"];
+    let units = variable.attribute("units").map(str::to_ascii_lowercase);
+    units.is_some_and(|units| UNITS.contains(&units.as_str()))
+        || variable.attribute("standard_name") == Some("longitude")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_go_to_the_lower_value_and_longitudes_are_a_circle() {
+        let axis: Vec<Option<f64>> = [0.0, 90.0, 180.0, 270.0].map(Some).into();
+        assert_eq!(nearest_place(&axis, 45.0, None, false), Some(0));
+        assert_eq!(nearest_place(&axis, -20.0, None, true), Some(0));
+        assert_eq!(nearest_place(&axis, 350.0, Some(5.0), true), None);
+        assert_eq!(nearest_place(&axis, -80.0, Some(10.0), true), Some(3));
+        assert_eq!(nearest_place(&[None, Some(4.0)], 0.0, None, false), Some(1));
+        assert_eq!(nearest_place(&[], 0.0, None, false), None);
+    }
+
+    #[test]
+    fn the_cells_of_the_globe_are_the_sphere() {
+        let lats: Vec<f64> = (0..19).map(|i| -90.0 + 10.0 * f64::from(i)).collect();
+        let sum: f64 = half_way(&lats, true).iter().map(|(low, high)| sine(*high) - sine(*low)).sum();
+        assert!((sum - 2.0).abs() < 1e-12, "{sum}");
+        assert_eq!(half_way(&[350.0, 0.0 + 360.0], false), [(345.0, 355.0), (355.0, 365.0)]);
+    }
+}
