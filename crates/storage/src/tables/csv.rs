@@ -7,7 +7,7 @@ use crate::io::{FileSource, ReadAt};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -116,7 +116,7 @@ impl CsvFiles {
         let mut candidates = first.candidates(layout.header);
         for file in &files[1..] {
             let sample = file.sample(&layout)?;
-            check_names(&sample.names(layout.header), &names, file.source.path())?;
+            check_columns(&sample.names(layout.header), &names, file.source.path())?;
             candidates.iter_mut().zip(&sample.candidates(layout.header)).for_each(|(all, own)| all.see_all(own));
         }
         let ty = |column: &Candidates| if options.all_varchar { ColumnType::Varchar } else { column.decide() };
@@ -152,13 +152,6 @@ impl CsvFiles {
             ended: false,
         }))
     }
-}
-
-/// # Errors
-/// If the names of a file's columns are not those of the first file's.
-fn check_names(own: &[String], first: &[String], path: &Path) -> Result<()> {
-    let typed = |names: &[String]| names.iter().map(|name| (name.clone(), DataType::Utf8)).collect::<Vec<_>>();
-    check_columns(&typed(own), &typed(first), path)
 }
 
 impl CsvFile {

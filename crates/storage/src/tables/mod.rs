@@ -22,10 +22,11 @@ pub use write_parquet::{Compression, ParquetWriter, RowGroup, RowGroupEncoder};
 
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use csv::CsvFiles;
 use parquet::ParquetFiles;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many rows a batch has at most.
@@ -143,14 +144,11 @@ impl Table {
 
 /// # Errors
 /// If the columns of a file are not those of the first.
-fn check_columns(own: &[(String, DataType)], first: &[(String, DataType)], path: &std::path::Path) -> Result<()> {
+fn check_columns(own: &[String], first: &[String], path: &Path) -> Result<()> {
     if own == first {
         return Ok(());
     }
-    let list = |columns: &[(String, DataType)]| {
-        columns.iter().map(|(name, ty)| format!("{name} ({ty})")).collect::<Vec<_>>().join(", ")
-    };
-    let message = format!("has the columns {}, but the first file has {}", list(own), list(first));
+    let message = format!("has the columns {}, but the first file has {}", own.join(", "), first.join(", "));
     let error = Error::new(crate::ErrorKind::Disagree, message).in_file(path);
     Err(error.with_hint("files of one table have the same columns; UNION ALL puts together what differs"))
 }

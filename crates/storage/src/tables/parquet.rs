@@ -116,8 +116,9 @@ impl ParquetFiles {
     }
 }
 
-fn typed(columns: &[(usize, FieldRef)]) -> Vec<(String, DataType)> {
-    columns.iter().map(|(_, field)| (field.name().clone(), field.data_type().clone())).collect()
+/// Names and types, for people.
+fn typed(columns: &[(usize, FieldRef)]) -> Vec<String> {
+    columns.iter().map(|(_, field)| format!("{} {}", field.name(), field.data_type())).collect()
 }
 
 impl ParquetFile {

@@ -8,6 +8,7 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow::array::ArrayRef;
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
@@ -126,10 +127,10 @@ fn encode_column<'a>(
     arrays: impl Iterator<Item = &'a ArrayRef>,
 ) -> Result<ArrowColumnChunk, ParquetError> {
     let field = field.ok_or_else(|| ParquetError::General("a column has more than one leaf".to_string()))?;
-    for array in arrays {
-        for leaf in compute_leaves(field, array)? {
-            writer.write(&leaf)?;
-        }
+    // The library ends pages where arrays end: put together, the file does not depend on how the rows were cut.
+    let whole = concat(&arrays.map(AsRef::as_ref).collect::<Vec<_>>())?;
+    for leaf in compute_leaves(field, &whole)? {
+        writer.write(&leaf)?;
     }
     writer.close()
 }
