@@ -27,7 +27,7 @@ pub struct ParsedStatement {
 pub(super) enum Form {
     Query(Box<Query>),
     Explain(ExplainMode, Box<Query>),
-    Copy(Copy),
+    Copy(Box<Copy>),
     DescribeQuery(Box<Query>),
     DescribeTable(ObjectName),
     Set(ObjectName, Box<Expr>),
@@ -130,7 +130,7 @@ impl<'t> Reader<'t> {
             return self.describe();
         }
         if self.parser.parse_keyword(Keyword::COPY) {
-            return self.copy().map(Form::Copy);
+            return self.copy().map(|copy| Form::Copy(Box::new(copy)));
         }
         if let Some(word) = self.unsupported_statement() {
             return Err(not_yet(&word, at));

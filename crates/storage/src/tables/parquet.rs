@@ -16,7 +16,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRe
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use bytes::Bytes;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What of a column chunk is held at a time: writers cut columns into pages of about 1 MB, some into larger ones.
@@ -44,7 +45,7 @@ struct ParquetFile {
 impl ParquetFiles {
     /// Reads the footers of all files.
     pub(super) fn open(paths: &[PathBuf]) -> Result<(Self, Vec<FieldRef>, Vec<String>)> {
-        let files = paths.iter().map(ParquetFile::open).collect::<Result<Vec<_>>>()?;
+        let files = paths.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>>>()?;
         let (columns, left_out) = files[0].columns();
         for file in &files[1..] {
             check_columns(&typed(&file.columns().0), &typed(&columns), file.source.path())?;
@@ -106,9 +107,10 @@ impl ParquetFiles {
         (0..size.chunks).for_each(|at| metrics.chunk_read(0, if at == 0 { size.bytes } else { 0 }));
         let pages = Pages { source: file.source.clone(), metrics: metrics.clone() };
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pages, file.footer.clone());
-        let reader = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS).build();
+        let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS);
+        let reader = contained(&file.source, || builder.build().map_err(|error| failed(&error, &file.source)))?;
         Ok(Box::new(ParquetBatches {
-            reader: reader.map_err(|error| failed(&error, &file.source))?,
+            reader: Some(reader),
             schema: Arc::new(Schema::new(fields)),
             order: order.iter().filter_map(|root| roots.binary_search(root).ok()).collect(),
             source: file.source.clone(),
@@ -122,12 +124,12 @@ fn typed(columns: &[(usize, FieldRef)]) -> Vec<String> {
 }
 
 impl ParquetFile {
-    fn open(path: &PathBuf) -> Result<Self> {
+    fn open(path: &Path) -> Result<Self> {
         let metrics = Arc::new(ReadMetrics::default());
         let source = Arc::new(FileSource::open(path, &metrics)?);
         let pages = Pages { source: source.clone(), metrics };
-        let footer = ArrowReaderMetadata::load(&pages, ArrowReaderOptions::new());
-        let footer = footer.map_err(|error| failed(&error, &source))?;
+        let load = || ArrowReaderMetadata::load(&pages, ArrowReaderOptions::new());
+        let footer = contained(&source, || load().map_err(|error| failed(&error, &source)))?;
         Ok(Self { source, footer })
     }
 
@@ -188,6 +190,12 @@ fn readable(ty: &DataType) -> Option<DataType> {
     })
 }
 
+/// The Parquet library panics on some damaged files.
+fn contained<T>(source: &FileSource, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let contradicts = || Error::corrupt("cannot be read as Parquet: it contradicts itself").in_file(source.path());
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(contradicts()))
+}
+
 fn failed(error: &ParquetError, source: &FileSource) -> Error {
     let cause = match error {
         ParquetError::External(cause) => cause.downcast_ref::<Error>().cloned(),
@@ -230,7 +238,8 @@ impl ChunkReader for Pages {
 
 /// Reads the batches of a row group.
 struct ParquetBatches {
-    reader: ParquetRecordBatchReader,
+    /// None after an error.
+    reader: Option<ParquetRecordBatchReader>,
     schema: SchemaRef,
     /// Where the columns wanted stand in what is read, which is in the order of the file.
     order: Vec<usize>,
@@ -258,10 +267,72 @@ impl Iterator for ParquetBatches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?.and_then(|batch| self.convert(&batch));
-        Some(batch.map_err(|error| {
-            let text = format!("cannot be read as Parquet: {error}");
-            Error::corrupt(text).in_file(self.source.path())
-        }))
+        let mut reader = self.reader.take()?;
+        let failed = |error: arrow::error::ArrowError| {
+            Error::corrupt(format!("cannot be read as Parquet: {error}")).in_file(self.source.path())
+        };
+        let next = contained(&self.source, || {
+            let batch = reader.next().transpose().map_err(failed)?;
+            batch.map(|batch| self.convert(&batch).map_err(failed)).transpose()
+        });
+        if matches!(next, Ok(Some(_))) {
+            self.reader = Some(reader);
+        }
+        next.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{Table, TableOptions};
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Float64Type, Int8Type};
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tables").join(name)
+    }
+
+    fn open(path: &Path) -> Result<Table> {
+        Table::open(&[path.to_str().expect("plain").to_string()], &TableOptions::Parquet)
+    }
+
+    fn read_all(table: &Table) -> Result<usize> {
+        let columns: Vec<usize> = (0..table.columns().len()).collect();
+        let batches = (0..table.parts()).map(|part| table.read(part, &columns, &Arc::default()));
+        let rows = |batches: Result<Batches>| batches?.map(|batch| Ok(batch?.num_rows())).sum::<Result<usize>>();
+        batches.map(rows).sum()
+    }
+
+    #[test]
+    fn columns_come_in_the_order_asked_for_and_only_they_are_read() {
+        let table = open(&fixture("types.parquet")).expect("it is sound");
+        assert_eq!((table.parts(), table.rows(), table.columns().len()), (3, Some(5), 11));
+        let metrics = Arc::default();
+        let batches = table.read(1, &[3, 0], &metrics).expect("it is sound").collect::<Result<Vec<_>>>();
+        let batch = &batches.expect("it is sound")[0];
+        assert_eq!(batch.column(0).as_primitive::<Float64Type>().value(1), 1e300);
+        assert_eq!(batch.column(1).as_primitive::<Int8Type>().values(), &[-128, 3]);
+        let (counts, all) = (metrics.snapshot(), table.size(1, &(0..11).collect::<Vec<_>>()));
+        assert!(counts.chunks_read == 2 && (counts.decoded_bytes as usize) < all.bytes, "{counts:?} of {all:?}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_or_other_values() {
+        let whole = std::fs::read(fixture("types.parquet")).expect("part of the repository");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("x.parquet");
+        for (at, mask) in (0..whole.len()).step_by(3).flat_map(|at| [(at, 0xff), (at, 0x10)]) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= mask;
+            std::fs::write(&path, damaged).expect("a small file");
+            if let Err(error) = open(&path).and_then(|table| read_all(&table)) {
+                assert!(error.file.is_some(), "byte {at}: {error}");
+            }
+        }
+        for cut in (0..whole.len()).step_by(50) {
+            std::fs::write(&path, &whole[..cut]).expect("a small file");
+            assert!(open(&path).is_err(), "cut at {cut}");
+        }
     }
 }
