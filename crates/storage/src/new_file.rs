@@ -26,18 +26,20 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
 }
 
 impl NewFile {
-    /// Begins the file `path`, in place of one that may be there.
+    /// Begins the file `path`, in place of one that may be there; where `path` is a link, in place of what it leads to.
     ///
     /// # Errors
     /// If it is a folder, or there is no such folder, or no file may be made in it.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        if is_device(path) {
             return Ok(Self {
-                file: File::options().write(true).open(path)?,
+                file: File::options().append(true).open(path)?,
                 path: path.to_path_buf(),
                 temporary: None,
             });
         }
+        let target = fs::canonicalize(path);
+        let path = target.as_deref().unwrap_or(path);
         let name = path.file_name().filter(|_| !path.is_dir()).ok_or(io::ErrorKind::IsADirectory)?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary =
@@ -68,6 +70,13 @@ impl NewFile {
         // Nobody is left to be told that a file could not be removed.
         unfinished().drain(..).for_each(|path| drop(fs::remove_file(path)));
     }
+}
+
+/// Whether a path is written to as it is: a pipe, a terminal, and `/dev/stdout` also where that leads to a file, which must
+/// not be replaced.
+fn is_device(path: &Path) -> bool {
+    let is_other = fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    is_other || ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|folder| path.starts_with(folder))
 }
 
 fn forget(temporary: &Path) {
@@ -124,6 +133,23 @@ mod tests {
             (names(folder.path()), fs::read(&path).expect("it is there")),
             (vec!["x.csv".into()], b"new".to_vec())
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_devices_are_written_to() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        fs::write(&target, "old").expect("a small file");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let mut file = NewFile::create(&link).expect("a new file");
+        file.write_all(b"new").expect("it takes bytes");
+        file.finish().expect("it can be renamed");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(fs::read(&target).expect("it is there"), b"new");
+        for device in ["/dev/null", "/dev/stdout", "/proc/self/fd/1"] {
+            assert!(NewFile::create(Path::new(device)).is_ok_and(|file| file.temporary.is_none()), "{device}");
+        }
     }
 
     #[test]
