@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("grid", &[], &[]),
     ("expr", &["grid"], &["libm"]),
-    ("storage", &["grid"], &["netcdf", "hdf5-metno", "hdf5-reader", "libdeflater"]),
+    ("storage", &["grid"], &["netcdf", "hdf5-metno", "hdf5-reader", "libdeflater", "parquet", "csv"]),
     ("plan", &["grid", "expr"], &["sqlparser"]),
     ("exec", &["grid", "expr", "storage", "plan"], &[]),
     ("hyperslab", &["grid", "expr", "storage", "plan", "exec"], &[]),

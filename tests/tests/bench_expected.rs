@@ -1,6 +1,6 @@
 //! The answers of `../shared/bench/expected`, which came from float64 numpy loops: the benchmark's data at tiny scale is made
 //! in a temporary folder, then its queries are run. Left out where that folder, or a Python with numpy and netCDF4
-//! (`HYPERSLAB_PYTHON`, else `python3`), is missing; Q18 to Q21 need what comes later.
+//! (`HYPERSLAB_PYTHON`, else `python3`), is missing; Q20 and Q21 need what comes later.
 
 use hyperslab_tests::setup::{Answer, Setup, answer, workspace};
 use hyperslab_tests::shown;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// A query, the number of its key columns, and how far values may lie apart, relative to the largest of their column
 /// (as in `result.py`).
-const QUERIES: [(&str, usize, f64); 19] = [
+const QUERIES: [(&str, usize, f64); 20] = [
     ("Q1", 0, 2e-5),
     ("Q2", 2, 2e-5),
     ("Q3", 1, 2e-5),
@@ -27,6 +27,7 @@ const QUERIES: [(&str, usize, f64); 19] = [
     ("Q15", 1, 2e-5),
     ("Q16", 3, 2e-5),
     ("Q17", 3, 2e-5),
+    ("Q18", 1, 2e-5),
     ("Q22", 2, 1e-3),
     ("Q23", 1, 1e-4),
 ];
@@ -45,7 +46,10 @@ fn the_benchmark_queries_have_the_expected_answers() {
     make_data(&python, &bench, folder.path());
     let statements = std::fs::read_to_string(bench.join("expected/queries.sql")).expect("part of the benchmark");
     std::env::set_current_dir(folder.path()).expect("it was just made");
-    let problems: Vec<String> = QUERIES.iter().flat_map(|query| check(query, &statements, &bench)).collect();
+    let mut problems: Vec<String> = QUERIES.iter().flat_map(|query| check(query, &statements, &bench)).collect();
+    let exported =
+        |setup: Setup| Some(format!("Q19 {}: {}", setup.name(), check_export(setup, &statements, &bench).err()?));
+    problems.extend(Setup::ALL.into_iter().filter_map(exported));
     std::env::set_current_dir(&bench).expect("so that the temporary folder can be removed");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
@@ -75,6 +79,19 @@ fn check(query: &(&str, usize, f64), statements: &str, bench: &Path) -> Vec<Stri
     };
     let named = |setup: Setup| Some(format!("{name} {}: {}", setup.name(), problem(setup).err()?));
     Setup::ALL.into_iter().filter_map(named).collect()
+}
+
+/// Q19 writes a file: its first rows are expected, and how many there are.
+fn check_export(setup: Setup, statements: &str, bench: &Path) -> Result<(), String> {
+    let session = setup.session()?;
+    let written = rows(&answer(&session, statement(statements, "Q19"))?);
+    let counted = rows(&answer(&session, "SELECT count(*) FROM 'export.parquet'")?);
+    if written != counted || written != [["164424"]] {
+        return Err(format!("{written:?} rows were written, {counted:?} are there, not 164424"));
+    }
+    let csv = std::fs::read_to_string(bench.join("expected/Q19.csv")).expect("part of the benchmark");
+    let first = answer(&session, "SELECT * FROM 'export.parquet' ORDER BY time, latitude, longitude LIMIT 100")?;
+    compare(&normal(rows(&first), 3), &rows_of_csv(&csv, 3), 3, 2e-5)
 }
 
 /// The text between the heading of a query and its semicolon.

@@ -1,10 +1,12 @@
-//! Datasets of files, as planning sees them and as the operators find them again.
+//! Datasets of files, as planning sees them and as the operators find them again; tables are beside ([`crate::tables`]).
 //!
 //! Translates the options of `read_netcdf(.., name => value)`; knows no SQL and no columns of a plan.
 
-use hyperslab_expr::{Scalar, closest};
+use crate::options::{ReadOption, read_options, truth, word};
+use crate::tables::{self, OpenTable};
 use hyperslab_grid::{ChunkGrid, schema::DatasetSchema};
-use hyperslab_plan::{Catalog, DatasetSource, Error, Result, Source};
+use hyperslab_plan::{Catalog, DatasetSource, Error, Result, Source, TableFormat, TableSource};
+use hyperslab_storage::tables::Table;
 use hyperslab_storage::{Dataset, Engine, OpenOptions, Overlap};
 use rayon::ThreadPool;
 use std::any::Any;
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct FileCatalog {
     threads: Arc<ThreadPool>,
     opened: Mutex<Vec<(Source, Arc<OpenDataset>)>>,
+    tables: Mutex<Vec<(TableFormat, Source, Arc<OpenTable>)>>,
     failure: Failure,
 }
 
@@ -39,7 +42,7 @@ impl Failure {
 impl FileCatalog {
     /// A catalog that opens files on these threads.
     pub fn new(threads: Arc<ThreadPool>) -> Self {
-        Self { threads, opened: Mutex::default(), failure: Failure::default() }
+        Self { threads, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
     }
 
     /// What failed first when files were opened or their coordinates were read.
@@ -54,12 +57,24 @@ impl Catalog for FileCatalog {
         if let Some((_, dataset)) = opened.iter().find(|(known, _)| known == source) {
             return Ok(dataset.clone());
         }
-        let options = open_options(&source.options)?;
+        let options = read_options(OPEN_OPTIONS, &source.options)?;
         let dataset = self.threads.install(|| Dataset::open(&source.paths, &options));
         let dataset = dataset.map_err(|error| self.failure.note(error))?;
         let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone()));
         opened.push((source.clone(), dataset.clone()));
         Ok(dataset)
+    }
+
+    fn open_table(&self, format: TableFormat, source: &Source) -> Result<Arc<dyn TableSource>> {
+        let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., table)) = opened.iter().find(|(known, of, _)| *known == format && of == source) {
+            return Ok(table.clone());
+        }
+        let options = tables::options(format, &source.options)?;
+        let table = self.threads.install(|| Table::open(&source.paths, &options));
+        let table = Arc::new(OpenTable(Arc::new(table.map_err(|error| self.failure.note(error))?)));
+        opened.push((format, source.clone(), table.clone()));
+        Ok(table)
     }
 }
 
@@ -105,15 +120,8 @@ impl DatasetSource for OpenDataset {
     }
 }
 
-/// An option of `read_netcdf`.
-struct OpenOption {
-    name: &'static str,
-    values: &'static str,
-    read: fn(&mut OpenOptions, &Scalar) -> Option<()>,
-}
-
-static OPEN_OPTIONS: &[OpenOption] = &[
-    OpenOption {
+static OPEN_OPTIONS: &[ReadOption<OpenOptions>] = &[
+    ReadOption {
         name: "engine",
         values: "'direct' or 'c'",
         read: |options, value| {
@@ -125,7 +133,7 @@ static OPEN_OPTIONS: &[OpenOption] = &[
             Some(())
         },
     },
-    OpenOption {
+    ReadOption {
         name: "overlap",
         values: "'error', 'first', 'last' or 'keep'",
         read: |options, value| {
@@ -133,7 +141,7 @@ static OPEN_OPTIONS: &[OpenOption] = &[
             Some(())
         },
     },
-    OpenOption {
+    ReadOption {
         name: "valid_range",
         values: "true or false",
         read: |options, value| {
@@ -141,7 +149,7 @@ static OPEN_OPTIONS: &[OpenOption] = &[
             Some(())
         },
     },
-    OpenOption {
+    ReadOption {
         name: "decode_times",
         values: "true or false",
         read: |options, value| {
@@ -151,57 +159,17 @@ static OPEN_OPTIONS: &[OpenOption] = &[
     },
 ];
 
-/// The options as storage takes them.
-fn open_options(given: &[(String, Scalar)]) -> Result<OpenOptions> {
-    let mut options = OpenOptions::default();
-    for (name, value) in given {
-        let option = OPEN_OPTIONS.iter().find(|option| option.name == name).ok_or_else(|| unknown_option(name))?;
-        (option.read)(&mut options, value).ok_or_else(|| {
-            Error::new(format!("the option {name} does not take this value"))
-                .with_hint(format!("it is {}", option.values))
-        })?;
-    }
-    Ok(options)
-}
-
-fn unknown_option(name: &str) -> Error {
-    let names: Vec<&str> = OPEN_OPTIONS.iter().map(|option| option.name).collect();
-    Error::new(format!("there is no option {name}")).with_hint(match closest(name, names.iter().copied()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("the options are {}", names.join(", ")),
-    })
-}
-
-fn word(value: &Scalar) -> Option<&str> {
-    if let Scalar::Varchar(text) = value { Some(text) } else { None }
-}
-
-fn truth(value: &Scalar) -> Option<bool> {
-    if let Scalar::Boolean(truth) = value { Some(*truth) } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn options(given: &[(&str, Scalar)]) -> Result<OpenOptions> {
-        open_options(&given.iter().map(|(name, value)| (name.to_string(), value.clone())).collect::<Vec<_>>())
-    }
+    use hyperslab_expr::Scalar;
 
     #[test]
     fn options_are_read() {
         let given = [("overlap", Scalar::Varchar("LAST".into())), ("decode_times", Scalar::Boolean(false))];
+        let given = given.map(|(name, value)| (name.to_string(), value));
         let wanted = OpenOptions { overlap: Overlap::Last, decode_times: false, ..OpenOptions::default() };
-        assert_eq!(options(&given), Ok(wanted));
-    }
-
-    #[test]
-    fn wrong_options_are_explained() {
-        let unknown = options(&[("overlaps", Scalar::Boolean(true))]).expect_err("no such option");
-        assert_eq!(unknown.to_string(), "there is no option overlaps (did you mean overlap?)");
-        let value = options(&[("valid_range", Scalar::Varchar("yes".into()))]).expect_err("no such value");
-        assert_eq!(value.to_string(), "the option valid_range does not take this value (it is true or false)");
-        assert!(options(&[("speed", Scalar::Boolean(true))]).expect_err("no such option").hint.is_some());
+        assert_eq!(read_options(OPEN_OPTIONS, &given), Ok(wanted));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! [`execute`] lowers a [`hyperslab_plan::RowPlan`] into [`Source`]s: partitions that push batches. Operators that only
 //! pass rows on wrap a source; those that must see all rows first run their input while the plan is lowered. Whatever
-//! runs in parallel goes through [`parallel`].
+//! runs in parallel goes through [`parallel`]. Rows come from grids ([`grid`]), from files of rows ([`tables`]) or from the
+//! plan itself.
 //!
 //! # Invariants
 //! * Partitions, and the cuts between batches, are fixed by the files and the plan. Results of partitions are merged in
@@ -20,9 +21,11 @@ pub mod grid;
 pub mod lower;
 pub mod memory;
 pub mod metrics;
+mod options;
 pub mod parallel;
 pub mod rows;
 pub mod source;
+pub mod tables;
 
 pub use context::{CancelToken, Context, Warnings, thread_pool};
 pub use error::{Error, OutOfMemory, Result};

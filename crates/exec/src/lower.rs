@@ -6,6 +6,7 @@ use crate::grid;
 use crate::parallel::stream_ordered;
 use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values, window};
 use crate::source::{Batch, Measured, Source};
+use crate::tables;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use hyperslab_plan::{BoundQuery, Column, RowPlan};
@@ -59,6 +60,7 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
     let below = |input: &RowPlan| lower(input, query, context);
     let source: Box<dyn Source> = match plan {
         RowPlan::Values { columns, rows } => values::values(columns, rows)?,
+        RowPlan::Table(scan) => tables::scan(scan, query, context, &operator)?,
         RowPlan::Materialize { grid, columns } => grid::materialize(grid, columns, query, context)?,
         RowPlan::Filter { input, predicate } => Box::new(filter::Filtered::new(below(input)?, predicate.clone())),
         RowPlan::Project { input, columns } => Box::new(project::Projected::new(below(input)?, columns)),
@@ -89,6 +91,7 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
 fn name(plan: &RowPlan) -> &'static str {
     match plan {
         RowPlan::Values { .. } => "Values",
+        RowPlan::Table(_) => "Table",
         RowPlan::Materialize { .. } => "Materialize",
         RowPlan::Filter { .. } => "Filter",
         RowPlan::Project { .. } => "Project",
@@ -134,7 +137,7 @@ mod tests {
     }
 
     fn query(plan: RowPlan) -> BoundQuery {
-        BoundQuery { plan, datasets: Vec::new(), next_column: 100, warnings: Vec::new() }
+        BoundQuery { plan, datasets: Vec::new(), tables: Vec::new(), next_column: 100, warnings: Vec::new() }
     }
 
     fn run(query: &BoundQuery, context: &Context) -> Vec<RecordBatch> {

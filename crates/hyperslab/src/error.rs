@@ -72,6 +72,18 @@ impl Error {
         written
     }
 
+    /// Names the file in which it happened.
+    #[must_use]
+    pub(crate) fn in_file(mut self, file: &Path) -> Self {
+        self.0.file = Some(file.to_path_buf());
+        self
+    }
+
+    /// Names the file that was being written, where it was the writing that failed.
+    pub(crate) fn of_output(self, file: &Path) -> Self {
+        if self.0.kind == ErrorKind::Io { self.in_file(file) } else { self }
+    }
+
     /// An error of an expression or a plan, in the statement `sql`.
     pub(crate) fn in_sql(kind: ErrorKind, error: hyperslab_expr::Error, sql: &Arc<str>) -> Self {
         let mut place = Self::new(kind, error.message);

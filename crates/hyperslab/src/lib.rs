@@ -43,12 +43,14 @@
 //! # Invariants
 //! * Everything that can go wrong is an [`Error`] with a kind, and with a place and a hint where they are known.
 //! * Dropping a [`Query`] stops it and waits until it has let go of files and memory.
+//! * A file that `COPY` writes appears when it is whole: the old file or the new one, never half.
 //!
 //! # What it must never know
-//! Terminals, colours, the names of output files.
+//! Terminals, colours, and where results go but for the files that `COPY` names.
 
 mod analyze;
 mod caret;
+mod copy;
 mod describe;
 mod error;
 pub mod output;
@@ -62,7 +64,7 @@ pub use hyperslab_expr::{Scalar, SqlType};
 pub use hyperslab_grid::schema;
 pub use hyperslab_plan::bind::Parameters;
 pub use hyperslab_plan::numbers::{bytes, count};
-pub use hyperslab_storage::{Dataset, VariableStorage, formats};
+pub use hyperslab_storage::{Dataset, NewFile, VariableStorage, formats};
 pub use query::{Answer, CancelHandle, Progress, ProgressHandle, Query, QueryMetrics};
 pub use session::{Session, Statement};
 pub use settings::{SETTINGS, Setting, Settings, parse_size};

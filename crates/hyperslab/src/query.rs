@@ -1,9 +1,10 @@
 //! A running query: batches of rows, made on a thread of their own and handed over through a bounded channel.
 
+use crate::session::from_exec;
 use crate::{Error, ErrorKind, Result};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use hyperslab_exec::{CancelToken, Context, OperatorReport};
+use hyperslab_exec::{CancelToken, Context, OperatorReport, Reservation};
 use hyperslab_storage::metrics::ReadCounts;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -163,6 +164,11 @@ impl Query {
     /// How many threads the query runs on.
     pub(crate) fn threads(&self) -> usize {
         self.context.threads().current_num_threads()
+    }
+
+    /// Memory for what is made of its rows, none yet.
+    pub(crate) fn reserve(&self, what: &'static str) -> Result<Reservation> {
+        self.context.memory().reserve(0, what).map_err(|error| from_exec(error, None))
     }
 
     /// The next batch if there is one to take without waiting; `None` is not the end.

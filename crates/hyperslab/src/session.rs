@@ -1,15 +1,15 @@
 //! A session: settings, threads, memory, and statements run one after the other.
 
-use crate::query::{Answer, metrics, on_deep_stack};
+use crate::query::{Answer, Outlet, metrics, on_deep_stack};
 use crate::settings::Settings;
-use crate::{Error, ErrorKind, Parameters, Query, Result, analyze, describe};
+use crate::{Error, ErrorKind, Parameters, Query, Result, analyze, copy, describe};
 use arrow::array::StringArray;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use hyperslab_exec::catalog::FileCatalog;
 use hyperslab_exec::{Context, MemoryPool, thread_pool};
 use hyperslab_expr::Scalar;
-use hyperslab_plan::bind::{self, BoundStatement, ExplainMode, ParsedStatement};
+use hyperslab_plan::bind::{self, BoundStatement, CopyTarget, ExplainMode, ParsedStatement};
 use hyperslab_plan::explain::explain;
 use hyperslab_plan::{BoundQuery, passes};
 use hyperslab_storage::{Dataset, OpenOptions};
@@ -73,7 +73,8 @@ impl Session {
         self.change(|settings| settings.set(name, value))
     }
 
-    /// Runs one statement and gives its rows, which are computed while they are taken.
+    /// Runs one statement and gives its rows, which are computed while they are taken. Those of `COPY` are one, the number
+    /// of rows written, which comes when the file is there; if the [`Query`] is dropped before, no file appears.
     ///
     /// # Errors
     /// If the text is not one statement, or one that means nothing; if a file cannot be opened.
@@ -115,6 +116,7 @@ impl Session {
         let planned = on_deep_stack(|| state.plan(statement, parameters))?;
         match planned {
             Planned::Query(query) => state.start(*query, statement.sql.clone()),
+            Planned::Copy(query, target) => state.start_copy(*query, target, statement.sql.clone()),
             Planned::Analyze(query) => state.start_analyze(*query, statement.sql.clone()),
             Planned::Answer(answer, batch, warnings) => state.start_known(answer, batch, warnings),
             Planned::Set { name, value } => {
@@ -156,6 +158,7 @@ impl Session {
 /// A statement that only needs to be run.
 enum Planned {
     Query(Box<BoundQuery>),
+    Copy(Box<BoundQuery>, CopyTarget),
     Analyze(Box<BoundQuery>),
     Answer(Answer, RecordBatch, Vec<String>),
     Set { name: String, value: Option<String> },
@@ -193,6 +196,7 @@ impl State {
                 }
                 ExplainMode::Analyze => Planned::Analyze(Box::new(optimize(query)?)),
             },
+            BoundStatement::Copy { query, target } => Planned::Copy(Box::new(optimize(query)?), target),
             BoundStatement::Describe(description) => {
                 Planned::Answer(Answer::Rows, describe::describe(&description)?, description.warnings)
             }
@@ -210,6 +214,22 @@ impl State {
         let warnings = query.warnings.clone();
         Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |context, mut outlet| {
             execute(&query, context, &sql, &mut |batch| outlet.give(batch))
+        })
+    }
+
+    /// Runs the query and writes its rows. Both share one context: what stops the one stops the other.
+    fn start_copy(&self, query: BoundQuery, target: CopyTarget, sql: Arc<str>) -> Result<Query> {
+        let (context, strict, warnings) = (self.context(), self.settings.warnings_are_errors, query.warnings.clone());
+        let head = (Answer::Rows, hyperslab_exec::schema(&query));
+        let run = move |context: &Context, mut outlet: Outlet| {
+            execute(&query, context, &sql, &mut |batch| outlet.give(batch))
+        };
+        let mut rows = Query::start(head, context.clone(), strict, warnings.clone(), run)?;
+        Query::start((Answer::Rows, copy::schema()), context, strict, warnings, move |_, mut outlet| {
+            let count = copy::copy(&mut rows, &target)?;
+            // Nobody to take the answer is no error.
+            let _ = outlet.give(copy::answer(count)?);
+            Ok(())
         })
     }
 
@@ -243,7 +263,9 @@ impl State {
 /// What was doubtful when datasets were opened is doubtful about the query.
 fn add_dataset_warnings(bound: &mut BoundStatement) {
     let (datasets, warnings) = match bound {
-        BoundStatement::Query(query) | BoundStatement::Explain { query, .. } => (&query.datasets, &mut query.warnings),
+        BoundStatement::Query(query) | BoundStatement::Explain { query, .. } | BoundStatement::Copy { query, .. } => {
+            (&query.datasets, &mut query.warnings)
+        }
         BoundStatement::Describe(description) => (&description.datasets, &mut description.warnings),
         BoundStatement::Set { .. } | BoundStatement::Reset { .. } => return,
     };
@@ -290,7 +312,8 @@ fn lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<RecordBatch> {
     describe::texts(&[("plan", Arc::new(lines))])
 }
 
-fn from_exec(error: hyperslab_exec::Error, sql: Option<&Arc<str>>) -> Error {
+/// An error of the execution, in the statement `sql`.
+pub(crate) fn from_exec(error: hyperslab_exec::Error, sql: Option<&Arc<str>>) -> Error {
     use hyperslab_exec::Error as Exec;
     match error {
         Exec::Expression(error) => match sql {

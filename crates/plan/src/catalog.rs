@@ -1,7 +1,9 @@
-//! What planning may see of datasets.
+//! What planning may see of datasets and of tables.
 
 use crate::Result;
+use crate::explain::ReadEstimate;
 use arrow::array::ArrayRef;
+use arrow::datatypes::FieldRef;
 use hyperslab_expr::Scalar;
 use hyperslab_grid::{ChunkGrid, schema::DatasetSchema};
 use serde::{Deserialize, Serialize};
@@ -13,12 +15,44 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DatasetId(pub usize);
 
-/// How a query names a dataset: plain data, so that it can be opened again elsewhere.
+/// A table of a query, by position in [`crate::BoundQuery::tables`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TableId(pub usize);
+
+/// What files of rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableFormat {
+    /// Comma-separated values, or separated by something else.
+    Csv,
+    /// Parquet.
+    Parquet,
+}
+
+impl TableFormat {
+    /// The format of files whose names, or globs, end like this; `None` for a dataset.
+    pub fn of_path(path: &str) -> Option<Self> {
+        match path.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
+            "csv" | "tsv" => Some(Self::Csv),
+            "parquet" | "pq" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Parquet => "Parquet",
+        }
+    }
+}
+
+/// How a query names a dataset or a table: plain data, so that it can be opened again elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Paths and globs.
     pub paths: Vec<String>,
-    /// Options, `read_netcdf(.., name => value)`, names in lower case.
+    /// Options, `read_netcdf(.., name => value)` or `read_csv(.., name => value)`, names in lower case.
     pub options: Vec<(String, Scalar)>,
 }
 
@@ -29,6 +63,33 @@ pub trait Catalog {
     /// # Errors
     /// What the file or the options make impossible, without a place in the SQL: the binder adds it.
     fn open(&self, source: &Source) -> Result<Arc<dyn DatasetSource>>;
+
+    /// Opens a table; the same source may give the same table again.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    fn open_table(&self, format: TableFormat, source: &Source) -> Result<Arc<dyn TableSource>>;
+}
+
+/// A table as planning sees it: its columns, never its rows.
+pub trait TableSource: Debug + Send + Sync {
+    /// Its columns, of Arrow types that hold types of SQL.
+    fn columns(&self) -> &[FieldRef];
+
+    /// The number of files.
+    fn files(&self) -> usize;
+
+    /// The number of rows, where the files say it.
+    fn rows(&self) -> Option<u64>;
+
+    /// What reading some of its columns, by position, takes.
+    fn estimate(&self, columns: &[usize]) -> ReadEstimate;
+
+    /// What was doubtful about it when it was opened.
+    fn warnings(&self) -> &[String];
+
+    /// The table itself, for the executor.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// A dataset as planning sees it: axes, chunk grids, coordinates, never a data variable.

@@ -2,7 +2,7 @@
 
 use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
-use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey};
+use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -15,10 +15,10 @@ pub fn explain(query: &BoundQuery) -> String {
     explain.text
 }
 
-/// What a scan will read of a dataset.
+/// What a scan will read of a dataset, or of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadEstimate {
-    /// Chunks that hold selected cells.
+    /// Chunks that hold selected cells; of a table, columns of row groups, or CSV files.
     pub chunks: usize,
     /// Chunks of the variables read.
     pub chunks_present: usize,
@@ -34,17 +34,29 @@ pub fn estimate(query: &BoundQuery) -> ReadEstimate {
     query.plan.walk(&mut |node| {
         if let RowPlan::Materialize { grid, .. } = node {
             for scan in grid.scans() {
-                for column in &scan.columns {
-                    let read = estimate_column(query, scan, &column.source).unwrap_or_default();
-                    total.chunks += read.chunks;
-                    total.chunks_present += read.chunks_present;
-                    total.bytes += read.bytes;
-                    total.bytes_present += read.bytes_present;
-                }
+                let reads = scan.columns.iter().filter_map(|column| estimate_column(query, scan, &column.source));
+                reads.for_each(|read| total.add(&read));
             }
+        }
+        if let RowPlan::Table(scan) = node {
+            total.add(&estimate_table(query, scan));
         }
     });
     total
+}
+
+impl ReadEstimate {
+    fn add(&mut self, other: &Self) {
+        self.chunks += other.chunks;
+        self.chunks_present += other.chunks_present;
+        self.bytes += other.bytes;
+        self.bytes_present += other.bytes_present;
+    }
+}
+
+fn estimate_table(query: &BoundQuery, scan: &TableScan) -> ReadEstimate {
+    let columns: Vec<usize> = scan.columns.iter().map(|(_, at)| *at).collect();
+    query.table(scan.table).opened.estimate(&columns)
 }
 
 /// What is read of one column; `None` for labels, which are read when the dataset is opened.
@@ -109,6 +121,9 @@ impl Explain<'_> {
             // The rows that it looks up stand where they are looked up.
             return self.grid(grid, depth + 1);
         }
+        if let RowPlan::Table(scan) = plan {
+            self.line(depth + 1, &read_of(&estimate_table(self.query, scan)));
+        }
         for input in plan.inputs() {
             self.rows(input, depth + 1);
         }
@@ -117,6 +132,7 @@ impl Explain<'_> {
     fn row_node(&self, plan: &RowPlan) -> String {
         match plan {
             RowPlan::Values { rows, .. } => format!("Values {}", counted(rows.len(), "row")),
+            RowPlan::Table(scan) => self.table(scan),
             RowPlan::Materialize { columns, .. } => {
                 format!("Materialize {}", listed(columns.iter().map(|id| self.name(*id))))
             }
@@ -134,6 +150,16 @@ impl Explain<'_> {
             RowPlan::Limit { limit, offset, .. } => format!("Limit {}", self.limit(*limit, *offset)),
             RowPlan::Union { inputs, .. } => format!("Union of {}", inputs.len()),
         }
+    }
+
+    /// `Table stations.csv (CSV, 2 files) id, lat, lon`.
+    fn table(&self, scan: &TableScan) -> String {
+        let table = self.query.table(scan.table);
+        let files = Some(table.opened.files()).filter(|files| *files != 1).map(|files| counted(files, "file"));
+        let rows = table.opened.rows().map(|rows| counted(rows as usize, "row"));
+        let about = [Some(table.format.name().to_string()), files, rows].into_iter().flatten().collect::<Vec<_>>();
+        let columns = listed(scan.columns.iter().map(|(column, _)| self.name(column.id)));
+        format!("Table {} ({}) {columns}", scan.name, about.join(", ")).trim_end().to_string()
     }
 
     fn grid(&mut self, grid: &GridPlan, depth: usize) {

@@ -4,14 +4,14 @@
 //! pass ([`passes::PASSES`]) that moves work beneath [`RowPlan::Materialize`], into the [`GridPlan`].
 //!
 //! # Invariants
-//! * A plan is plain data: it names datasets by [`DatasetId`], and columns by [`hyperslab_expr::ColumnId`], unique within
+//! * A plan is plain data: it names datasets by [`DatasetId`], tables by [`TableId`], and columns by [`hyperslab_expr::ColumnId`], unique within
 //!   a query. A node never renumbers the columns that it passes on.
 //! * A pass changes neither the columns of a plan (ids, names, types) nor its rows.
 //! * The grid of each mention of a dataset is fixed when the query is bound, before any pass.
 //!
 //! # What it must never know
-//! The values of data variables: datasets are seen through [`DatasetSource`] (axes, chunk grids, coordinates). Files,
-//! threads, memory.
+//! The values of data variables and the rows of tables: datasets are seen through [`DatasetSource`] (axes, chunk grids,
+//! coordinates), tables through [`TableSource`] (columns). Files, threads, memory.
 
 pub mod axis;
 pub mod bind;
@@ -24,8 +24,8 @@ pub mod query;
 pub mod row_plan;
 pub mod window;
 
-pub use catalog::{Catalog, DatasetId, DatasetSource, Source};
+pub use catalog::{Catalog, DatasetId, DatasetSource, Source, TableFormat, TableId, TableSource};
 pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};
-pub use query::{BoundQuery, Dataset};
-pub use row_plan::{Column, JoinKind, RowPlan, SortKey};
+pub use query::{BoundQuery, Dataset, Table};
+pub use row_plan::{Column, JoinKind, RowPlan, SortKey, TableScan};

@@ -1,7 +1,7 @@
 //! The ordinary relational algebra over batches of rows.
 
-use crate::GridPlan;
 use crate::window::{Window, WindowCall};
+use crate::{GridPlan, TableId};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub enum RowPlan {
         /// The rows, each with one expression a column.
         rows: Vec<Vec<Expr>>,
     },
+    /// Reads columns of a table: the rows of its files, one file after the other.
+    Table(TableScan),
     /// The bridge: the present cells of a grid as rows, in row-major order.
     Materialize {
         /// The grid.
@@ -118,6 +120,17 @@ pub enum RowPlan {
     },
 }
 
+/// Reads columns of one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableScan {
+    /// The table.
+    pub table: TableId,
+    /// The alias or the path, for people.
+    pub name: String,
+    /// What is read, and which column of the table it is.
+    pub columns: Vec<(Column, usize)>,
+}
+
 /// Which rows of a join stay without a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinKind {
@@ -149,6 +162,7 @@ impl RowPlan {
         let defined = |columns: &[(Column, Expr)]| columns.iter().map(|(c, _)| c.clone()).collect::<Vec<_>>();
         match self {
             Self::Values { columns, .. } | Self::Union { columns, .. } => columns.clone(),
+            Self::Table(scan) => scan.columns.iter().map(|(column, _)| column.clone()).collect(),
             Self::Materialize { grid, columns } => {
                 let all = grid.columns();
                 let find = |id: &ColumnId| all.iter().find(|c| c.column.id == *id);
@@ -172,7 +186,7 @@ impl RowPlan {
     /// The plans whose rows this one reads.
     pub fn inputs(&self) -> Vec<&Self> {
         match self {
-            Self::Values { .. } => Vec::new(),
+            Self::Values { .. } | Self::Table(_) => Vec::new(),
             Self::Materialize { grid, .. } => grid.tables(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }
@@ -189,7 +203,7 @@ impl RowPlan {
     /// The same, to be changed.
     pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
         match self {
-            Self::Values { .. } => Vec::new(),
+            Self::Values { .. } | Self::Table(_) => Vec::new(),
             Self::Materialize { grid, .. } => grid.tables_mut(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }

@@ -1,8 +1,7 @@
 //! Ctrl-C: stops the query that runs, and the program if it does not end by itself.
 
-use crate::destination::{Unfinished, remove};
 use crate::exit::Exit;
-use hyperslab::CancelHandle;
+use hyperslab::{CancelHandle, NewFile};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +15,6 @@ const PATIENCE: Duration = Duration::from_millis(90);
 pub(crate) struct Interrupt {
     running: Arc<Mutex<Option<CancelHandle>>>,
     pressed: Arc<AtomicBool>,
-    unfinished: Unfinished,
 }
 
 impl Interrupt {
@@ -30,7 +28,7 @@ impl Interrupt {
             }
             if ends_program {
                 std::thread::sleep(PATIENCE);
-                remove(&this.unfinished);
+                NewFile::remove_unfinished();
                 std::process::exit(Exit::Interrupted as i32);
             }
         };
@@ -50,11 +48,6 @@ impl Interrupt {
     /// Forgets that Ctrl-C was pressed.
     pub(crate) fn forget(&self) {
         self.pressed.store(false, Ordering::SeqCst);
-    }
-
-    /// The file that must not be left behind.
-    pub(crate) fn unfinished(&self) -> &Unfinished {
-        &self.unfinished
     }
 }
 

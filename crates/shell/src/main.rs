@@ -84,7 +84,7 @@ fn run_texts(runner: &Runner, texts: &[String], output: Option<&Path>) -> Result
     listen(&runner.interrupt, true)?;
     let mut out = match output {
         None => Destination::stdout(),
-        Some(path) => Destination::new_file(path, runner.interrupt.unfinished())
+        Some(path) => Destination::new_file(path)
             .map_err(|e| complain(&format!("cannot write {}: {e}", path.display()), Exit::File))?,
     };
     texts.iter().try_for_each(|sql| runner.run_text(sql, &mut out)).map_err(|e| failed(&e))?;

@@ -350,6 +350,55 @@ fn a_full_disk_is_one_clear_error() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_copy_to_a_full_disk_is_one_clear_error_and_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a folder for tests");
+    for format in ["csv", "json", "parquet"] {
+        let sql = format!("COPY (FROM 'real/air.nc') TO '{}/x' (FORMAT {format})", dir.path().display());
+        // The shell lets files grow to 512 or 1024 bytes, and the program ignores the signal that comes with more.
+        let limited = format!("trap '' XFSZ; ulimit -f 1; exec {} \"$0\"", env!("CARGO_BIN_EXE_hyperslab"));
+        let mut shell = Command::new("sh");
+        shell.current_dir(workspace().join("fixtures")).args(["-c", &limited, &sql]).stdin(Stdio::null());
+        let output = shell.output().expect("a shell");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{format}: {message}");
+        assert!(message.contains("/x: cannot write the result: ") && message.lines().count() == 1, "{message}");
+        assert_eq!(fs::read_dir(dir.path()).expect("the folder").count(), 0, "{format}");
+    }
+    let message = failure(&["COPY (SELECT 1) TO '/dev/full' (FORMAT csv)"], 3);
+    assert!(message.starts_with("error: /dev/full: cannot write the result: "), "{message}");
+}
+
+#[test]
+fn copy_says_how_many_rows_it_wrote() {
+    let dir = tempfile::tempdir().expect("a folder for tests");
+    let path = dir.path().join("out.parquet");
+    let sql = format!("COPY 'classic/plain.nc' TO '{}'; SELECT count(*) AS n FROM '{0}'", path.display());
+    assert_eq!(answer(&["--format", "csv", &sql]), "Count\n120\nn\n120\n");
+    let saved = dir.path().join("saved.sql");
+    fs::write(&saved, "COPY (SELECT 1 AS a) TO $out (FORMAT csv);").expect("a small file");
+    let out = format!("out={}", dir.path().join("saved.csv").display());
+    answer(&["-f", saved.to_str().expect("a plain path"), "--param", &out]);
+    assert_eq!(fs::read_to_string(dir.path().join("saved.csv")).expect("it was written"), "a\n1\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_copy_and_leaves_nothing_behind() {
+    use std::time::Duration;
+    let dir = tempfile::tempdir().expect("a folder for tests");
+    let rows = "SELECT a.air + b.air AS s FROM 'real/air.nc' a JOIN 'real/air.nc' b ON a.lat = b.lat";
+    let sql = format!("COPY ({rows}) TO '{}/out.csv'", dir.path().display());
+    let mut child = program().arg(sql).spawn().expect("the program starts");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().expect("a child").is_none(), "the query is still running");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    assert_eq!(child.wait().expect("the program ends").code(), Some(130));
+    assert_eq!(fs::read_dir(dir.path()).expect("the folder").count(), 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_at_once_and_leaves_nothing_behind() {

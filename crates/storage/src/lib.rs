@@ -1,4 +1,4 @@
-//! Opens NetCDF and HDF5 files, one or many as one dataset; reads hyperslabs; decodes CF.
+//! Opens NetCDF and HDF5 files, one or many as one dataset; reads hyperslabs; decodes CF. Reads and writes files of rows.
 //!
 //! ```no_run
 //! use hyperslab_grid::Hyperslab;
@@ -24,6 +24,8 @@
 //! * `combine`: many files as one: along which dimensions they are joined, and where each part lies;
 //! * [`Dataset`] and [`Block`]: what the rest of Hyperslab sees, a [schema](hyperslab_grid::schema) and boxes of cells.
 //!
+//! Beside them stand [`tables`], files of rows (CSV and Parquet), and [`NewFile`], a file that appears when it is whole.
+//!
 //! # Invariants
 //! * Opening reads headers and dimension coordinates, never data variables, and holds a bounded number of files open.
 //! * A [`Dataset`] never changes, and any number of threads may read from it: what a read needs lies in the
@@ -48,14 +50,17 @@ mod handles;
 mod instances;
 pub mod io;
 pub mod metrics;
+mod new_file;
 mod options;
 #[cfg(test)]
 mod samples;
 mod sources;
+pub mod tables;
 
 pub use block::Block;
 pub use dataset::{Dataset, VariableStorage};
 pub use error::{Error, ErrorKind, Result};
 pub use formats::Engine;
 pub use metrics::{ReadCounts, ReadMetrics};
+pub use new_file::NewFile;
 pub use options::{OpenOptions, Overlap};

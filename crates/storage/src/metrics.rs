@@ -35,6 +35,11 @@ impl ReadMetrics {
         self.decoded_bytes.fetch_add(decoded as u64, Ordering::Relaxed);
     }
 
+    /// Counts bytes read from disk for a chunk that was counted when its reading began.
+    pub fn chunk_continues(&self, stored: usize) {
+        self.stored_bytes.fetch_add(stored as u64, Ordering::Relaxed);
+    }
+
     /// Counts one chunk that was never written.
     pub fn chunk_absent(&self) {
         self.chunks_absent.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +70,8 @@ mod tests {
     fn counts_add_up() {
         let metrics = ReadMetrics::default();
         metrics.chunk_read(10, 40);
-        metrics.chunk_read(5, 40);
+        metrics.chunk_read(0, 40);
+        metrics.chunk_continues(5);
         metrics.chunk_absent();
         metrics.file_opened();
         let expected =

@@ -1,7 +1,7 @@
-//! Results as text: CSV and JSON, exact and in parallel, and single cells for tables that people read.
+//! Results as text, CSV and JSON, exact and in parallel, or as Parquet; and single cells for tables that people read.
 //!
-//! Rows are formatted in pieces on several threads and written in order. Knows nothing of files: the caller says
-//! where the bytes go, and makes sure that they arrive whole.
+//! Rows are formatted in pieces on several threads and written in order, never all of them held. Knows nothing of files:
+//! the caller says where the bytes go, and makes sure that they arrive whole.
 //!
 //! How a value is written: numbers so that reading them back gives the same bits, in the fewest digits; instants as
 //! `YYYY-MM-DD hh:mm:ss[.ffffff]` in their own calendar; DECIMAL and HUGEINT with all digits; bytes as text with
@@ -13,11 +13,13 @@ mod json;
 mod moments;
 mod numbers;
 mod ordered;
+mod parquet;
 #[cfg(test)]
 mod samples;
 
-pub use csv::write_csv;
+pub use csv::{CsvLayout, write_csv, write_csv_as};
 pub use json::{JsonLayout, write_json};
+pub use parquet::{ParquetLayout, write_parquet};
 
 use crate::{Error, Result};
 use arrow::record_batch::RecordBatch;

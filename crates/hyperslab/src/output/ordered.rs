@@ -56,7 +56,8 @@ fn next_pieces(query: &mut Query) -> Result<Vec<RecordBatch>> {
     Ok(pieces)
 }
 
-fn in_parallel(pool: &mut Option<rayon::ThreadPool>, threads: usize) -> Result<&rayon::ThreadPool> {
+/// The threads that format, started when there is work for several.
+pub(super) fn in_parallel(pool: &mut Option<rayon::ThreadPool>, threads: usize) -> Result<&rayon::ThreadPool> {
     let failed = |e| Error::new(ErrorKind::Internal, format!("threads cannot be started: {e}"));
     if pool.is_none() {
         let named = rayon::ThreadPoolBuilder::new().thread_name(|n| format!("format {n}"));

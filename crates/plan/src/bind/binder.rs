@@ -4,7 +4,7 @@ use super::Parameters;
 use super::query::Ctes;
 use super::refuse::at_node;
 use super::text::Text;
-use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span};
+use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span, Table};
 use hyperslab_expr::{ColumnId, Scalar, SqlType, eval};
 use sqlparser::ast;
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ pub(super) struct Binder<'a> {
     pub(super) catalog: &'a dyn Catalog,
     pub(super) parameters: &'a Parameters,
     pub(super) datasets: Vec<Dataset>,
+    pub(super) tables: Vec<Table>,
     pub(super) warnings: Vec<String>,
     pub(super) ctes: Option<Rc<Ctes<'a>>>,
     next_column: u32,
@@ -35,12 +36,13 @@ pub(super) struct Binder<'a> {
 
 impl<'a> Binder<'a> {
     pub(super) fn new(text: &'a Text, catalog: &'a dyn Catalog, parameters: &'a Parameters) -> Self {
-        let (datasets, warnings) = (Vec::new(), Vec::new());
+        let (datasets, tables, warnings) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             text,
             catalog,
             parameters,
             datasets,
+            tables,
             warnings,
             ctes: None,
             next_column: 0,
@@ -52,7 +54,8 @@ impl<'a> Binder<'a> {
 
     pub(super) fn whole_query(mut self, query: &'a ast::Query) -> Result<BoundQuery> {
         let plan = self.query(query)?;
-        Ok(BoundQuery { plan, datasets: self.datasets, next_column: self.next_column, warnings: self.warnings })
+        let Self { datasets, tables, next_column, warnings, .. } = self;
+        Ok(BoundQuery { plan, datasets, tables, next_column, warnings })
     }
 
     /// A number that no column has yet.

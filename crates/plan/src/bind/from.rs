@@ -1,4 +1,4 @@
-//! FROM: tables, subqueries, CTEs and datasets, and the tree of their joins.
+//! FROM: tables of rows, subqueries, CTEs and datasets, and the tree of their joins.
 
 use super::binder::Binder;
 use super::dataset::DatasetTable;
@@ -6,8 +6,8 @@ use super::expr::Frame;
 use super::join::{Join, move_keys};
 use super::refuse::unsupported;
 use super::scope::{Relation, Table, with_names};
-use crate::{Error, Result, RowPlan, Source, Span};
-use hyperslab_expr::Expr;
+use crate::{Column, Error, Result, RowPlan, Source, Span, Table as OpenTable, TableFormat, TableId, TableScan};
+use hyperslab_expr::{Expr, SqlType};
 use sqlparser::ast::{self, TableFactor};
 
 /// How many tables a FROM may have: each join nests the plan.
@@ -127,7 +127,10 @@ impl<'a> Binder<'a> {
 
     fn path_table(&mut self, path: &str, at: Span, alias: Option<&ast::TableAlias>) -> Result<Relation> {
         let source = Source { paths: vec![path.to_string()], options: Vec::new() };
-        self.dataset(source, at, alias, stem(path))
+        match TableFormat::of_path(path) {
+            Some(format) => self.table(format, source, at, alias, stem(path)),
+            None => self.dataset(source, at, alias, stem(path)),
+        }
     }
 
     fn no_table(&self, name: &ast::ObjectName, at: Span) -> Error {
@@ -156,6 +159,33 @@ impl<'a> Binder<'a> {
         let Some(alias) = alias else { return Ok(Relation::rows(name, plan)) };
         self.refuse(alias.at.is_some(), "AT after an alias", self.span(&alias.name))?;
         Ok(Relation::rows(Some(alias.name.value.clone()), self.renamed(plan, alias)?))
+    }
+
+    /// Files of rows, named by their alias or else by `name`.
+    pub(super) fn table(
+        &mut self,
+        format: TableFormat,
+        source: Source,
+        at: Span,
+        alias: Option<&ast::TableAlias>,
+        name: String,
+    ) -> Result<Relation> {
+        let opened = self.catalog.open_table(format, &source).map_err(|error| error.or_at(Some(at)))?;
+        opened.warnings().iter().for_each(|warning| self.warn(warning.clone()));
+        let path = source.paths.first().cloned().unwrap_or_default();
+        let mut scan = TableScan {
+            table: TableId(self.tables.len()),
+            name: alias.map_or(path, |alias| alias.name.value.clone()),
+            columns: Vec::with_capacity(opened.columns().len()),
+        };
+        for (position, field) in opened.columns().iter().enumerate() {
+            let attributes = field.metadata().iter().filter(|(key, _)| !key.starts_with("ARROW:"));
+            let metadata = attributes.map(|(key, value)| (key.clone(), value.clone())).collect();
+            let ty = SqlType::from_field(field).map_err(|error| error.or_at(Some(at)))?;
+            scan.columns.push((Column { metadata, ..self.column(field.name(), ty) }, position));
+        }
+        self.tables.push(OpenTable { format, source, opened });
+        self.rows(RowPlan::Table(scan), alias, Some(name))
     }
 
     /// A dataset, named by its alias or else by `name`.

@@ -9,6 +9,7 @@
 mod aggregate;
 mod axis_function;
 mod binder;
+mod copy;
 mod dataset;
 mod describe;
 mod dialect;
@@ -36,6 +37,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use copy::{CopyFormat, CopyTarget, ParquetCompression};
 pub use describe::{DescribedColumn, Description};
 pub use parse::{ParsedStatement, parse};
 
@@ -78,6 +80,13 @@ pub enum BoundStatement {
         /// What is shown.
         mode: ExplainMode,
     },
+    /// Writes the rows of a query to a file.
+    Copy {
+        /// The query.
+        query: BoundQuery,
+        /// The file.
+        target: CopyTarget,
+    },
     /// Shows the columns of a query's result or of a table.
     Describe(Description),
     /// Sets a setting.
@@ -100,10 +109,14 @@ pub enum BoundStatement {
 /// What is wrong with the statement, with its place in the text that was parsed.
 pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Parameters) -> Result<BoundStatement> {
     with_deep_stack(|| {
-        let binder = Binder::new(&statement.text, catalog, parameters);
+        let mut binder = Binder::new(&statement.text, catalog, parameters);
         let bound = match statement.form.get() {
             Form::Query(query) => BoundStatement::Query(binder.whole_query(query)?),
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
+            Form::Copy(copy) => {
+                let target = binder.copy_target(copy)?;
+                BoundStatement::Copy { query: binder.whole_query(&copy.query)?, target }
+            }
             Form::DescribeQuery(query) => BoundStatement::Describe(binder.describe_query(query)?),
             Form::DescribeTable(name) => BoundStatement::Describe(binder.describe_table(name)?),
             Form::Set(name, value) => {

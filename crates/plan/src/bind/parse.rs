@@ -1,6 +1,7 @@
 //! SQL text to syntax trees, statement by statement; every error has its place.
 
 use super::ExplainMode;
+use super::copy::Copy;
 use super::dialect::HyperslabDialect;
 use super::stack::{Deep, with_deep_stack};
 use super::text::Text;
@@ -26,6 +27,7 @@ pub struct ParsedStatement {
 pub(super) enum Form {
     Query(Box<Query>),
     Explain(ExplainMode, Box<Query>),
+    Copy(Box<Copy>),
     DescribeQuery(Box<Query>),
     DescribeTable(ObjectName),
     Set(ObjectName, Box<Expr>),
@@ -127,6 +129,9 @@ impl<'t> Reader<'t> {
         if self.parser.parse_one_of_keywords(&[Keyword::DESCRIBE, Keyword::DESC]).is_some() {
             return self.describe();
         }
+        if self.parser.parse_keyword(Keyword::COPY) {
+            return self.copy().map(|copy| Form::Copy(Box::new(copy)));
+        }
         if let Some(word) = self.unsupported_statement() {
             return Err(not_yet(&word, at));
         }
@@ -153,6 +158,47 @@ impl<'t> Reader<'t> {
         }
         let name = self.parser.parse_object_name(false);
         name.map(Form::DescribeTable).map_err(|error| self.failed(&error))
+    }
+
+    /// What follows `COPY`.
+    fn copy(&mut self) -> Result<Copy> {
+        let query = match self.parser.consume_token(&Token::LParen) {
+            true => {
+                let query = self.parser.parse_query().map_err(|error| self.failed(&error))?;
+                self.parser.expect_token(&Token::RParen).map_err(|error| self.failed(&error))?;
+                query
+            }
+            false => self.all_of_table()?,
+        };
+        if self.parser.peek_keyword(Keyword::FROM) {
+            let error = Error::new("COPY .. FROM is not supported: nothing is imported").or_at(Some(self.next_span()));
+            return Err(error.with_hint("files are read where they are: SELECT .. FROM 'file'"));
+        }
+        self.parser.expect_keyword(Keyword::TO).map_err(|error| self.failed(&error))?;
+        let path = self.parser.parse_expr().map_err(|error| self.failed(&error))?;
+        let has_options = self.parser.peek_token_ref().token == Token::LParen;
+        let options = if has_options {
+            self.parser.parse_utility_options().map_err(|error| self.failed(&error))?
+        } else {
+            Vec::new()
+        };
+        Ok(Copy { query, path, options })
+    }
+
+    /// `FROM t`, where just `t` is written.
+    fn all_of_table(&mut self) -> Result<Box<Query>> {
+        let from = TokenWithSpan::new(Token::make_keyword("FROM"), self.parser.get_current_token().span);
+        let mut tokens = vec![from];
+        while !matches!(&self.parser.peek_token_ref().token, Token::EOF | Token::SemiColon | Token::LParen)
+            && !self.parser.peek_keyword(Keyword::TO)
+            && !self.parser.peek_keyword(Keyword::FROM)
+        {
+            tokens.push(self.parser.next_token());
+        }
+        let mut table = Self::new(self.text, tokens);
+        let query = table.parser.parse_query().map_err(|error| table.failed(&error))?;
+        table.expect_end()?;
+        Ok(query)
     }
 
     fn explain_mode(&mut self) -> Result<ExplainMode> {
@@ -212,7 +258,7 @@ fn form(statement: Statement, at: Span, text: &Text) -> Result<Form> {
 
 fn not_yet(what: &str, at: Span) -> Error {
     let error = Error::new(format!("{what} is not supported yet")).or_at(Some(at));
-    error.with_hint("there are SELECT, EXPLAIN, DESCRIBE, SET and RESET")
+    error.with_hint("there are SELECT, COPY, EXPLAIN, DESCRIBE, SET and RESET")
 }
 
 /// The parser's error in our words, at the place that its message ends with, or `next` if it has none.

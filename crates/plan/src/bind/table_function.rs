@@ -1,16 +1,16 @@
-//! Functions in FROM: `read_netcdf`, `grid`, `range`.
+//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`, `range`.
 
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, Table, with_names};
-use crate::{Error, Result, RowPlan, Source, Span};
+use crate::{Error, Result, RowPlan, Source, Span, TableFormat};
 use hyperslab_expr::{Expr, Scalar, SqlType};
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
 
 /// How many rows `range` may give.
 const MAX_ROWS: i128 = 1_000_000;
 
-const KNOWN: [&str; 5] = ["read_netcdf", "read_hdf5", "grid", "range", "generate_series"];
+const KNOWN: [&str; 7] = ["read_netcdf", "read_hdf5", "read_csv", "read_parquet", "grid", "range", "generate_series"];
 
 /// The arguments of a table function.
 struct Arguments {
@@ -74,16 +74,26 @@ impl<'a> Binder<'a> {
         Ok(out)
     }
 
-    /// `read_netcdf(path or list, option => value)`.
+    /// `read_netcdf(path or list, option => value)`, `read_csv(..)` and so on.
     fn read(&mut self, function: &str, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
         let at = arguments.at;
         let [(paths, paths_at)] = &arguments.positional[..] else {
             let error = Error::new(format!("{function} takes a path or a list of paths")).or_at(Some(at));
-            return Err(error.with_hint(format!("write {function}('f.nc', option => value)")));
+            let example = match function {
+                "read_csv" => "f.csv",
+                "read_parquet" => "f.parquet",
+                _ => "f.nc",
+            };
+            return Err(error.with_hint(format!("write {function}('{example}', option => value)")));
         };
         let paths = self.paths(paths, *paths_at)?;
         let options = arguments.named.into_iter().map(|(name, value, _)| (name, value)).collect();
-        self.dataset(Source { paths, options }, *paths_at, alias, function.to_string())
+        let source = Source { paths, options };
+        match function {
+            "read_csv" => self.table(TableFormat::Csv, source, *paths_at, alias, function.to_string()),
+            "read_parquet" => self.table(TableFormat::Parquet, source, *paths_at, alias, function.to_string()),
+            _ => self.dataset(source, *paths_at, alias, function.to_string()),
+        }
     }
 
     fn paths(&self, value: &Scalar, at: Span) -> Result<Vec<String>> {

@@ -33,6 +33,7 @@ fn is_sorted(query: &BoundQuery, plan: &RowPlan, keys: &[SortKey]) -> Result<boo
             Ok(ids.iter().all(passed) && is_sorted(query, input, keys)?)
         }
         RowPlan::Values { .. }
+        | RowPlan::Table(_)
         | RowPlan::Aggregate { .. }
         | RowPlan::Join { .. }
         | RowPlan::Sort { .. }

@@ -35,6 +35,7 @@ fn fold(plan: RowPlan) -> Result<RowPlan> {
             RowPlan::Window { input, window, calls }
         }
         other @ (RowPlan::Values { .. }
+        | RowPlan::Table(_)
         | RowPlan::Materialize { .. }
         | RowPlan::Sort { .. }
         | RowPlan::TopK { .. }

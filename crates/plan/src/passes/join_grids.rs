@@ -203,7 +203,7 @@ fn is_unique(query: &BoundQuery, plan: &RowPlan, keys: &[ColumnId]) -> bool {
             cells => are_unique_cells(query, cells, keys),
         },
         RowPlan::Values { rows, .. } => rows.len() < 2,
-        RowPlan::Join { .. } | RowPlan::Union { .. } => false,
+        RowPlan::Table(_) | RowPlan::Join { .. } | RowPlan::Union { .. } => false,
     }
 }
 

@@ -20,6 +20,10 @@ fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
     let below = |input: Box<RowPlan>, wanted: Wanted| Box::new(prune(*input, &wanted));
     match plan {
         RowPlan::Values { .. } => plan,
+        RowPlan::Table(mut scan) => {
+            scan.columns.retain(|(column, _)| wanted.contains(&column.id));
+            RowPlan::Table(scan)
+        }
         RowPlan::Materialize { grid, columns } => {
             let columns: Vec<_> = columns.into_iter().filter(|id| wanted.contains(id)).collect();
             let grid = prune_grid(*grid, columns.iter().copied().collect());

@@ -46,6 +46,7 @@ fn push(plan: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
         other @ (RowPlan::Filter { .. }
         | RowPlan::Project { .. }
         | RowPlan::Values { .. }
+        | RowPlan::Table(_)
         | RowPlan::Materialize { .. }
         | RowPlan::TopK { .. }
         | RowPlan::Limit { .. }) => filter(other, conjuncts),

@@ -1,8 +1,9 @@
 //! Datasets without files.
 
-use crate::{Catalog, DatasetSource, Error, Result, Source};
+use crate::explain::ReadEstimate;
+use crate::{Catalog, DatasetSource, Error, Result, Source, TableFormat, TableSource};
 use arrow::array::{ArrayRef, NullArray};
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use hyperslab_grid::schema::{CALENDAR_EXTENSION, DatasetSchema, Dimension, Role, Variable};
 use hyperslab_grid::{AxisChunks, ChunkGrid};
 use std::any::Any;
@@ -26,6 +27,44 @@ impl Catalog for FakeCatalog {
             path => return Err(Error::new(format!("{path}: no such file"))),
         };
         Ok(Arc::new(Fake(schema)))
+    }
+
+    fn open_table(&self, _format: TableFormat, source: &Source) -> Result<Arc<dyn TableSource>> {
+        match source.paths[0].as_str() {
+            "s.csv" => Ok(Arc::new(FakeTable(
+                [("id", DataType::Utf8), ("lat", FLOAT)].map(|(name, ty)| Arc::new(Field::new(name, ty, true))),
+            ))),
+            path => Err(Error::new(format!("{path}: no such file"))),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FakeTable([FieldRef; 2]);
+
+impl TableSource for FakeTable {
+    fn columns(&self) -> &[FieldRef] {
+        &self.0
+    }
+
+    fn files(&self) -> usize {
+        1
+    }
+
+    fn rows(&self) -> Option<u64> {
+        None
+    }
+
+    fn estimate(&self, _columns: &[usize]) -> ReadEstimate {
+        ReadEstimate::default()
+    }
+
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

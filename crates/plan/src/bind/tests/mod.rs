@@ -51,6 +51,10 @@ fn outcome(sql: &str) -> String {
                         write!(out, "explain {mode:?}: ").expect("text");
                         query
                     }
+                    BoundStatement::Copy { query, target } => {
+                        write!(out, "copy to {} as {:?}: ", target.path, target.format).expect("text");
+                        query
+                    }
                     BoundStatement::Describe(description) => {
                         writeln!(out, "describe: {}", short::described(description)).expect("text");
                         continue;

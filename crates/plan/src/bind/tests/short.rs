@@ -53,6 +53,10 @@ fn plan(node: &RowPlan, names: &Names) -> String {
                 rows.iter().map(row).collect::<String>()
             )
         }
+        RowPlan::Table(scan) => {
+            let columns: Vec<&str> = scan.columns.iter().map(|(c, _)| c.name.as_str()).collect();
+            format!("table {} {}", scan.name, columns.join(", "))
+        }
         RowPlan::Materialize { grid, columns } => {
             let GridPlan::Scan(scan) = grid.as_ref() else { panic!("the binder makes scans only") };
             assert_eq!(columns.len(), scan.columns.len());

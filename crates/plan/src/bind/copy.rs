@@ -1,0 +1,230 @@
+//! `COPY (query) TO 'path' (FORMAT .., option ..)`: the format and its options, named as in DuckDB.
+
+use super::binder::Binder;
+use super::refuse::at_node;
+use super::scope::with_names;
+use crate::{Error, Result, Span};
+use hyperslab_expr::Scalar;
+use serde::{Deserialize, Serialize};
+use sqlparser::ast::{self, UtilityOption};
+
+/// A statement `COPY`, as parsed.
+pub(super) struct Copy {
+    pub(super) query: Box<ast::Query>,
+    pub(super) path: ast::Expr,
+    pub(super) options: Vec<UtilityOption>,
+}
+
+/// Where the rows of a query go, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyTarget {
+    /// The file.
+    pub path: String,
+    /// How it is written.
+    pub format: CopyFormat,
+}
+
+/// How a file of rows is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CopyFormat {
+    /// CSV.
+    Csv {
+        /// Whether the first row is the names of the columns.
+        header: bool,
+        /// What stands between fields.
+        delimiter: u8,
+    },
+    /// JSON.
+    Json {
+        /// Whether the objects stand in one array; else each on a line of its own.
+        array: bool,
+    },
+    /// Parquet.
+    Parquet {
+        /// How pages are compressed.
+        compression: ParquetCompression,
+        /// How many rows a row group has at most.
+        row_group_rows: usize,
+    },
+}
+
+/// How the pages of a Parquet file are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are their names")]
+pub enum ParquetCompression {
+    Uncompressed,
+    Snappy,
+    Zstd,
+    Gzip,
+    Lz4,
+}
+
+/// As DuckDB writes them.
+const ROW_GROUP_ROWS: usize = 122_880;
+
+/// What `FORMAT`, or the ending of a file's name, can be, and what is written then if nothing else is said.
+static COPY_FORMATS: &[(&str, CopyFormat)] = &[
+    ("csv", CopyFormat::Csv { header: true, delimiter: b',' }),
+    ("tsv", CopyFormat::Csv { header: true, delimiter: b'\t' }),
+    ("json", CopyFormat::Json { array: true }),
+    ("jsonl", CopyFormat::Json { array: false }),
+    ("ndjson", CopyFormat::Json { array: false }),
+    ("parquet", PARQUET),
+    ("pq", PARQUET),
+];
+
+const PARQUET: CopyFormat =
+    CopyFormat::Parquet { compression: ParquetCompression::Snappy, row_group_rows: ROW_GROUP_ROWS };
+
+impl<'a> Binder<'a> {
+    /// The path, the format and its options.
+    ///
+    /// # Errors
+    /// If one of them is not supported.
+    pub(super) fn copy_target(&mut self, copy: &'a Copy) -> Result<CopyTarget> {
+        let (path, at) = self.constant(&copy.path, "the target of COPY")?;
+        let Scalar::Varchar(path) = path else {
+            return Err(
+                Error::new(format!("the target of COPY is a path in quotes, not {}", path.sql_type())).or_at(Some(at))
+            );
+        };
+        let mut format = self.copy_format(copy, &path, at)?;
+        for option in copy.options.iter().filter(|option| !is_format(option)) {
+            let name = option.name.value.to_lowercase();
+            let value = self.option_value(option)?;
+            let name_at = self.span(&option.name);
+            match set_option(&mut format, &name, &value) {
+                Set::Done => {}
+                Set::NoSuchOption => {
+                    let error = Error::new(format!("{} has no option {name} in COPY", format.name()));
+                    let known: Vec<String> = format.options().iter().map(|known| (*known).to_string()).collect();
+                    return Err(with_names(error, &name, &known).or_at(Some(name_at)));
+                }
+                Set::NoSuchValue(values) => {
+                    let error = Error::new(format!("the option {name} does not take this value")).or_at(Some(name_at));
+                    return Err(error.with_hint(format!("it is {values}")));
+                }
+            }
+        }
+        Ok(CopyTarget { path, format })
+    }
+
+    fn copy_format(&mut self, copy: &'a Copy, path: &str, path_at: Span) -> Result<CopyFormat> {
+        let names = || COPY_FORMATS.iter().map(|(name, _)| (*name).to_string()).collect::<Vec<_>>();
+        let known = |wanted: &str| {
+            COPY_FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, format)| *format)
+        };
+        if let Some(option) = copy.options.iter().find(|option| is_format(option)) {
+            let at = self.span(&option.name);
+            let Scalar::Varchar(name) = self.option_value(option)? else {
+                return Err(Error::new("FORMAT takes a name").or_at(Some(at)).with_hint("write (FORMAT csv)"));
+            };
+            let unknown = || with_names(Error::new(format!("COPY cannot write the format {name}")), &name, &names());
+            return known(&name).ok_or_else(|| unknown().or_at(Some(at)));
+        }
+        let file = path.rsplit('/').next().unwrap_or(path);
+        file.rsplit_once('.').and_then(|(_, ending)| known(ending)).ok_or_else(|| {
+            let error = Error::new(format!("the name of '{file}' does not say in which format it shall be written"));
+            error.or_at(Some(path_at)).with_hint(format!("write (FORMAT name); there are {}", names().join(", ")))
+        })
+    }
+
+    /// What an option is set to: a constant, a bare word as text; true where nothing is said.
+    fn option_value(&mut self, option: &'a UtilityOption) -> Result<Scalar> {
+        match &option.arg {
+            None => Ok(Scalar::Boolean(true)),
+            Some(ast::Expr::Identifier(word)) => Ok(Scalar::Varchar(word.value.clone())),
+            Some(arg @ ast::Expr::Tuple(_)) => {
+                Err(Error::new("a list is no value of an option here").or_at(Some(at_node(self.text, arg))))
+            }
+            Some(arg) => Ok(self.constant(arg, "an option of COPY")?.0),
+        }
+    }
+}
+
+fn is_format(option: &UtilityOption) -> bool {
+    option.name.value.eq_ignore_ascii_case("format")
+}
+
+impl CopyFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv { .. } => "CSV",
+            Self::Json { .. } => "JSON",
+            Self::Parquet { .. } => "Parquet",
+        }
+    }
+
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Csv { .. } => &["header", "delimiter"],
+            Self::Json { .. } => &["array"],
+            Self::Parquet { .. } => &["compression", "row_group_size"],
+        }
+    }
+}
+
+/// What became of an option.
+enum Set {
+    Done,
+    NoSuchOption,
+    /// It takes these.
+    NoSuchValue(&'static str),
+}
+
+fn set_option(format: &mut CopyFormat, name: &str, value: &Scalar) -> Set {
+    let done = |outcome: Option<()>, values| if outcome.is_some() { Set::Done } else { Set::NoSuchValue(values) };
+    match (format, name) {
+        (CopyFormat::Csv { header, .. }, "header") => done(truth(value).map(|on| *header = on), "true or false"),
+        (CopyFormat::Csv { delimiter, .. }, "delimiter" | "delim" | "sep") => {
+            done(letter(value).map(|byte| *delimiter = byte), "one character")
+        }
+        (CopyFormat::Json { array }, "array") => done(truth(value).map(|on| *array = on), "true or false"),
+        (CopyFormat::Parquet { compression, .. }, "compression" | "codec") => {
+            let named = match value {
+                Scalar::Varchar(name) => ParquetCompression::named(name),
+                _ => None,
+            };
+            done(named.map(|named| *compression = named), "uncompressed, snappy, zstd, gzip or lz4")
+        }
+        (CopyFormat::Parquet { row_group_rows, .. }, "row_group_size") => {
+            let rows = match value {
+                Scalar::Integer(rows, _) => usize::try_from(*rows).ok().filter(|rows| (1..=10_000_000).contains(rows)),
+                _ => None,
+            };
+            done(rows.map(|rows| *row_group_rows = rows), "a number of rows from 1 to 10,000,000")
+        }
+        (CopyFormat::Csv { .. } | CopyFormat::Json { .. } | CopyFormat::Parquet { .. }, _) => Set::NoSuchOption,
+    }
+}
+
+impl ParquetCompression {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "uncompressed" | "none" => Self::Uncompressed,
+            "snappy" => Self::Snappy,
+            "zstd" => Self::Zstd,
+            "gzip" => Self::Gzip,
+            "lz4" | "lz4_raw" => Self::Lz4,
+            _ => return None,
+        })
+    }
+}
+
+fn truth(value: &Scalar) -> Option<bool> {
+    match value {
+        Scalar::Boolean(truth) => Some(*truth),
+        Scalar::Integer(number @ 0..=1, _) => Some(*number == 1),
+        _ => None,
+    }
+}
+
+fn letter(value: &Scalar) -> Option<u8> {
+    match value {
+        Scalar::Varchar(text) => match text.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Some(*byte),
+            _ => None,
+        },
+        _ => None,
+    }
+}
