@@ -399,11 +399,8 @@ impl<'a> Units<'a> {
         }
         let space = GroupSpace::new(&self.dense.keys, self.layout.units[unit].groups.clone());
         let mut place_of = vec![0u32; space.len()];
-        let mut next = 0;
-        for number in parts.iter().flat_map(|part| part.space.numbers_in(&space)) {
-            place_of[number as usize] = next;
-            next += 1;
-        }
+        let numbers = parts.iter().flat_map(|part| part.space.numbers_in(&space));
+        numbers.enumerate().for_each(|(at, number)| place_of[number as usize] = at as u32);
         let place_of = UInt32Array::from(place_of);
         let mut memory = self.dense.context.memory().reserve(place_of.len() * size_of::<u32>(), GROUPS)?;
         let mut results = Vec::new();

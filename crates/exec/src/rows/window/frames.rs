@@ -69,7 +69,7 @@ fn moved(sorted: &Sorted<'_>, row: usize, by: i64, units: FrameUnits, is_start: 
 /// Where the key of the order reaches a value. Rows whose key is NULL see those that are equal to them.
 fn values(sorted: &Sorted<'_>, edge: &Expr, following: bool, is_start: bool) -> Result<Vec<u32>> {
     let values = sorted.evaluate(edge)?;
-    let edges = sorted.order.keys_of_values(&[values.clone()])?;
+    let edges = sorted.order.keys_of_values(std::slice::from_ref(&values))?;
     let at = |row: usize| {
         let (partition, peers) = (sorted.partition(row), sorted.peers(row));
         if values.is_null(row) {
