@@ -12,6 +12,7 @@ mod mask_blocks;
 mod prune_variables;
 mod push_filters;
 mod select_region;
+mod swap_joins;
 mod top_k;
 mod window_by_axes;
 
@@ -38,6 +39,7 @@ pub struct PassContext<'a> {
 pub static PASSES: &[Pass] = &[
     fold_constants::PASS,
     push_filters::PASS,
+    swap_joins::PASS,
     select_region::PASS,
     mask_blocks::PASS,
     map_cells::PASS,
