@@ -179,6 +179,14 @@ fn saved_queries_run_on_the_file_of_the_repository() {
     let dates = ["--param", "start=2014-10-01", "--param", "end=2014-10-03", "--format", "csv", "-f", &series];
     let csv = answer(&[&box_[..], &dates].concat());
     assert!(csv.starts_with("time,area_mean,cells\n2014-10-01 00:00:00,") && csv.lines().count() == 9, "{csv}");
+    // As xarray says: ((air - climatology) ** 2).mean(("time", "lon")).
+    let files = ["--param", "files=real/air.nc", "--format", "csv", "-f"];
+    let csv = answer(&[&files[..], &[&query("anomaly_variance.sql")]].concat());
+    assert!(csv.starts_with("lat,variance,n\n50.0,23.80993525") && csv.contains("\n52.5,28.30315222"), "{csv}");
+    let csv = answer(&[&files[..], &[&query("running_mean.sql")]].concat());
+    assert!(csv.starts_with("time,mean,running_mean\n2014-10-01 00:00:00,274.2097"), "{csv}");
+    let third = csv.lines().nth(3).expect("there are more rows");
+    assert!(third.starts_with("2014-10-01 12:00:00,272.2479") && third.contains(",273.7167"), "{csv}");
 }
 
 #[test]
