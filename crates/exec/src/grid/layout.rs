@@ -68,13 +68,12 @@ impl Layout {
         }
         let cuts = Cuts::new(chunks, region, keys, folding);
         layout.is_disjoint = cuts.is_disjoint(keys);
-        for unit in cuts.product(|dim| Some(dim) == cuts.unit_dim) {
-            let of_unit = region.clip(&Hyperslab::new(unit));
-            let ranges = group_ranges(&of_unit, region, keys);
-            let jobs = cuts.product(|dim| Some(dim) != cuts.unit_dim);
-            layout.units.push(Unit { groups: ranges, jobs: 0 });
-            for part in jobs {
-                layout.push_job(of_unit.clip(&Hyperslab::new(part)), region, keys);
+        let all = cuts.boxes();
+        for unit in cuts.units() {
+            let groups = group_ranges(&region.clip(&unit), region, keys);
+            layout.units.push(Unit { groups, jobs: 0 });
+            for job in all.iter().filter(|job| unit.contains(job)) {
+                layout.push_job(region.clip(job), region, keys);
             }
         }
         layout
@@ -104,6 +103,8 @@ fn group_ranges(part: &Region, region: &Region, keys: &KeyAxes) -> Vec<Range<usi
 struct Cuts {
     /// The outermost dimension with keys, if it can be cut between groups.
     unit_dim: Option<usize>,
+    /// Its ranges, each of which is a unit: they do not depend on how much memory there is.
+    unit_ranges: Vec<Range<usize>>,
     ranges: Vec<Vec<Range<usize>>>,
 }
 
@@ -135,8 +136,10 @@ impl Cuts {
             let wanted = affordable.min(JOBS.div_ceil(jobs));
             cut(dim, wanted, &mut folds);
         }
-        let ranges = (0..rank).map(|dim| cut_axis(&chunks.axes()[dim], &region.sets()[dim], parts[dim])).collect();
-        let mut cuts = Self { unit_dim, ranges };
+        let cut = |dim: usize| cut_axis(&chunks.axes()[dim], &region.sets()[dim], parts[dim]);
+        let ranges: Vec<Vec<Range<usize>>> = (0..rank).map(cut).collect();
+        let unit_ranges = unit_dim.map(|dim| ranges[dim].clone()).unwrap_or_default();
+        let mut cuts = Self { unit_dim, unit_ranges, ranges };
         if let Folding::Whole(most) = folding {
             cuts.halve_until(most, region, own_groups);
         }
@@ -167,22 +170,30 @@ impl Cuts {
         self.ranges.iter().enumerate().all(|(dim, ranges)| ranges.len() == 1 || is_own(dim))
     }
 
-    /// The boxes that the ranges of the chosen dimensions make, whole along the others; row-major.
-    fn product(&self, chosen: impl Fn(usize) -> bool) -> Vec<Vec<Range<usize>>> {
-        let mut boxes = vec![Vec::new()];
-        for (dim, ranges) in self.ranges.iter().enumerate() {
-            let whole = ranges[0].start..ranges[ranges.len() - 1].end;
-            let ranges = if chosen(dim) { ranges.as_slice() } else { std::slice::from_ref(&whole) };
+    /// The box of each unit, in order.
+    fn units(&self) -> Vec<Hyperslab> {
+        let whole = |ranges: &Vec<Range<usize>>| ranges[0].start..ranges[ranges.len() - 1].end;
+        let whole: Vec<Range<usize>> = self.ranges.iter().map(whole).collect();
+        let Some(dim) = self.unit_dim else { return vec![Hyperslab::new(whole)] };
+        let unit = |range: &Range<usize>| {
+            let mut unit = whole.clone();
+            unit[dim] = range.clone();
+            Hyperslab::new(unit)
+        };
+        self.unit_ranges.iter().map(unit).collect()
+    }
+
+    /// The boxes that the ranges of all dimensions make, row-major.
+    fn boxes(&self) -> Vec<Hyperslab> {
+        let mut boxes: Vec<Vec<Range<usize>>> = vec![Vec::new()];
+        for ranges in &self.ranges {
             let longer = |start: &Vec<Range<usize>>| {
                 let start = start.clone();
-                ranges
-                    .iter()
-                    .map(move |range| start.iter().cloned().chain([range.clone()]).collect::<Vec<_>>())
-                    .collect::<Vec<_>>()
+                ranges.iter().map(move |range| [start.as_slice(), std::slice::from_ref(range)].concat())
             };
             boxes = boxes.iter().flat_map(longer).collect();
         }
-        boxes
+        boxes.into_iter().map(Hyperslab::new).collect()
     }
 }
 
@@ -268,6 +279,7 @@ mod tests {
         let jobs = |most: usize| {
             let layout = Layout::new(&chunks, &region, &map, Folding::Whole(most));
             check(&layout, &region);
+            assert_eq!(layout.units.len(), 3, "units do not depend on memory");
             assert!(layout.is_disjoint && layout.jobs.iter().all(|job| job.region.cells() <= most));
             layout.jobs.len()
         };
