@@ -21,6 +21,19 @@ impl Hyperslab {
         Self::new(shape.iter().map(|len| 0..*len).collect())
     }
 
+    /// The boxes that ranges make, some for each dimension, in row-major order.
+    pub fn product<'a>(ranges: impl IntoIterator<Item = &'a [Range<usize>]>) -> Vec<Self> {
+        let mut boxes = vec![Vec::new()];
+        for ranges in ranges {
+            let longer = |start: &Vec<Range<usize>>| {
+                let start = start.clone();
+                ranges.iter().map(move |range| [start.as_slice(), std::slice::from_ref(range)].concat())
+            };
+            boxes = boxes.iter().flat_map(longer).collect();
+        }
+        boxes.into_iter().map(Self::new).collect()
+    }
+
     /// The ranges, one a dimension.
     pub fn ranges(&self) -> &[Range<usize>] {
         &self.ranges
@@ -129,15 +142,7 @@ impl Region {
 
     /// The boxes that the region consists of, in row-major order.
     pub fn boxes(&self) -> Vec<Hyperslab> {
-        let mut boxes = vec![Vec::new()];
-        for set in &self.sets {
-            let longer = |start: &Vec<Range<usize>>| {
-                let start = start.clone();
-                set.runs().iter().map(move |run| [start.as_slice(), std::slice::from_ref(run)].concat())
-            };
-            boxes = boxes.iter().flat_map(longer).collect();
-        }
-        boxes.into_iter().map(Hyperslab::new).collect()
+        Hyperslab::product(self.sets.iter().map(IndexSet::runs))
     }
 
     /// The smallest box that holds the region; `None` if it is empty.

@@ -70,7 +70,7 @@ pub fn substitute(expr: Expr, definitions: &HashMap<ColumnId, Expr>) -> Expr {
 
 /// The dimension along which an expression over columns of a scan can be evaluated at plan time: it depends on just
 /// that one, through coordinates only, and the axis is no longer than [`MAX_AXIS_VALUES`].
-pub fn axis_of(scan: &Scan, dataset: &dyn DatasetSource, expr: &Expr) -> Option<usize> {
+fn axis_of(scan: &Scan, dataset: &dyn DatasetSource, expr: &Expr) -> Option<usize> {
     let mut dim = None;
     if expr.is_volatile() {
         return None;
@@ -103,12 +103,20 @@ pub(crate) fn is_label(source: &ColumnSource, dataset: &dyn DatasetSource) -> bo
     }
 }
 
+/// The dimension that an expression over columns of a grid lies on, and its values along it: those that it has can be
+/// known at plan time. `None` if they cannot, or if it fails for some value of the axis.
+pub fn along_axis(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<(usize, ArrayRef)> {
+    let (scan, over_scan) = (grid.scan(), in_terms_of_scan(grid, expr.clone()));
+    let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan)?;
+    Some((dim, evaluate_on_axis(query, scan, &over_scan, dim).ok()?))
+}
+
 /// The values of an expression for each position of dimension `dim` of a scan; [`axis_of`] must have said that it
 /// can be evaluated there.
 ///
 /// # Errors
 /// If a coordinate cannot be read, or the expression fails for some value of the axis.
-pub fn evaluate_on_axis(query: &BoundQuery, scan: &Scan, expr: &Expr, dim: usize) -> Result<ArrayRef> {
+fn evaluate_on_axis(query: &BoundQuery, scan: &Scan, expr: &Expr, dim: usize) -> Result<ArrayRef> {
     let dataset = query.dataset(scan.dataset);
     let len = scan.shape[dim];
     let ids = expr.columns();

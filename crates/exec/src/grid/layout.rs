@@ -68,7 +68,7 @@ impl Layout {
         }
         let cuts = Cuts::new(chunks, region, keys, folding);
         layout.is_disjoint = cuts.is_disjoint(keys);
-        let all = cuts.boxes();
+        let all = Hyperslab::product(cuts.ranges.iter().map(Vec::as_slice));
         for unit in cuts.units() {
             let groups = group_ranges(&region.clip(&unit), region, keys);
             layout.units.push(Unit { groups, jobs: 0 });
@@ -181,19 +181,6 @@ impl Cuts {
             Hyperslab::new(unit)
         };
         self.unit_ranges.iter().map(unit).collect()
-    }
-
-    /// The boxes that the ranges of all dimensions make, row-major.
-    fn boxes(&self) -> Vec<Hyperslab> {
-        let mut boxes: Vec<Vec<Range<usize>>> = vec![Vec::new()];
-        for ranges in &self.ranges {
-            let longer = |start: &Vec<Range<usize>>| {
-                let start = start.clone();
-                ranges.iter().map(move |range| [start.as_slice(), std::slice::from_ref(range)].concat())
-            };
-            boxes = boxes.iter().flat_map(longer).collect();
-        }
-        boxes.into_iter().map(Hyperslab::new).collect()
     }
 }
 

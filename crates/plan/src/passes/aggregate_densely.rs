@@ -1,7 +1,7 @@
 //! Groups cells by their place on axes, without a hash table.
 
 use super::{Pass, PassContext};
-use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::axis::{along_axis, in_terms_of_scan};
 use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, GridPlan, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, Expr};
@@ -49,11 +49,8 @@ fn fits(
 /// Whether a key is constant or can be evaluated on one axis. One that fails for some value of its axis is left to the
 /// rows above, which raise the error only if a selected cell has that value.
 fn has_bins(query: &BoundQuery, grid: &GridPlan, key: &Expr) -> bool {
-    let over_scan = in_terms_of_scan(grid, key.clone());
-    let scan = grid.scan();
-    if over_scan.columns().is_empty() {
-        return !over_scan.is_volatile();
+    match in_terms_of_scan(grid, key.clone()) {
+        constant if constant.columns().is_empty() => !constant.is_volatile(),
+        _ => along_axis(query, grid, key).is_some(),
     }
-    axis_of(scan, query.dataset(scan.dataset), &over_scan)
-        .is_some_and(|dim| evaluate_on_axis(query, scan, &over_scan, dim).is_ok())
 }

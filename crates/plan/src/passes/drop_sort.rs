@@ -1,7 +1,7 @@
 //! Leaves out sorts that the order of a grid makes needless.
 
 use super::{Pass, PassContext};
-use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::axis::along_axis;
 use crate::grid_plan::footprint_of;
 use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, GridPlan, Result, RowPlan, SortKey};
@@ -71,11 +71,8 @@ fn ascends(query: &BoundQuery, grid: &GridPlan, expr: Expr) -> Result<bool> {
     {
         return Ok(false);
     }
-    let over_scan = in_terms_of_scan(grid, expr);
-    let scan = grid.scan();
-    let Some(dim) = axis_of(scan, query.dataset(scan.dataset), &over_scan) else { return Ok(false) };
-    let Ok(values) = evaluate_on_axis(query, scan, &over_scan, dim) else { return Ok(false) };
-    let positions: Vec<usize> = scan.region.sets()[dim].iter().collect();
+    let Some((dim, values)) = along_axis(query, grid, &expr) else { return Ok(false) };
+    let positions: Vec<usize> = grid.scan().region.sets()[dim].iter().collect();
     Ok(steps_up(&values, &positions, grid.is_aggregate())?)
 }
 

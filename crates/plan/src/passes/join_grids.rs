@@ -1,7 +1,7 @@
 //! Joins cells beneath the bridge: by maps between axes, or by looking up rows.
 
 use super::{Pass, PassContext, map_cells, mask_blocks};
-use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::axis::along_axis;
 use crate::grid_plan::Along;
 use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, Scan};
@@ -67,12 +67,12 @@ fn joined(
     kind: JoinKind,
     on: &[(Expr, Expr)],
 ) -> Result<Option<GridPlan>> {
-    let on_axes = on.iter().map(|(left, _)| on_axis(query, grid, left)).collect::<Option<Vec<_>>>();
+    let on_axes = on.iter().map(|(left, _)| along_axis(query, grid, left)).collect::<Option<Vec<_>>>();
     let Some(on_axes) = on_axes else { return Ok(None) };
     if let Some(other) = grid_of(right).filter(|other| can_be_in_step(other, kind)) {
-        let rights = on.iter().map(|(_, right)| on_axis(query, other, right)).collect::<Option<Vec<_>>>();
+        let rights = on.iter().map(|(_, right)| along_axis(query, other, right)).collect::<Option<Vec<_>>>();
         if let Some(rights) = rights
-            && let Some(along) = maps(query, [grid, other], &on_axes, &rights)?
+            && let Some(along) = maps(other.scan(), &on_axes, &rights)?
         {
             return Ok(Some(in_step([grid.clone(), other.clone()], on.to_vec(), along, kind)));
         }
@@ -87,21 +87,6 @@ fn joined(
     }))
 }
 
-/// An expression over the scan, and the dimension that it lies on.
-struct OnAxis {
-    dim: usize,
-    over_scan: Expr,
-}
-
-/// An expression over a grid as one along an axis, if it can be evaluated there.
-fn on_axis(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<OnAxis> {
-    let over_scan = in_terms_of_scan(grid, expr.clone());
-    let scan = grid.scan();
-    let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan)?;
-    evaluate_on_axis(query, scan, &over_scan, dim).ok()?;
-    Some(OnAxis { dim, over_scan })
-}
-
 /// Whether a grid can be read in step with another. What a left join leaves NULL must not be computed from NULLs.
 fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
     match grid {
@@ -114,28 +99,18 @@ fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
 }
 
 /// For each dimension of the right grid the map from the left; none if a position of the left has several partners, or a
-/// dimension of the right no condition.
-fn maps(
-    query: &BoundQuery,
-    [left, right]: [&GridPlan; 2],
-    lefts: &[OnAxis],
-    rights: &[OnAxis],
-) -> Result<Option<Vec<Along>>> {
-    let (left, right) = (left.scan(), right.scan());
+/// dimension of the right no condition. Both sides of each condition come with their dimensions and values.
+fn maps(right: &Scan, lefts: &[(usize, ArrayRef)], rights: &[(usize, ArrayRef)]) -> Result<Option<Vec<Along>>> {
     let mut along = Vec::new();
     for dim in 0..right.dims.len() {
-        let on_dim: Vec<usize> = (0..rights.len()).filter(|pair| rights[*pair].dim == dim).collect();
-        let Some(first) = on_dim.first() else { return Ok(None) };
-        let from = lefts[*first].dim;
-        if on_dim.iter().any(|pair| lefts[*pair].dim != from) {
+        let pairs: Vec<_> = lefts.iter().zip(rights).filter(|(_, (of, _))| *of == dim).collect();
+        let Some(((from, _), _)) = pairs.first() else { return Ok(None) };
+        if pairs.iter().any(|((other, _), _)| other != from) {
             return Ok(None);
         }
-        let values = |scan: &Scan, side: &[OnAxis], dim: usize| -> Result<Vec<ArrayRef>> {
-            on_dim.iter().map(|pair| evaluate_on_axis(query, scan, &side[*pair].over_scan, dim)).collect()
-        };
-        let (wanted, there) = (values(left, lefts, from)?, values(right, rights, dim)?);
+        let (wanted, there): (Vec<_>, Vec<_>) = pairs.iter().map(|((_, l), (_, r))| (l.clone(), r.clone())).unzip();
         let Some(map) = axis_map(&wanted, &there, &right.region.sets()[dim])? else { return Ok(None) };
-        along.push(Along { dim: from, map });
+        along.push(Along { dim: *from, map });
     }
     Ok(Some(along))
 }
@@ -210,12 +185,10 @@ fn is_unique(query: &BoundQuery, plan: &RowPlan, keys: &[ColumnId]) -> bool {
 /// Whether columns tell each selected position of each dimension of a grid from the others.
 fn are_unique_cells(query: &BoundQuery, grid: &GridPlan, keys: &[ColumnId]) -> bool {
     let (scan, columns) = (grid.scan(), grid.columns());
-    let labels = |dim: usize| {
-        let of_keys = columns.iter().filter(|c| keys.contains(&c.column.id));
-        let found = of_keys.filter_map(|c| on_axis(query, grid, &Expr::Column(c.column.id, c.column.ty.clone())));
-        let found = found.filter(|on| on.dim == dim).map(|on| evaluate_on_axis(query, scan, &on.over_scan, dim));
-        found.collect::<Result<Vec<_>>>().unwrap_or_default()
-    };
+    let of_keys = columns.iter().filter(|c| keys.contains(&c.column.id));
+    let on_axes: Vec<(usize, ArrayRef)> =
+        of_keys.filter_map(|c| along_axis(query, grid, &Expr::Column(c.column.id, c.column.ty.clone()))).collect();
+    let labels = |dim: usize| on_axes.iter().filter(|(of, _)| *of == dim).map(|(_, v)| v.clone()).collect::<Vec<_>>();
     (0..scan.dims.len()).all(|dim| {
         let (labels, selected) = (labels(dim), &scan.region.sets()[dim]);
         selected.len() < 2 || (!labels.is_empty() && matches!(axis_map(&labels, &labels, selected), Ok(Some(_))))

@@ -1,8 +1,8 @@
 //! Turns conjuncts over one coordinate into the region of the scan: only what they select is read.
 
 use super::{Pass, PassContext};
-use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
-use crate::{BoundQuery, Result, RowPlan, Scan};
+use crate::axis::along_axis;
+use crate::{BoundQuery, GridPlan, Result, RowPlan};
 use arrow::array::{Array, AsArray};
 use hyperslab_expr::Expr;
 use hyperslab_grid::IndexSet;
@@ -20,8 +20,7 @@ fn select(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     };
     let mut rest = Vec::new();
     for term in predicate.conjuncts() {
-        let over_scan = in_terms_of_scan(&grid, term.clone());
-        match selected(query, grid.scan(), &over_scan) {
+        match selected(query, &grid, &term) {
             Some((dim, set)) if !grid.is_aggregate() => grid.scan_mut().region.narrow(dim, &set),
             _ => rest.push(term),
         }
@@ -35,9 +34,8 @@ fn select(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
 
 /// The dimension that a term is about and the positions where it is true. A term that fails for some value of the axis
 /// stays a predicate, so that its error is raised only if a selected cell has that value.
-fn selected(query: &BoundQuery, scan: &Scan, term: &Expr) -> Option<(usize, IndexSet)> {
-    let dim = axis_of(scan, query.dataset(scan.dataset), term)?;
-    let truth = evaluate_on_axis(query, scan, term, dim).ok()?;
+fn selected(query: &BoundQuery, grid: &GridPlan, term: &Expr) -> Option<(usize, IndexSet)> {
+    let (dim, truth) = along_axis(query, grid, term)?;
     let truth = truth.as_boolean();
     Some((dim, IndexSet::from_mask((0..truth.len()).map(|at| truth.is_valid(at) && truth.value(at)))))
 }

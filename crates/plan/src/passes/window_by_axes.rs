@@ -4,7 +4,7 @@
 //! a small table between two scans and never the cells.
 
 use super::{Pass, PassContext, map_cells, mask_blocks};
-use crate::axis::{axis_of, evaluate_on_axis, in_terms_of_scan};
+use crate::axis::along_axis;
 use crate::window::{Window, WindowCall, WindowFunction};
 use crate::{BoundQuery, Column, GridPlan, JoinKind, RowPlan};
 use arrow::array::Array;
@@ -46,12 +46,7 @@ fn aggregates(calls: &[(Column, WindowCall)]) -> Option<Vec<AggregateCall>> {
 
 /// Whether each key of the partitions lies on an axis and is never NULL: what is looked up is found by equality.
 fn fits(query: &BoundQuery, grid: &GridPlan, window: &Window) -> bool {
-    let scan = grid.scan();
-    let has_values = |key: &Expr| {
-        let over_scan = in_terms_of_scan(grid, key.clone());
-        let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan);
-        dim.and_then(|dim| evaluate_on_axis(query, scan, &over_scan, dim).ok()).is_some_and(|v| v.null_count() == 0)
-    };
+    let has_values = |key: &Expr| along_axis(query, grid, key).is_some_and(|(_, values)| values.null_count() == 0);
     !grid.is_aggregate() && window.partition.iter().all(has_values)
 }
 

@@ -78,7 +78,7 @@ fn values(sorted: &Sorted<'_>, edge: &Expr, following: bool, is_start: bool) -> 
         // Nothing before the row can be reached forwards, nothing after it backwards.
         let within = if following { peers.start..partition.end } else { partition.start..peers.end };
         let edge = edges.row(row);
-        let before = |at: usize| if is_start { sorted.keys.row(at) < edge } else { sorted.keys.row(at) <= edge };
+        let before = |at: usize| if is_start { sorted.key(at) < edge } else { sorted.key(at) <= edge };
         partition_point(within, before)
     };
     Ok((0..sorted.rows.rows).map(|row| at(row) as u32).collect())

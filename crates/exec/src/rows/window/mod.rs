@@ -15,7 +15,7 @@ use crate::metrics::Operator;
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, UInt32Array};
 use arrow::compute::take;
-use arrow::row::Rows;
+use arrow::row::{Row, Rows};
 use frames::Frames;
 use hyperslab_expr::Expr;
 use hyperslab_plan::Column;
@@ -69,7 +69,10 @@ struct Sorted<'a> {
     peers_of: Vec<u32>,
     peers: Vec<Range<usize>>,
     order: SortOrder<'a>,
+    /// The keys of the order, as the rows of the input stand; [`Self::key`] finds that of a row here.
     keys: Rows,
+    /// For each row here its place in the input.
+    places: UInt32Array,
 }
 
 impl<'a> Sorted<'a> {
@@ -96,12 +99,16 @@ impl<'a> Sorted<'a> {
         let places = UInt32Array::from(places);
         let sorted = rows.columns.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?;
         let rows = Batch { columns: sorted, rows: rows.rows };
-        let keys = order.keys_of(&rows)?;
-        Ok(Self { columns, rows, back: back.into(), partition_of, partitions, peers_of, peers, order, keys })
+        Ok(Self { columns, rows, back: back.into(), partition_of, partitions, peers_of, peers, order, keys, places })
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<ArrayRef> {
         evaluate(expr, self.columns, &self.rows)
+    }
+
+    /// The key of a row in the order.
+    fn key(&self, row: usize) -> Row<'_> {
+        self.keys.row(self.places.value(row) as usize)
     }
 
     fn partition(&self, row: usize) -> &Range<usize> {
