@@ -27,7 +27,7 @@ pub fn in_terms_of_scan(grid: &GridPlan, expr: Expr) -> Expr {
 fn collect_definitions(grid: &GridPlan, into: &mut HashMap<ColumnId, Expr>) {
     match grid {
         GridPlan::Scan(_) => {}
-        GridPlan::Mask { input, .. } => collect_definitions(input, into),
+        GridPlan::Mask { input, .. } | GridPlan::Window { input, .. } => collect_definitions(input, into),
         GridPlan::Lookup { input, on, kind, .. } | GridPlan::Join { left: input, on, kind, .. } => {
             collect_definitions(input, into);
             // What is equal to a column in an inner join has its values.

@@ -169,6 +169,11 @@ impl Explain<'_> {
             GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
             GridPlan::Join { left, right, along, kind, .. } => self.grid_join(left, right, along, *kind),
             GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None),
+            GridPlan::Window { window, calls, reach, .. } => {
+                let dims = reach.dims.dims().map(|dim| grid.scan().dim_names[dim].clone()).collect::<Vec<_>>();
+                let along = if dims.is_empty() { String::new() } else { format!(" along {}", dims.join(", ")) };
+                format!("{}{along}", self.window(window, calls))
+            }
             GridPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
         };
         self.line(depth, &line);
@@ -178,7 +183,7 @@ impl Explain<'_> {
         match grid {
             GridPlan::Join { right, .. } => self.grid(right, depth + 1),
             GridPlan::Lookup { rows, .. } => self.rows(rows, depth + 1),
-            GridPlan::Scan(_) | GridPlan::Mask { .. } | GridPlan::Map { .. } | GridPlan::Aggregate { .. } => {}
+            _ => {}
         }
     }
 

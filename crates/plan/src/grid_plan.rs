@@ -1,12 +1,13 @@
 //! The algebra over grids: takes grids and gives grids, block by block, without rows or hash tables.
 
+use crate::window::{Window, WindowCall};
 use crate::{Column, DatasetId, JoinKind, RowPlan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr};
 use hyperslab_grid::{AxisMap, Footprint, Region, schema::Dimension};
 use serde::{Deserialize, Serialize};
 
-/// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask`, `Map`, `Join`
-/// and `Lookup`, then at most one `Aggregate`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
+/// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask`, `Map`, `Join`,
+/// `Lookup` and `Window`, then at most one `Aggregate`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GridPlan {
     /// Reads variables of a dataset over a region of its grid.
@@ -51,6 +52,18 @@ pub enum GridPlan {
         /// Whether cells without a row are absent, or have NULLs.
         kind: JoinKind,
     },
+    /// Adds columns computed for each cell from the present cells of its partition, which differ from it along some
+    /// dimensions only.
+    Window {
+        /// The grid whose cells are seen; they all stay.
+        input: Box<GridPlan>,
+        /// Partitions, and the order within them. Each key of the partitions lies on one dimension.
+        window: Window,
+        /// What is computed.
+        calls: Vec<(Column, WindowCall)>,
+        /// How far each cell sees.
+        reach: Reach,
+    },
     /// Groups cells by keys that each depend on one dimension at most. The result has a dimension for each dimension
     /// of the input that has keys, in the order of the input, as long as the distinct tuples of those keys on the axis.
     /// A group is present if one of its cells is; without keys there is always one.
@@ -71,6 +84,15 @@ pub struct Along {
     pub dim: usize,
     /// For each position there the one on the right.
     pub map: AxisMap,
+}
+
+/// How far from a cell the cells lie that a window function sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The dimensions that partitions extend along. Along the others each selected position has partitions of its own.
+    pub dims: Footprint,
+    /// If only so many selected positions before and after a cell can be seen, along the one dimension of `dims`.
+    pub rows: Option<[usize; 2]>,
 }
 
 /// A column of a grid: what it is, and the dimensions it varies along.
@@ -167,6 +189,11 @@ impl GridPlan {
                 out.extend(rows.columns().into_iter().map(|column| GridColumn { column, footprint }));
                 out
             }
+            Self::Window { input, calls, .. } => {
+                let (mut out, footprint) = (input.columns(), Footprint::all(input.rank()));
+                out.extend(calls.iter().map(|(column, _)| GridColumn { column: column.clone(), footprint }));
+                out
+            }
             Self::Aggregate { input, keys, aggregates } => {
                 let kept = key_dims(input, keys);
                 let full = Footprint::all(kept.len());
@@ -185,10 +212,8 @@ impl GridPlan {
     /// How many dimensions the grid has.
     pub fn rank(&self) -> usize {
         match self {
-            Self::Scan(scan) => scan.dims.len(),
-            Self::Mask { input, .. } | Self::Map { input, .. } | Self::Lookup { input, .. } => input.rank(),
-            Self::Join { left, .. } => left.rank(),
             Self::Aggregate { input, keys, .. } => key_dims(input, keys).len(),
+            _ => self.scan().dims.len(),
         }
     }
 
@@ -199,6 +224,7 @@ impl GridPlan {
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
+            | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
             | Self::Join { left: input, .. } => Some(input),
         }
@@ -208,11 +234,7 @@ impl GridPlan {
     pub fn scan(&self) -> &Scan {
         match self {
             Self::Scan(scan) => scan,
-            Self::Mask { input, .. }
-            | Self::Map { input, .. }
-            | Self::Lookup { input, .. }
-            | Self::Aggregate { input, .. }
-            | Self::Join { left: input, .. } => input.scan(),
+            other => other.input().expect("all but a scan have an input").scan(),
         }
     }
 
@@ -223,6 +245,7 @@ impl GridPlan {
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
+            | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
             | Self::Join { left: input, .. } => input.scan_mut(),
         }
@@ -230,14 +253,13 @@ impl GridPlan {
 
     /// All scans: that of the chain, and those of the grids joined to it.
     pub fn scans(&self) -> Vec<&Scan> {
+        let mut scans = self.input().map(Self::scans).unwrap_or_default();
         match self {
-            Self::Scan(scan) => vec![scan],
-            Self::Join { left, right, .. } => left.scans().into_iter().chain(right.scans()).collect(),
-            Self::Mask { input, .. }
-            | Self::Map { input, .. }
-            | Self::Lookup { input, .. }
-            | Self::Aggregate { input, .. } => input.scans(),
+            Self::Scan(scan) => scans.push(scan),
+            Self::Join { right, .. } => scans.extend(right.scans()),
+            _ => {}
         }
+        scans
     }
 
     /// The rows that cells look up, those joined first first.
@@ -260,6 +282,7 @@ impl GridPlan {
             }
             Self::Mask { input, .. }
             | Self::Map { input, .. }
+            | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
             | Self::Join { left: input, .. } => input.tables_mut(),
         }

@@ -25,7 +25,7 @@ pub mod row_plan;
 pub mod window;
 
 pub use catalog::{Catalog, DatasetId, DatasetSource, Source, TableFormat, TableId, TableSource};
-pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Scan, ScanColumn};
+pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Reach, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};
 pub use query::{BoundQuery, Dataset, Table};
 pub use row_plan::{Column, JoinKind, RowPlan, SortKey, TableScan};

@@ -71,6 +71,11 @@ impl KeyAxis {
     }
 }
 
+/// For each place the number of its tuple of values: the same for equal ones, by first appearance.
+pub(super) fn numbers(arrays: &[ArrayRef], len: usize) -> Result<Vec<u32>> {
+    Ok(bins_of(arrays, len)?.of().to_vec())
+}
+
 /// Tuples that are equal as keys share a bin; NULL equals NULL.
 fn bins_of(arrays: &[ArrayRef], len: usize) -> Result<Bins> {
     let arrays: Vec<ArrayRef> = arrays.iter().map(key_form).collect::<Result<_, _>>()?;

@@ -3,10 +3,13 @@
 use super::program::{Label, Program, Step};
 use super::repeat::{repeated, repeated_positions};
 use super::table::Found;
+use super::vectors::{VECTOR_CELLS, vectors};
+use super::window::{Gathered, GridWindow, Held, PART_CELLS, halved, side_by_side};
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
+use crate::source::{Batch, SourceColumn};
 use crate::{Context, memory::MemoryPool};
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array, new_empty_array, new_null_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, filter, take};
 use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
@@ -20,15 +23,17 @@ use std::sync::Arc;
 pub(super) struct CellReader<'a> {
     program: &'a Program,
     context: &'a Context,
-    /// What was read last of each variable, if anything.
-    blocks: Vec<Option<Block>>,
+    /// What was read last of each variable; where windows see across files, all that they see.
+    blocks: Vec<Vec<Block>>,
     memory: Reservation,
-    /// The cells that vectors are taken from.
+    /// The cells that vectors are taken from, and those that are seen from them.
     region: Region,
     /// For each variable what of it is read for these cells, once that is needed.
     covers: Vec<Option<Cover>>,
     /// For each table the rows that vectors found in it: those of the next box are often the same.
     found: Vec<HashMap<Region, Arc<Found>>>,
+    /// For each window the cells that its columns are wanted for, and the columns once they are computed.
+    windows: Vec<(Region, Option<Held>)>,
 }
 
 /// As many vectors' finds are kept for each table.
@@ -53,27 +58,45 @@ pub(super) struct Cells {
 
 impl<'a> CellReader<'a> {
     pub(super) fn new(program: &'a Program, context: &'a Context) -> Result<Self> {
-        let blocks = program.variables.iter().map(|_| None).collect();
+        let blocks = program.variables.iter().map(|_| Vec::new()).collect();
         let pool: &MemoryPool = context.memory();
         let memory = pool.reserve(0, "reading chunks")?;
         let covers = program.variables.iter().map(|_| None).collect();
         let found = program.tables.iter().map(|_| HashMap::new()).collect();
-        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers, found })
+        let windows = program.windows.iter().map(|_| (program.region.clone(), None)).collect();
+        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers, found, windows })
     }
 
     /// Says from which cells the next vectors are taken. Nothing is read before it is needed.
     pub(super) fn enter(&mut self, region: &Region) -> Result<()> {
         self.context.check()?;
-        self.region.clone_from(region);
+        self.region = self.program.seen_from(region);
         self.covers.fill_with(|| None);
-        Ok(())
+        self.enter_part(region)
+    }
+
+    /// Says from which of the cells entered the next vectors are taken: windows are computed for them together.
+    pub(super) fn enter_part(&mut self, region: &Region) -> Result<()> {
+        let mut seen = region.clone();
+        for (held, window) in self.windows.iter_mut().zip(&self.program.windows).rev() {
+            let from =
+                if window.calls.is_empty() { seen.clone() } else { window.seen_from(&seen, &self.program.region) };
+            *held = (seen, None);
+            seen = from;
+        }
+        self.count_memory()
     }
 
     /// Runs the program on a vector; `None` if no cell is present.
     pub(super) fn run(&mut self, region: Region) -> Result<Option<Cells>> {
         let program = self.program;
+        self.run_steps(region, &program.steps)
+    }
+
+    /// Runs the first steps on a vector.
+    fn run_steps(&mut self, region: Region, steps: &[Step]) -> Result<Option<Cells>> {
         let mut cells = Cells::new(region);
-        for step in &program.steps {
+        for (done, step) in steps.iter().enumerate() {
             match step {
                 Step::Mask(predicate) => {
                     self.need(&mut cells, &predicate.columns())?;
@@ -92,9 +115,81 @@ impl<'a> CellReader<'a> {
                         return Ok(None);
                     }
                 }
+                Step::Window(window) => self.compute_window(*window, &steps[..done])?,
             }
         }
         Ok(Some(cells))
+    }
+
+    /// The columns of all windows, for the cells of the part entered.
+    pub(super) fn windows(&mut self) -> Result<Vec<(ColumnId, ArrayRef)>> {
+        let steps = &self.program.steps;
+        for (done, step) in steps.iter().enumerate() {
+            if let Step::Window(window) = step {
+                self.compute_window(*window, &steps[..done])?;
+            }
+        }
+        let Some((part, _)) = self.windows.last() else { return Ok(Vec::new()) };
+        let part = part.clone();
+        let held = self.windows.iter_mut().filter_map(|(_, held)| held.take());
+        let columns = held.map(|held| Ok(held.narrowed(&part)?.columns)).collect::<Result<Vec<_>>>()?;
+        Ok(columns.into_iter().flatten().collect())
+    }
+
+    /// Computes the columns of a window for the cells that they are wanted for, if they are not there yet.
+    fn compute_window(&mut self, at: usize, before: &[Step]) -> Result<()> {
+        if self.windows[at].1.is_some() {
+            return Ok(());
+        }
+        let (program, region) = (self.program, self.windows[at].0.clone());
+        let window = &program.windows[at];
+        let is_small = |part: &Region| window.seen_from(part, &program.region).cells() <= PART_CELLS;
+        let mut parts = Vec::new();
+        for part in halved(&region, window.own_dims(program.rank()), &is_small) {
+            let seen = window.seen_from(&part, &program.region);
+            let gathered = self.gather(seen, window, before)?;
+            let columns = window.columns_of(window.compute(self.context, &gathered)?);
+            parts.push((part.clone(), Held { region: gathered.region, columns }.narrowed(&part)?.columns));
+        }
+        self.windows[at].1 = Some(Held::of_parts(region, parts)?);
+        self.count_memory()
+    }
+
+    /// What a window reads of the cells that are present after the first steps.
+    fn gather(&mut self, region: Region, window: &GridWindow, before: &[Step]) -> Result<Gathered> {
+        let mut parts: Vec<Vec<ArrayRef>> = window.columns().iter().map(|_| Vec::new()).collect();
+        let mut present = BooleanBufferBuilder::new(region.cells());
+        for vector in vectors(&region, VECTOR_CELLS) {
+            let rows = vector.cells();
+            let Some(mut cells) = self.run_steps(vector, before)? else {
+                present.append_n(rows, false);
+                continue;
+            };
+            let here = cells.present().map(|present| BooleanArray::new(present.clone(), None));
+            for (column, parts) in window.columns().iter().zip(&mut parts) {
+                let values = match window.numbers(column.id, &region, cells.region()) {
+                    Some(numbers) => numbers,
+                    None => self.evaluate(&mut cells, &Expr::Column(column.id, column.ty.clone()))?,
+                };
+                parts.push(match &here {
+                    Some(here) => filter(&values, here)?,
+                    None => values,
+                });
+            }
+            match &here {
+                Some(here) => present.append_buffer(here.values()),
+                None => present.append_n(rows, true),
+            }
+        }
+        let present = present.finish();
+        let rows = present.count_set_bits();
+        let joined = |(column, parts): (&SourceColumn, Vec<ArrayRef>)| -> Result<ArrayRef> {
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            if parts.is_empty() { Ok(new_empty_array(&column.ty.to_arrow())) } else { Ok(concat(&parts)?) }
+        };
+        let columns = window.columns().iter().zip(parts).map(joined).collect::<Result<Vec<_>>>()?;
+        let present = (rows < region.cells()).then_some(present);
+        Ok(Gathered { region, batch: Batch { columns, rows }, present })
     }
 
     /// The values of an expression for all cells of a vector; for absent cells they mean nothing.
@@ -146,6 +241,10 @@ impl<'a> CellReader<'a> {
             let found = self.find(table, &cells.region);
             return program.tables[table].values(id, &found).expect("it has the column");
         }
+        let computed = self.windows.iter().filter_map(|(_, held)| held.as_ref());
+        if let Some(held) = computed.chain(&program.held).find(|held| held.has(id)) {
+            return held.values(id, &cells.region);
+        }
         let found = program.variables.iter().position(|v| v.id == id);
         let at = found.ok_or_else(|| Error::internal("an expression reads a column that its grid does not have"))?;
         let variable = &program.variables[at];
@@ -182,24 +281,14 @@ impl<'a> CellReader<'a> {
     /// The cells of a region that lies in several files, chunk by chunk.
     fn read_from_files(&mut self, at: usize, region: &Region) -> Result<ArrayRef> {
         let variable = &self.program.variables[at];
-        let whole = Region::all(&region.shape());
-        let (mut parts, mut place_of) = (Vec::new(), vec![0u32; region.cells()]);
-        let mut next = 0;
+        let mut parts = Vec::new();
         for slab in variable.chunks.slabs_meeting(region) {
             let here = region.clip(&slab);
             let block = self.load_region(at, &Region::all_of(&slab))?;
-            parts.push(block.decode(CellRuns::new(&here, block.cover()).runs())?);
-            // Within the selected positions, those of a chunk are a box.
-            let ranks =
-                region.sets().iter().zip(slab.ranges()).map(|(set, range)| set.rank(range.start)..set.rank(range.end));
-            let ranks = Region::new(ranks.map(IndexSet::range).collect());
-            for cell in CellRuns::new(&ranks, &whole).runs().iter().flat_map(Clone::clone) {
-                place_of[cell] = next;
-                next += 1;
-            }
+            let values = block.decode(CellRuns::new(&here, block.cover()).runs())?;
+            parts.push((here, values));
         }
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        Ok(take(&concat(&parts)?, &UInt32Array::from(place_of), None)?)
+        side_by_side(region, parts)
     }
 
     /// The block of a variable, holding what the cells entered need of it, all in one file.
@@ -207,24 +296,47 @@ impl<'a> CellReader<'a> {
         let Some(Cover::One(region)) = self.covers[at].take() else {
             return Err(Error::internal("what a box needs of a variable was not found out"));
         };
-        self.load_region(at, &region)?;
+        let place = self.loaded(at, &region)?;
         self.covers[at] = Some(Cover::One(region));
-        Ok(self.blocks[at].as_ref().expect("it was just read"))
+        Ok(&self.blocks[at][place])
     }
 
-    /// The block of a variable, holding a region; one that was read last is kept.
+    /// The block of a variable, holding a region.
     fn load_region(&mut self, at: usize, region: &Region) -> Result<&Block> {
-        let variable = &self.program.variables[at];
-        let held = self.blocks[at].as_ref().is_some_and(|block| block.cover().contains(region));
-        if !held {
-            let mut block = self.blocks[at].take().unwrap_or_default();
-            let metrics = self.context.metrics();
-            variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
-            metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
-            self.blocks[at] = Some(block);
-            self.memory.resize(self.blocks.iter().flatten().map(Block::memory).sum())?;
+        let place = self.loaded(at, region)?;
+        Ok(&self.blocks[at][place])
+    }
+
+    /// The place of the block of a variable that holds a region; what was read last is kept.
+    fn loaded(&mut self, at: usize, region: &Region) -> Result<usize> {
+        if let Some(place) = self.blocks[at].iter().position(|block| block.cover().contains(region)) {
+            return Ok(place);
         }
-        Ok(self.blocks[at].as_ref().expect("it was just read"))
+        let variable = &self.program.variables[at];
+        let mut block = self.spare_block(at);
+        let metrics = self.context.metrics();
+        variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
+        metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
+        self.blocks[at].push(block);
+        self.count_memory()?;
+        Ok(self.blocks[at].len() - 1)
+    }
+
+    /// A block to read into: one that is not needed any more. Windows look at all that they see several times.
+    fn spare_block(&mut self, at: usize) -> Block {
+        let keeps = !self.windows.is_empty();
+        let own = self.program.variables[at].own_region(&self.region);
+        let needed = |block: &Block| {
+            let meets = |(held, own): (&IndexSet, &IndexSet)| !held.intersect(own).is_empty();
+            block.cover().sets().iter().zip(own.sets()).all(meets)
+        };
+        let spare = self.blocks[at].iter().position(|block| !keeps || !needed(block));
+        spare.map(|place| self.blocks[at].swap_remove(place)).unwrap_or_default()
+    }
+
+    fn count_memory(&mut self) -> Result<()> {
+        let held = self.windows.iter().filter_map(|(_, held)| held.as_ref()).map(Held::memory);
+        self.memory.resize(self.blocks.iter().flatten().map(Block::memory).chain(held).sum())
     }
 }
 

@@ -6,6 +6,7 @@ use super::groups::GroupSpace;
 use super::layout::{Folding, Job, Layout};
 use super::program::Program;
 use super::vectors::{VECTOR_CELLS, vectors};
+use super::window::{PART_CELLS, halved};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
@@ -16,7 +17,7 @@ use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
-use hyperslab_grid::{AxisChunks, ChunkGrid, Region};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use std::ops::ControlFlow;
@@ -95,6 +96,8 @@ struct Dense<'a> {
     chunks: ChunkGrid,
     /// What is read at a time.
     boxes: ChunkGrid,
+    /// The dimensions along which boxes are cut where windows need much memory.
+    apart: Footprint,
     /// Whether groups must be told from those that only absent cells have.
     watch_presence: bool,
     /// Whether cells have columns at all; otherwise they are only counted, whatever their number.
@@ -132,8 +135,12 @@ impl<'a> Dense<'a> {
         let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
         let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
         let chunks = if ordered { in_row_order(&program.driver(), &keys) } else { program.driver() };
+        let chunks = program.with_reach(chunks);
         let boxes = program.widened(&chunks);
-        Ok(Self { context, program, keys, calls, chunks, boxes, watch_presence, reads_columns })
+        let is_key = |dim: usize| keys.axes.iter().any(|key| key.dim == dim && key.one_each);
+        // Between the cells of a group boxes are cut only if their order does not matter.
+        let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
+        Ok(Self { context, program, keys, calls, chunks, boxes, apart, watch_presence, reads_columns })
     }
 
     fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
@@ -163,16 +170,43 @@ impl<'a> Dense<'a> {
         }
         let mut runs = Vec::new();
         for slab in self.boxes.slabs_meeting(&job.region) {
-            let region = job.region.clip(&slab);
-            reader.enter(&region)?;
-            for vector in vectors(&region, VECTOR_CELLS) {
-                if let Some(cells) = reader.run(vector)? {
-                    self.fold(&mut reader, cells, &mut state, &mut runs)?;
+            for region in self.read_at_once(job.region.clip(&slab)) {
+                reader.enter(&region)?;
+                for part in self.computed_at_once(region) {
+                    reader.enter_part(&part)?;
+                    for vector in vectors(&part, VECTOR_CELLS) {
+                        if let Some(cells) = reader.run(vector)? {
+                            self.fold(&mut reader, cells, &mut state, &mut runs)?;
+                        }
+                    }
+                    state.memory.resize(state.own + held(&state.accumulators))?;
                 }
             }
-            state.memory.resize(state.own + held(&state.accumulators))?;
         }
         Ok(state)
+    }
+
+    /// A box cut such that a thread can hold what is read for windows.
+    fn read_at_once(&self, region: Region) -> Vec<Region> {
+        if self.program.windows.is_empty() {
+            return vec![region];
+        }
+        let share = self.share() / 2;
+        halved(&region, self.apart, &|part| self.program.bytes_read(part) <= share)
+    }
+
+    /// What is read at once cut such that windows are computed on few cells at a time.
+    fn computed_at_once(&self, region: Region) -> Vec<Region> {
+        if self.program.windows.is_empty() {
+            return vec![region];
+        }
+        halved(&region, self.apart, &|part| self.program.seen_from(part).cells() <= PART_CELLS)
+    }
+
+    /// The memory that a thread can have for values that are held for long.
+    fn share(&self) -> usize {
+        let threads = self.context.threads().current_num_threads();
+        (self.context.memory().limit() / (2 * threads)).min(KEPT_BYTES)
     }
 
     /// Folds cells that have no columns: they are only counted.
@@ -221,9 +255,7 @@ impl<'a> Dense<'a> {
         if keeping == 0 {
             return Folding::Cut;
         }
-        let threads = self.context.threads().current_num_threads();
-        let share = (self.context.memory().limit() / (2 * threads)).min(KEPT_BYTES);
-        Folding::Whole((share / (keeping * 2 * size_of::<u64>())).max(1))
+        Folding::Whole((self.share() / (keeping * 2 * size_of::<u64>())).max(1))
     }
 
     /// The results of the groups of a state.

@@ -16,9 +16,11 @@ mod layout;
 mod program;
 mod repeat;
 mod rows;
+mod sliding;
 mod table;
 mod variable;
 mod vectors;
+mod window;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -44,6 +46,7 @@ pub fn materialize(
         | GridPlan::Mask { .. }
         | GridPlan::Map { .. }
         | GridPlan::Join { .. }
-        | GridPlan::Lookup { .. } => rows::cells_as_rows(grid, columns, query, context),
+        | GridPlan::Lookup { .. }
+        | GridPlan::Window { .. } => rows::cells_as_rows(grid, columns, query, context),
     }
 }

@@ -2,16 +2,20 @@
 
 use super::table::Table;
 use super::variable::{DataVariable, Scanned, scanned};
+use super::window::{GridWindow, Held};
 use crate::catalog::OpenDataset;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use arrow::array::ArrayRef;
 use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr, SqlType};
-use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, Region};
+use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Hyperslab, Region};
 use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+
+/// A box is so many times as long as what windows see beyond it.
+const BEYOND: usize = 8;
 
 /// The cells that a box is to have, where chunks are smaller.
 const BOX_CELLS: usize = 1 << 16;
@@ -34,6 +38,8 @@ pub(super) enum Step {
     Compute(ColumnId, Expr),
     /// Cells that find no row of this table are absent from here on.
     Match(usize),
+    /// Columns of this window, which sees the cells that are present here.
+    Window(usize),
 }
 
 /// A grid plan without its aggregate, made ready to run.
@@ -46,6 +52,9 @@ pub(super) struct Program {
     pub(super) variables: Vec<DataVariable>,
     /// Rows that cells look up.
     pub(super) tables: Vec<Table>,
+    pub(super) windows: Vec<GridWindow>,
+    /// Columns of windows that are computed already, for all cells of the region.
+    pub(super) held: Vec<Held>,
     pub(super) steps: Vec<Step>,
     /// The next number for a column of our own.
     next_column: u32,
@@ -63,6 +72,8 @@ impl Program {
             positions: BTreeMap::new(),
             variables: Vec::new(),
             tables: Vec::new(),
+            windows: Vec::new(),
+            held: Vec::new(),
             steps: Vec::new(),
             next_column: query.next_column,
         };
@@ -86,6 +97,11 @@ impl Program {
             }
             GridPlan::Join { right, along, .. } => self.add(right, Some(along), query, context)?,
             GridPlan::Lookup { rows, on, kind, .. } => self.add_table(rows, on, *kind, query, context)?,
+            GridPlan::Window { window, calls, reach, .. } => {
+                let window = GridWindow::new(self, window, calls, *reach)?;
+                self.steps.push(Step::Window(self.windows.len()));
+                self.windows.push(window);
+            }
             GridPlan::Aggregate { .. } => {}
         }
         Ok(())
@@ -165,9 +181,14 @@ impl Program {
         }
     }
 
-    fn new_label(&mut self, label: Label, ty: SqlType) -> Expr {
-        let id = ColumnId(self.next_column);
+    /// The id of a column of our own.
+    pub(super) fn new_column(&mut self) -> ColumnId {
         self.next_column += 1;
+        ColumnId(self.next_column - 1)
+    }
+
+    fn new_label(&mut self, label: Label, ty: SqlType) -> Expr {
+        let id = self.new_column();
         self.labels.insert(id, label);
         Expr::Column(id, ty)
     }
@@ -221,6 +242,12 @@ impl Program {
                 Step::Compute(id, _) if !needed.contains(id) => continue,
                 Step::Mask(expr) | Step::Compute(_, expr) => needed.extend(expr.columns()),
                 Step::Match(_) => {}
+                Step::Window(at) => {
+                    if !self.windows[*at].keep_only(|id| needed.contains(&id)) {
+                        continue;
+                    }
+                    needed.extend(self.windows[*at].columns().iter().map(|column| column.id));
+                }
             }
             kept.push(step);
         }
@@ -274,6 +301,52 @@ impl Program {
             let line = Region::all_of(&Hyperslab::new((0..self.rank()).map(along).collect()));
             v.own_region(&line).bounds().is_none_or(|line| v.dataset.is_in_one_file(v.variable, &line))
         })
+    }
+
+    /// Chunks taken together such that a box holds all that windows see from its cells, or several times as much as they see
+    /// beyond it.
+    pub(super) fn with_reach(&self, chunks: ChunkGrid) -> ChunkGrid {
+        let mut axes = chunks.axes().to_vec();
+        for reach in self.windows_needed().map(GridWindow::reach) {
+            for dim in reach.dims.dims() {
+                let axis = &axes[dim];
+                let wanted = reach.rows.map_or(usize::MAX, |rows| rows.iter().sum::<usize>().saturating_mul(BEYOND));
+                let typical = axis.positions().div_ceil(axis.len().max(1)).max(1);
+                axes[dim] = axis.coarsen(wanted.div_ceil(typical).clamp(1, axis.len().max(1)));
+            }
+        }
+        ChunkGrid::new(axes)
+    }
+
+    /// The windows whose columns are read.
+    pub(super) fn windows_needed(&self) -> impl Iterator<Item = &GridWindow> {
+        self.windows.iter().filter(|window| !window.calls.is_empty())
+    }
+
+    /// The dimensions along which no window sees further than a cell.
+    pub(super) fn own_dims(&self) -> Footprint {
+        let own = |dim: &usize| self.windows_needed().all(|window| !window.reach().dims.contains(*dim));
+        (0..self.rank()).filter(own).collect()
+    }
+
+    /// Takes columns of windows that are computed, for all cells: nothing is computed any more for them.
+    pub(super) fn hold(&mut self, columns: Held) {
+        self.steps.retain(|step| !matches!(step, Step::Window(_)));
+        self.windows.clear();
+        self.held.push(columns);
+    }
+
+    /// The bytes that are held of what is read, for a region and all that windows see from it.
+    pub(super) fn bytes_read(&self, region: &Region) -> usize {
+        let seen = self.seen_from(region);
+        let of = |v: &DataVariable| v.own_region(&seen).cells() * v.cell_bytes();
+        self.variables.iter().map(of).sum()
+    }
+
+    /// A region with all that windows see from it.
+    pub(super) fn seen_from(&self, region: &Region) -> Region {
+        let windows: Vec<&GridWindow> = self.windows_needed().collect();
+        windows.iter().rev().fold(region.clone(), |seen, window| window.seen_from(&seen, &self.region))
     }
 
     /// How many chunks of all variables the region meets: what progress counts.

@@ -4,19 +4,25 @@ use super::cells::CellReader;
 use super::program::Program;
 use super::variable::DataVariable;
 use super::vectors::{VECTOR_CELLS, vectors};
+use super::window::{GridWindow, Held, PART_CELLS, halved};
 use crate::context::Context;
 use crate::error::Result;
-use crate::source::{Batch, Sink, Source, SourceColumn};
+use crate::memory::Reservation;
+use crate::parallel::fold_partitions;
+use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Hyperslab, Region};
-use hyperslab_plan::{BoundQuery, GridPlan};
-use std::ops::Range;
+use hyperslab_plan::{BoundQuery, GridPlan, Reach};
+use std::ops::{ControlFlow, Range};
 
 /// The most stored bytes of a box that is read at a time for the sake of row order: chunks that are long along the
 /// outermost dimension are read again rather than held.
 const BOX_BYTES: usize = 64 << 20;
+
+/// The most bytes that a thread reads at a time for windows.
+const READ_BYTES: usize = 128 << 20;
 
 /// A partition takes boxes until the chunks that they meet have so many bytes.
 const PARTITION_BYTES: usize = 4 << 20;
@@ -39,9 +45,11 @@ pub(super) fn cells_as_rows(
         SourceColumn::from(&column.column)
     };
     let columns: Vec<SourceColumn> = columns.iter().map(described).collect();
+    let memory = hold_windows(&mut program, context)?;
+    program.keep_only(columns.iter().map(|column| column.id));
     let partitions = partitions(&program);
     context.metrics().expect_chunks(program.chunks_to_read() as u64);
-    Ok(Box::new(CellRows { context: context.clone(), program, columns, partitions }))
+    Ok(Box::new(CellRows { context: context.clone(), program, columns, partitions, _memory: memory }))
 }
 
 struct CellRows {
@@ -50,6 +58,8 @@ struct CellRows {
     columns: Vec<SourceColumn>,
     /// The boxes of each partition; all laid end to end are the grid in row-major order.
     partitions: Vec<Vec<Hyperslab>>,
+    /// For columns that are held from the start.
+    _memory: Reservation,
 }
 
 impl Source for CellRows {
@@ -90,6 +100,56 @@ impl CellRows {
     }
 }
 
+/// Computes the columns of windows beforehand where boxes in row-major order do not hold what they see: where partitions
+/// extend along dimensions that boxes are cut along, beyond a few rows.
+fn hold_windows(program: &mut Program, context: &Context) -> Result<Reservation> {
+    let mut memory = context.memory().reserve(0, "the columns of window functions")?;
+    let reaches: Vec<Reach> =
+        program.windows_needed().filter(|w| w.reach().rows.is_none()).map(GridWindow::reach).collect();
+    let is_whole = |slab: &Hyperslab| {
+        let clipped = program.region.clip(slab);
+        let dims = reaches.iter().flat_map(|reach| reach.dims.dims());
+        dims.into_iter().all(|dim| clipped.sets()[dim].len() == program.region.sets()[dim].len())
+    };
+    if partitions(program).iter().flatten().all(is_whole) {
+        return Ok(memory);
+    }
+    context.metrics().expect_chunks(program.chunks_to_read() as u64);
+    let boxes = program.with_reach(program.driver()).slabs_meeting(&program.region);
+    let mut parts = Vec::new();
+    let run = |at: usize| held_part(program, context, program.region.clip(&boxes[at]));
+    fold_partitions(context, boxes.len(), run, |_, held| {
+        for (region, columns) in held {
+            // Once as they come, and once in their place.
+            memory.grow(2 * columns.iter().map(|(_, values)| array_bytes(values)).sum::<usize>())?;
+            parts.push((region, columns));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let held = Held::of_parts(program.region.clone(), parts)?;
+    memory.resize(held.memory())?;
+    program.hold(held);
+    Ok(memory)
+}
+
+/// The columns of windows for the cells of a box, part by part.
+fn held_part(program: &Program, context: &Context, region: Region) -> Result<Vec<(Region, Vec<(ColumnId, ArrayRef)>)>> {
+    let threads = context.threads().current_num_threads();
+    let share = (context.memory().limit() / (4 * threads)).min(READ_BYTES);
+    let apart = program.own_dims();
+    let mut reader = CellReader::new(program, context)?;
+    let mut parts = Vec::new();
+    for region in halved(&region, apart, &|part| program.bytes_read(part) <= share) {
+        reader.enter(&region)?;
+        for part in halved(&region, apart, &|part| program.seen_from(part).cells() <= PART_CELLS) {
+            reader.enter_part(&part)?;
+            let columns = reader.windows()?;
+            parts.push((part, columns));
+        }
+    }
+    Ok(parts)
+}
+
 fn column_expr(id: ColumnId, ty: &SqlType) -> Expr {
     Expr::Column(id, ty.clone())
 }
@@ -99,7 +159,13 @@ fn partitions(program: &Program) -> Vec<Vec<Hyperslab>> {
     let Some(bounds) = program.region.bounds() else { return Vec::new() };
     let cell: usize = program.variables.iter().map(DataVariable::cell_bytes).sum();
     let mut boxes = Vec::new();
-    RowBoxes { chunks: &program.driver(), region: &program.region, bounds: bounds.ranges(), cell }
+    let chunks = program.with_reach(program.driver());
+    let seen = |dim: usize| {
+        let rows = program.windows_needed().map(GridWindow::reach).filter(|reach| reach.dims.contains(dim));
+        rows.flat_map(|reach| reach.rows).map(|rows| rows.iter().sum()).max().unwrap_or(0)
+    };
+    let seen = (0..program.rank()).map(seen).collect();
+    RowBoxes { chunks: &chunks, region: &program.region, bounds: bounds.ranges(), cell, seen }
         .cut(Vec::new(), &mut boxes);
     let mut partitions: Vec<Vec<Hyperslab>> = Vec::new();
     let mut filled = PARTITION_BYTES;
@@ -128,6 +194,8 @@ struct RowBoxes<'a> {
     bounds: &'a [Range<usize>],
     /// The stored bytes of a cell, all variables together.
     cell: usize,
+    /// How many positions along each dimension windows see from a cell: boxes are longer than that.
+    seen: Vec<usize>,
 }
 
 impl RowBoxes<'_> {
@@ -137,7 +205,7 @@ impl RowBoxes<'_> {
         let Some(bounds) = self.bounds.get(dim) else { return out.push(Hyperslab::new(outer)) };
         let inner_bytes =
             self.bounds[dim + 1..].iter().map(ExactSizeIterator::len).product::<usize>() * self.cell.max(1);
-        let fits = BOX_BYTES / inner_bytes.max(1);
+        let fits = (BOX_BYTES / inner_bytes.max(1)).max(2 * self.seen[dim]);
         if fits == 0 {
             for at in self.region.sets()[dim].iter() {
                 self.cut(longer(&outer, at..at + 1), out);

@@ -9,7 +9,7 @@ mod key_words;
 pub mod limit;
 pub mod project;
 pub mod sort;
-mod sort_key;
+pub(crate) mod sort_key;
 pub mod stored;
 #[cfg(test)]
 mod testing;

@@ -94,7 +94,7 @@ fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
         GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } => {
             kind == JoinKind::Inner && can_be_in_step(input, kind)
         }
-        GridPlan::Join { .. } | GridPlan::Lookup { .. } | GridPlan::Aggregate { .. } => false,
+        GridPlan::Join { .. } | GridPlan::Lookup { .. } | GridPlan::Window { .. } | GridPlan::Aggregate { .. } => false,
     }
 }
 
@@ -182,6 +182,11 @@ fn is_unique(query: &BoundQuery, plan: &RowPlan, keys: &[ColumnId]) -> bool {
     }
 }
 
+/// Whether labels of an axis tell each selected position from the others; NULLs are not looked at.
+pub(super) fn tell_apart(labels: &[ArrayRef], selected: &IndexSet) -> bool {
+    selected.len() < 2 || (!labels.is_empty() && matches!(axis_map(labels, labels, selected), Ok(Some(_))))
+}
+
 /// Whether columns tell each selected position of each dimension of a grid from the others.
 fn are_unique_cells(query: &BoundQuery, grid: &GridPlan, keys: &[ColumnId]) -> bool {
     let (scan, columns) = (grid.scan(), grid.columns());
@@ -189,8 +194,5 @@ fn are_unique_cells(query: &BoundQuery, grid: &GridPlan, keys: &[ColumnId]) -> b
     let on_axes: Vec<(usize, ArrayRef)> =
         of_keys.filter_map(|c| along_axis(query, grid, &Expr::Column(c.column.id, c.column.ty.clone()))).collect();
     let labels = |dim: usize| on_axes.iter().filter(|(of, _)| *of == dim).map(|(_, v)| v.clone()).collect::<Vec<_>>();
-    (0..scan.dims.len()).all(|dim| {
-        let (labels, selected) = (labels(dim), &scan.region.sets()[dim]);
-        selected.len() < 2 || (!labels.is_empty() && matches!(axis_map(&labels, &labels, selected), Ok(Some(_))))
-    })
+    (0..scan.dims.len()).all(|dim| tell_apart(&labels(dim), &scan.region.sets()[dim]))
 }

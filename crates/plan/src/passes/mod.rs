@@ -15,6 +15,7 @@ mod select_region;
 mod swap_joins;
 mod top_k;
 mod window_by_axes;
+mod window_on_axis;
 
 use crate::{BoundQuery, Column, Result, RowPlan};
 use hyperslab_expr::Expr;
@@ -45,6 +46,7 @@ pub static PASSES: &[Pass] = &[
     map_cells::PASS,
     join_grids::PASS,
     window_by_axes::PASS,
+    window_on_axis::PASS,
     aggregate_densely::PASS,
     drop_sort::PASS,
     top_k::PASS,

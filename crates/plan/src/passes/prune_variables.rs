@@ -1,6 +1,7 @@
 //! Drops columns that nothing above reads: a variable that is not read costs nothing.
 
 use super::Pass;
+use crate::window::{Window, WindowCall};
 use crate::{Column, GridPlan, RowPlan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr};
 use std::collections::HashSet;
@@ -53,8 +54,7 @@ fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
             if calls.is_empty() {
                 return prune(*input, wanted);
             }
-            let read = window.exprs().chain(calls.iter().flat_map(|(_, call)| call.exprs()));
-            let read = with_columns(wanted.clone(), read);
+            let read = with_window(wanted.clone(), &window, &calls);
             RowPlan::Window { input: below(input, read), window, calls }
         }
         RowPlan::Sort { input, keys } => {
@@ -104,6 +104,14 @@ fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {
             let rows = Box::new(prune(*rows, &read));
             GridPlan::Lookup { input: Box::new(prune_grid(*input, read)), rows, on, kind }
         }
+        GridPlan::Window { input, window, calls, reach } => {
+            let calls = keep(calls, &wanted);
+            if calls.is_empty() {
+                return prune_grid(*input, wanted);
+            }
+            let input = Box::new(prune_grid(*input, with_window(wanted, &window, &calls)));
+            GridPlan::Window { input, window, calls, reach }
+        }
         GridPlan::Aggregate { input, keys, aggregates } => {
             let aggregates = keep(aggregates, &wanted);
             let read = read_by_grouping(&keys, &aggregates);
@@ -119,6 +127,10 @@ fn keep<T>(columns: Vec<(Column, T)>, wanted: &Wanted) -> Vec<(Column, T)> {
 fn with_columns<'a>(mut wanted: Wanted, exprs: impl IntoIterator<Item = &'a Expr>) -> Wanted {
     wanted.extend(exprs.into_iter().flat_map(Expr::columns));
     wanted
+}
+
+fn with_window(wanted: Wanted, window: &Window, calls: &[(Column, WindowCall)]) -> Wanted {
+    with_columns(wanted, window.exprs().chain(calls.iter().flat_map(|(_, call)| call.exprs())))
 }
 
 fn read_by_grouping(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> Wanted {

@@ -46,7 +46,7 @@ pub fn window(
         let mut columns = input.columns().to_vec();
         for (column, call) in calls {
             context.check()?;
-            let values = take(&sorted.call(context, call)?, &sorted.back, None)?;
+            let values = sorted.results(context, call)?;
             memory.grow(array_bytes(&values))?;
             rows.columns.push(values);
             columns.push(SourceColumn::from(column));
@@ -57,7 +57,7 @@ pub fn window(
 }
 
 /// Rows by partition and order.
-struct Sorted<'a> {
+pub(crate) struct Sorted<'a> {
     columns: &'a [SourceColumn],
     rows: Batch,
     /// For each row of the input its place here.
@@ -76,7 +76,13 @@ struct Sorted<'a> {
 }
 
 impl<'a> Sorted<'a> {
-    fn new(context: &Context, columns: &'a [SourceColumn], rows: &Batch, window: &'a Window) -> Result<Self> {
+    /// Sorts rows as a window says.
+    pub(crate) fn new(
+        context: &Context,
+        columns: &'a [SourceColumn],
+        rows: &Batch,
+        window: &'a Window,
+    ) -> Result<Self> {
         if u32::try_from(rows.rows).is_err() {
             return Err(Error::internal("more than 4 billion rows for a window function"));
         }
@@ -92,14 +98,47 @@ impl<'a> Sorted<'a> {
         context.threads().install(|| places.par_sort_unstable_by(compare));
         let same_partition = |a: u32, b: u32| numbers[a as usize] == numbers[b as usize];
         let same_key = |a: u32, b: u32| !has_order || keys.row(a as usize) == keys.row(b as usize);
-        let (partition_of, partitions) = runs(&places, same_partition);
-        let (peers_of, peers) = runs(&places, |a, b| same_partition(a, b) && same_key(a, b));
+        let partitions = runs(&places, same_partition);
+        let peers = runs(&places, |a, b| same_partition(a, b) && same_key(a, b));
+        Self::placed(columns, rows, (order, keys), places, partitions, peers)
+    }
+
+    /// Rows whose places are known: `places` has the rows of each of `partitions` in an order in which no two are equal.
+    pub(crate) fn in_places(
+        columns: &'a [SourceColumn],
+        rows: &Batch,
+        window: &'a Window,
+        places: Vec<u32>,
+        partitions: Vec<Range<usize>>,
+    ) -> Result<Self> {
+        let order = SortOrder::new(&window.order, columns)?;
+        let keys = order.keys_of(rows)?;
+        let partition_of =
+            partitions.iter().enumerate().flat_map(|(number, rows)| std::iter::repeat_n(number as u32, rows.len()));
+        let partitions = (partition_of.collect(), partitions);
+        let peers = ((0..rows.rows as u32).collect(), (0..rows.rows).map(|row| row..row + 1).collect());
+        Self::placed(columns, rows, (order, keys), places, partitions, peers)
+    }
+
+    fn placed(
+        columns: &'a [SourceColumn],
+        rows: &Batch,
+        (order, keys): (SortOrder<'a>, Rows),
+        places: Vec<u32>,
+        (partition_of, partitions): (Vec<u32>, Vec<Range<usize>>),
+        (peers_of, peers): (Vec<u32>, Vec<Range<usize>>),
+    ) -> Result<Self> {
         let mut back = vec![0; places.len()];
         places.iter().enumerate().for_each(|(at, row)| back[*row as usize] = at as u32);
         let places = UInt32Array::from(places);
         let sorted = rows.columns.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?;
         let rows = Batch { columns: sorted, rows: rows.rows };
         Ok(Self { columns, rows, back: back.into(), partition_of, partitions, peers_of, peers, order, keys, places })
+    }
+
+    /// The results of a call, for the rows as they came.
+    pub(crate) fn results(&self, context: &Context, call: &WindowCall) -> Result<ArrayRef> {
+        Ok(take(&self.call(context, call)?, &self.back, None)?)
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<ArrayRef> {
