@@ -21,6 +21,7 @@ pub mod grid;
 pub mod lower;
 pub mod memory;
 pub mod metrics;
+mod narrow;
 mod options;
 pub mod parallel;
 pub mod rows;

@@ -3,13 +3,14 @@
 use crate::context::Context;
 use crate::error::Result;
 use crate::grid;
+use crate::narrow::narrowed;
 use crate::parallel::stream_ordered;
 use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values, window};
-use crate::source::{Batch, Measured, Source};
+use crate::source::{Batch, Measured, Source, SourceColumn};
 use crate::tables;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use hyperslab_plan::{BoundQuery, Column, RowPlan};
+use hyperslab_plan::{BoundQuery, Column, JoinKind, RowPlan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -68,8 +69,12 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
             aggregate::aggregate(context, &operator, below(input)?.as_ref(), keys, aggregates)?
         }
         RowPlan::Join { left, right, kind, on, filter } => {
-            let (left, right) = (below(left)?, below(right)?);
+            let right = below(right)?;
             let condition = join::Condition { kind: *kind, on, filter: filter.as_ref() };
+            let left = |columns: &[SourceColumn], rows: &[Batch]| match kind {
+                JoinKind::Inner => below(&narrowed(left.as_ref().clone(), on, columns, rows, query)?),
+                JoinKind::Left => below(left),
+            };
             join::join(context, &operator, left, right.as_ref(), &condition)?
         }
         RowPlan::Window { input, window, calls } => {

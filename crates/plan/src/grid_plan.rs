@@ -288,6 +288,11 @@ impl GridPlan {
         }
     }
 
+    /// Whether windows see cells of the grid: which cells there are must not change beneath them.
+    pub fn has_window(&self) -> bool {
+        matches!(self, Self::Window { .. }) || self.input().is_some_and(Self::has_window)
+    }
+
     /// Whether the chain ends with an aggregate.
     pub fn is_aggregate(&self) -> bool {
         matches!(self, Self::Aggregate { .. })

@@ -149,7 +149,7 @@ impl<'a> CellReader<'a> {
             let seen = window.seen_from(&part, &program.region);
             let gathered = self.gather(seen, window, before)?;
             let columns = window.columns_of(window.compute(self.context, &gathered)?);
-            parts.push((part.clone(), Held { region: gathered.region, columns }.narrowed(&part)?.columns));
+            parts.push(Held { region: gathered.region, columns }.narrowed(&part)?);
         }
         self.windows[at].1 = Some(Held::of_parts(region, parts)?);
         self.count_memory()

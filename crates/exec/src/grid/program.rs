@@ -143,6 +143,10 @@ impl Program {
                 }
             }
             self.steps.push(Step::Match(self.tables.len()));
+            // What finds no row need not be read; windows beneath have to see it nevertheless.
+            if self.windows.is_empty() {
+                table.positions_met().for_each(|(dim, met)| self.region.narrow(dim, &met));
+            }
         }
         self.tables.push(table);
         Ok(())

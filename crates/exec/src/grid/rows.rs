@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::parallel::fold_partitions;
-use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes};
+use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
@@ -119,10 +119,10 @@ fn hold_windows(program: &mut Program, context: &Context) -> Result<Reservation>
     let mut parts = Vec::new();
     let run = |at: usize| held_part(program, context, program.region.clip(&boxes[at]));
     fold_partitions(context, boxes.len(), run, |_, held| {
-        for (region, columns) in held {
+        for part in held {
             // Once as they come, and once in their place.
-            memory.grow(2 * columns.iter().map(|(_, values)| array_bytes(values)).sum::<usize>())?;
-            parts.push((region, columns));
+            memory.grow(2 * part.memory())?;
+            parts.push(part);
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -133,7 +133,7 @@ fn hold_windows(program: &mut Program, context: &Context) -> Result<Reservation>
 }
 
 /// The columns of windows for the cells of a box, part by part.
-fn held_part(program: &Program, context: &Context, region: Region) -> Result<Vec<(Region, Vec<(ColumnId, ArrayRef)>)>> {
+fn held_part(program: &Program, context: &Context, region: Region) -> Result<Vec<Held>> {
     let threads = context.threads().current_num_threads();
     let share = (context.memory().limit() / (4 * threads)).min(READ_BYTES);
     let apart = program.own_dims();
@@ -144,7 +144,7 @@ fn held_part(program: &Program, context: &Context, region: Region) -> Result<Vec
         for part in halved(&region, apart, &|part| program.seen_from(part).cells() <= PART_CELLS) {
             reader.enter_part(&part)?;
             let columns = reader.windows()?;
-            parts.push((part, columns));
+            parts.push(Held { region: part, columns });
         }
     }
     Ok(parts)

@@ -92,6 +92,11 @@ impl Table {
         Ok(Self { axes, places, columns, keys: key_labels, _memory: memory })
     }
 
+    /// For each dimension of the key the positions whose values some row has.
+    pub(super) fn positions_met(&self) -> impl Iterator<Item = (usize, IndexSet)> {
+        self.axes.iter().map(|axis| (axis.dim, IndexSet::from_mask(axis.adds.iter().map(Option::is_some))))
+    }
+
     /// The values of a column that it has, for the rows found.
     pub(super) fn values(&self, id: ColumnId, found: &Found) -> Option<Result<ArrayRef>> {
         let (_, column) = self.columns.iter().find(|(own, _)| *own == id)?;

@@ -312,14 +312,14 @@ pub(super) struct Held {
 
 impl Held {
     /// Columns put together from parts of a region, which have all of its cells.
-    pub(super) fn of_parts(region: Region, mut parts: Vec<(Region, Vec<(ColumnId, ArrayRef)>)>) -> Result<Self> {
+    pub(super) fn of_parts(region: Region, mut parts: Vec<Self>) -> Result<Self> {
         if parts.len() == 1 {
-            let columns = parts.pop().map(|(_, columns)| columns).unwrap_or_default();
+            let columns = parts.pop().map(|part| part.columns).unwrap_or_default();
             return Ok(Self { region, columns });
         }
-        let ids: Vec<ColumnId> = parts.iter().take(1).flat_map(|(_, columns)| columns).map(|(id, _)| *id).collect();
+        let ids: Vec<ColumnId> = parts.iter().take(1).flat_map(|part| &part.columns).map(|(id, _)| *id).collect();
         let column = |(at, id): (usize, ColumnId)| {
-            let parts = parts.iter().map(|(part, columns)| (part.clone(), columns[at].1.clone()));
+            let parts = parts.iter().map(|part| (part.region.clone(), part.columns[at].1.clone()));
             Ok((id, side_by_side(&region, parts.collect())?))
         };
         let columns = ids.into_iter().enumerate().map(column).collect::<Result<_>>()?;

@@ -27,19 +27,22 @@ pub struct Condition<'a> {
     pub filter: Option<&'a Expr>,
 }
 
-/// Pairs of rows that match: those of the left in order, for each its matches on the right in order.
+/// Pairs of rows that match: those of the left in order, for each its matches on the right in order. `left` is made once the
+/// right is held, and may depend on it.
 ///
 /// # Errors
 /// What goes wrong on the right, or a right side that does not fit the memory limit.
 pub fn join(
     context: &Context,
     operator: &Arc<Operator>,
-    left: Box<dyn Source>,
+    left: impl FnOnce(&[SourceColumn], &[Batch]) -> Result<Box<dyn Source>>,
     right: &dyn Source,
     condition: &Condition<'_>,
 ) -> Result<Box<dyn Source>> {
     let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.on.iter().cloned().unzip();
-    let built = Built::new(context, operator, right, &right_keys)?;
+    let (batches, memory) = hold(context, operator, right, "the right side of a join")?;
+    let left = left(right.columns(), &batches)?;
+    let built = operator.timed(|| Built::new(context, right.columns(), &batches, memory, &right_keys))?;
     let columns = left.columns().iter().chain(right.columns()).cloned().collect();
     Ok(Box::new(Joined {
         context: context.clone(),
@@ -64,25 +67,27 @@ struct Built {
 }
 
 impl Built {
-    fn new(context: &Context, operator: &Arc<Operator>, right: &dyn Source, keys: &[Expr]) -> Result<Self> {
-        let (batches, mut memory) = hold(context, operator, right, "the right side of a join")?;
-        operator.timed(|| {
-            let types: Vec<_> = keys.iter().map(|key| key.sql_type().to_arrow()).collect();
-            let mut table = KeyTable::new(&types)?;
-            let mut numbered = Vec::new();
-            for batch in &batches {
-                let before = table.memory();
-                numbered.push(number(&mut table, keys, right.columns(), batch)?);
-                memory.grow(
-                    table.memory().saturating_sub(before) + batch.rows * (size_of::<u32>() + size_of::<Place>()),
-                )?;
-                context.check()?;
-            }
-            let (starts, places) = places_by_key(table.len(), &numbered);
-            let mut rows = Pile::new(right.columns(), &batches);
-            let null_row = rows.push_null_row(right.columns());
-            Ok(Self { rows, null_row, keys: table, starts, places, _memory: memory })
-        })
+    fn new(
+        context: &Context,
+        columns: &[SourceColumn],
+        batches: &[Batch],
+        mut memory: Reservation,
+        keys: &[Expr],
+    ) -> Result<Self> {
+        let types: Vec<_> = keys.iter().map(|key| key.sql_type().to_arrow()).collect();
+        let mut table = KeyTable::new(&types)?;
+        let mut numbered = Vec::new();
+        for batch in batches {
+            let before = table.memory();
+            numbered.push(number(&mut table, keys, columns, batch)?);
+            memory
+                .grow(table.memory().saturating_sub(before) + batch.rows * (size_of::<u32>() + size_of::<Place>()))?;
+            context.check()?;
+        }
+        let (starts, places) = places_by_key(table.len(), &numbered);
+        let mut rows = Pile::new(columns, batches);
+        let null_row = rows.push_null_row(columns);
+        Ok(Self { rows, null_row, keys: table, starts, places, _memory: memory })
     }
 
     /// The rows with a key.
@@ -265,7 +270,7 @@ mod tests {
             let mut random = Random(seed);
             let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
             let condition = Condition { kind, on: &keys, filter: filter.as_ref() };
-            join(context, &Arc::default(), left, right.as_ref(), &condition)
+            join(context, &Arc::default(), |_, _| Ok(left), right.as_ref(), &condition)
         });
         assert_eq!(found, naive(&left, &right, kind, on, less), "{kind:?} {on:?} {less}");
     }

@@ -1,6 +1,6 @@
 //! The list of all scalar functions and operators. A new one is written in the file of its family, and added here.
 
-use super::{ScalarFunction, arithmetic, bits, compare, conditional, date, element, math, place, text, trig};
+use super::{ScalarFunction, arithmetic, bits, compare, conditional, date, element, math, nearest, place, text, trig};
 
 /// All scalar functions and operators, by family.
 pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
@@ -65,6 +65,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     trig::ATANH,
     trig::RADIANS,
     trig::DEGREES,
+    nearest::NEAREST_POSITION,
     place::HAVERSINE,
     place::LON_BETWEEN,
     place::BUCKET,

@@ -14,6 +14,7 @@ mod date;
 mod element;
 mod list;
 mod math;
+pub mod nearest;
 mod place;
 mod signature;
 #[cfg(test)]

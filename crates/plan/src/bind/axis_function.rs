@@ -9,8 +9,8 @@ use super::scope::Table;
 use super::unify::cast;
 use crate::{DatasetSource, Error, Result, Span};
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast as convert;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::DataType;
+use hyperslab_expr::scalar::nearest::{Axis, numbers};
 use hyperslab_expr::{Expr, Scalar, SqlType, eval};
 use hyperslab_grid::schema::Variable;
 use sqlparser::ast::{self, FunctionArguments};
@@ -73,22 +73,44 @@ impl<'a> ExprBinder<'_, 'a> {
         Ok(Bound::new(Expr::Column(column.id, column.ty), span))
     }
 
-    /// True for the one value of the axis that is nearest to a constant; of two the lower.
+    /// True for the one value of the axis that is nearest to another; of two the lower.
     fn nearest(&mut self, coord: &Bound, value: &Bound, tolerance: Option<&Bound>, span: Span) -> Result<Bound> {
         let (relation, axis) = self.axis(coord, "nearest")?;
         let ty = coord.expr.sql_type();
+        let within = tolerance.map(|tolerance| distance_of(tolerance, &ty)).transpose()?.flatten();
+        let values = self.labels(relation, &axis)?;
+        let labels = numbers(&values)?;
         if !value.expr.columns().is_empty() {
-            return Err(unsupported("nearest to a value that is not a constant", value.span));
+            return self.nearest_to_each(coord, value, (&labels, axis.is_longitude), within, span);
         }
         let nothing = Bound::new(Expr::Literal(Scalar::Boolean(false)), span);
         let Some(wanted) = number(value, &ty)? else { return Ok(nothing) };
-        let within = tolerance.map(|tolerance| distance_of(tolerance, &ty)).transpose()?.flatten();
-        let values = self.labels(relation, &axis)?;
-        let Some(found) = nearest_place(&numbers(&values)?, wanted, within, axis.is_longitude) else {
-            return Ok(nothing);
-        };
+        let Some(found) = Axis::new(&labels, axis.is_longitude).nearest(wanted, within) else { return Ok(nothing) };
         let label = Scalar::from_array(&values, found, &ty)?;
         self.call("=", vec![coord.clone(), Bound::new(Expr::Literal(label), value.span)], span)
+    }
+
+    /// True for the position on the axis that is nearest to a value which differs from row to row: an equality, by which
+    /// tables join.
+    fn nearest_to_each(
+        &mut self,
+        coord: &Bound,
+        value: &Bound,
+        (labels, is_circle): (&[Option<f64>], bool),
+        within: Option<f64>,
+        span: Span,
+    ) -> Result<Bound> {
+        let ty = coord.expr.sql_type();
+        let to = if ty.is_numeric() { SqlType::Double } else { ty };
+        let value = Bound::new(cast(value.clone(), &to)?, value.span);
+        let labels = labels.iter().map(|label| label.map_or(Scalar::Null(SqlType::Double), Scalar::Double)).collect();
+        let constant = |scalar: Scalar| Bound::new(Expr::Literal(scalar), span);
+        let within = constant(within.map_or(Scalar::Null(SqlType::Double), Scalar::Double));
+        let args =
+            vec![constant(Scalar::List(labels, SqlType::Double)), value, constant(Scalar::Boolean(is_circle)), within];
+        let position = self.call("nearest_position", args, span)?;
+        let index = self.dim_index(coord, span)?;
+        self.call("=", vec![index, position], span)
     }
 
     fn labels(&self, relation: usize, axis: &AxisColumn) -> Result<ArrayRef> {
@@ -179,31 +201,6 @@ fn distance_of(tolerance: &Bound, ty: &SqlType) -> Result<Option<f64>> {
     }
 }
 
-/// Values as numbers: times as microseconds.
-fn numbers(values: &ArrayRef) -> Result<Vec<Option<f64>>> {
-    let whole = match values.data_type() {
-        DataType::Timestamp(..) | DataType::Date32 => convert(values, &DataType::Int64)?,
-        _ => values.clone(),
-    };
-    if let Some(micros) = whole.as_primitive_opt::<Int64Type>() {
-        return Ok(micros.iter().map(|value| value.map(|value| value as f64)).collect());
-    }
-    let reals = convert(&whole, &DataType::Float64)?;
-    Ok(reals.as_primitive::<Float64Type>().iter().collect())
-}
-
-/// The place of the value nearest to `wanted`, no further than `within`; of two that are as near the lower.
-fn nearest_place(values: &[Option<f64>], wanted: f64, within: Option<f64>, is_circle: bool) -> Option<usize> {
-    let distance = |value: f64| {
-        let distance = (value - wanted).abs();
-        if is_circle { (distance % 360.0).min(360.0 - distance % 360.0) } else { distance }
-    };
-    let known = values.iter().enumerate().filter_map(|(at, value)| Some((at, (*value)?)));
-    let nearest = known.map(|(at, value)| (distance(value), value, at));
-    let best = nearest.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
-    within.is_none_or(|within| best.0 <= within).then_some(best.2)
-}
-
 /// Edges half way between labels, the outer ones as far beyond; latitudes end at the poles.
 fn half_way(labels: &[f64], is_latitude: bool) -> Vec<(f64, f64)> {
     let last = labels.len() - 1;
@@ -237,17 +234,6 @@ pub(super) fn is_longitude(variable: &Variable) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ties_go_to_the_lower_value_and_longitudes_are_a_circle() {
-        let axis: Vec<Option<f64>> = [0.0, 90.0, 180.0, 270.0].map(Some).into();
-        assert_eq!(nearest_place(&axis, 45.0, None, false), Some(0));
-        assert_eq!(nearest_place(&axis, -20.0, None, true), Some(0));
-        assert_eq!(nearest_place(&axis, 350.0, Some(5.0), true), None);
-        assert_eq!(nearest_place(&axis, -80.0, Some(10.0), true), Some(3));
-        assert_eq!(nearest_place(&[None, Some(4.0)], 0.0, None, false), Some(1));
-        assert_eq!(nearest_place(&[], 0.0, None, false), None);
-    }
 
     #[test]
     fn the_cells_of_the_globe_are_the_sphere() {

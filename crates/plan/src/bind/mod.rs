@@ -17,6 +17,7 @@ mod expr;
 mod from;
 mod grouping;
 mod join;
+mod labels;
 mod literal;
 mod name;
 mod order;

@@ -252,7 +252,11 @@ impl<'a> ExprBinder<'_, 'a> {
         }
         let function = settle(name, &args).map_err(|error| error.or_at(Some(span)))?;
         let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
+        let spans: Vec<Span> = args.iter().map(|arg| arg.span).collect();
         let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
+        if let ("=", [left, right], [at, other]) = (function.name, &args[..], &spans[..]) {
+            self.watch_labels((left, *at), (right, *other))?;
+        }
         let ty = scalar::type_of_call(&function, &args);
         Ok(Bound::new(Expr::Call { function: function.name.to_string(), args, ty, at: Some(span) }, span))
     }
