@@ -1,15 +1,43 @@
-//! Puts the larger grid of a join on the left, where it is streamed, and what is small on the right, where it is held or
-//! looked up. Only beneath aggregates, which do not care for the order of rows.
+//! Puts the larger grid of an inner join on the left, where it is streamed, and what is small on the right, where it is held
+//! or looked up. Aggregates do not care for the order of rows; elsewhere rows are put back into it.
 
-use super::{Pass, any_volatile};
-use crate::{Column, JoinKind, RowPlan};
-use hyperslab_expr::{AggregateCall, Expr, aggregate};
+use super::{Pass, PassContext, any_volatile};
+use crate::window::{Window, WindowCall, WindowFrame, WindowFunction};
+use crate::{Column, JoinKind, RowPlan, SortKey};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate};
 
 pub(super) const PASS: Pass = Pass {
     name: "swap_joins",
-    about: "beneath an aggregate, an inner join streams the grid with more dimensions and holds the other side",
-    rewrite: |plan, _| plan.transform(&mut |node| Ok::<_, crate::Error>(rewrite(node))),
+    about: "an inner join streams the grid with more dimensions and holds the other side",
+    rewrite: |plan, context: &mut PassContext<'_>| {
+        let plan = plan.transform(&mut |node| Ok::<_, crate::Error>(rewrite(node)))?;
+        plan.transform(&mut |node| Ok(in_order_of_rows(node, &mut context.next_column)))
+    },
 };
+
+/// A join of rows with cells: the cells are streamed past the rows, which have numbers, and what matches is sorted by them.
+fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
+    match plan {
+        RowPlan::Join { left, right, kind: JoinKind::Inner, on, filter }
+            if dimensions(&left) == 0 && dimensions(&right) > 0 && !on.is_empty() =>
+        {
+            let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
+            let number =
+                Column { id: ColumnId(*next), name: "row".into(), ty: SqlType::BigInt, metadata: Default::default() };
+            *next += 1;
+            let place = Expr::Column(number.id, SqlType::BigInt);
+            let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
+            let numbered = RowPlan::Window { input: left, window: Window::default(), calls: vec![(number, call)] };
+            let on = on.into_iter().map(|(l, r)| (r, l)).collect();
+            let joined = RowPlan::Join { left: right, right: Box::new(numbered), kind: JoinKind::Inner, on, filter };
+            let keys = vec![SortKey { expr: place, descending: false, nulls_first: false }];
+            let sorted = RowPlan::Sort { input: Box::new(joined), keys };
+            let columns = shown.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
+            RowPlan::Project { input: Box::new(sorted), columns }
+        }
+        other => other,
+    }
+}
 
 fn rewrite(plan: RowPlan) -> RowPlan {
     match plan {
