@@ -187,6 +187,21 @@ fn saved_queries_run_on_the_file_of_the_repository() {
     assert!(csv.starts_with("time,mean,running_mean\n2014-10-01 00:00:00,274.2097"), "{csv}");
     let third = csv.lines().nth(3).expect("there are more rows");
     assert!(third.starts_with("2014-10-01 12:00:00,272.2479") && third.contains(",273.7167"), "{csv}");
+    let day = ["--param", "day=2014-10-02"];
+    let csv = answer(&[&files[..], &[&query("dask_lecture.sql")], &day].concat());
+    for step in [
+        "\n28644,28644,7748746.28",
+        "\n73156.03551172",
+        "\n250.0,0.496875340",
+        "\nbin,n\n22,1\n23,3\n24,9\n25,33\n",
+        "\n75.0,250.0,258.1475\n",
+        "\n75.0,250.0,257.4329838709",
+        "\nlat,variance\n50.0,23.80993524",
+        "\n2014-10-01 00:00:00,2.20187452",
+        "\n2014-10-01 12:00:00,270.81476190",
+    ] {
+        assert!(csv.contains(step), "{step}: {csv}");
+    }
 }
 
 #[test]

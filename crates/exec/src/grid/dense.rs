@@ -109,7 +109,7 @@ struct State<'a> {
     space: GroupSpace<'a>,
     accumulators: Vec<Box<dyn Accumulator>>,
     seen: Vec<bool>,
-    /// The bytes that groups take besides their accumulators: their presence, their numbers, their keys.
+    /// The bytes that groups take besides their accumulators: their presence.
     own: usize,
     memory: Reservation,
 }
@@ -152,7 +152,7 @@ impl<'a> Dense<'a> {
         let mut accumulators =
             self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
-        let own = space.len() * (1 + 12 * self.keys.axes.len());
+        let own = if self.watch_presence { space.len() } else { 0 };
         let least = own + space.len() * accumulators.len() * 8;
         let mut memory = self.context.memory().reserve(least, GROUPS)?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
@@ -272,6 +272,10 @@ impl<'a> Dense<'a> {
 
     /// The rows of a finished unit: its groups that are present, in order.
     fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
+        // The numbers of groups along an axis, and their keys.
+        let keys =
+            size_of::<u32>() + self.keys.axes.iter().map(|axis| axis.keys.len() * size_of::<u64>()).sum::<usize>();
+        let _making = self.context.memory().reserve(unit.space.len() * keys, GROUPS)?;
         let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
         let keep = |array: ArrayRef| -> Result<ArrayRef> {
             Ok(match &present {
