@@ -64,3 +64,64 @@ fn positions_of_an_axis_of_millions_are_columns_too() {
         assert_eq!(rows(setup, &sql), ["2999998\t98", "2999999\t99"], "{}", setup.name());
     }
 }
+
+/// Steps, rows and columns of the cells that windows are computed on: more than are held at a time.
+const CELLS: [usize; 3] = [300, 60, 70];
+
+fn value(step: usize, y: usize, x: usize) -> i64 {
+    ((step * 37 + y * 11 + x * 7) % 101) as i64
+}
+
+/// The cells in two files, each with half of the steps.
+fn write_halves(folder: &Path) {
+    let [steps, rows, columns] = CELLS;
+    let half = steps / 2;
+    for (part, name) in ["b.nc", "a.nc"].into_iter().enumerate() {
+        let of_file = part * half..(part + 1) * half;
+        let axis = |values: std::ops::Range<usize>| Values::Doubles(values.map(|at| at as f64).collect());
+        let cells = of_file
+            .clone()
+            .flat_map(|step| (0..rows).flat_map(move |y| (0..columns).map(move |x| value(step, y, x) as i8)));
+        let cells = Values::Bytes(cells.collect());
+        let dims = [("time", half), ("y", rows), ("x", columns)];
+        let coordinates =
+            [("time", &[0][..], axis(of_file)), ("y", &[1], axis(0..rows)), ("x", &[2], axis(0..columns))];
+        let variables: Vec<_> = coordinates.into_iter().chain([("v", &[0, 1, 2][..], cells)]).collect();
+        std::fs::write(folder.join(name), classic::file(&dims, &variables)).expect("a file is written");
+    }
+}
+
+#[test]
+fn windows_over_more_cells_than_are_held_at_a_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_halves(folder.path());
+    let files = folder.path().join("*.nc").display().to_string();
+    let window = |call: &str| {
+        let over = "OVER (PARTITION BY y, x ORDER BY time";
+        format!("(SELECT time, y, x, {} AS r FROM '{files}')", call.replace("OVER (", over))
+    };
+    let [steps, all_y, all_x] = CELLS;
+    let lines = || (0..all_y).flat_map(|y| (0..all_x).map(move |x| (y, x)));
+    let frame = |step: usize, y: usize, x: usize, before: usize| -> i64 {
+        (step.saturating_sub(before)..=step).map(|at| value(at, y, x)).sum()
+    };
+    let total = |before: usize| -> i64 {
+        lines().map(|(y, x)| (0..steps).map(|step| frame(step, y, x, before)).sum::<i64>()).sum()
+    };
+    let last =
+        |before: usize| (0..all_x).map(|x| format!("{x}\t{}", frame(steps - 1, 59, x, before))).collect::<Vec<_>>();
+    let (five, so_far) = (window("sum(CAST(v AS DOUBLE)) OVER ( ROWS 4 PRECEDING)"), window("sum(v) OVER ()"));
+    let before = window("v - lag(v, 3, 0) OVER ()");
+    let check = |sql: String, expected: Vec<String>| assert_eq!(rows(Setup::ALL[1], &sql), expected, "{sql}");
+    for (source, reach) in [(&five, 4), (&so_far, steps)] {
+        check(format!("SELECT count(*), sum(r) FROM {source}"), vec![format!("1260000\t{}", total(reach))]);
+        check(format!("SELECT x, r FROM {source} WHERE time = {} AND y = 59", steps - 1), last(reach));
+        let of_lines = format!("SELECT count(*), sum(m) FROM (SELECT y, x, sum(r) AS m FROM {source} GROUP BY y, x)");
+        check(of_lines, vec![format!("4200\t{}", total(reach))]);
+        let of_steps = format!("SELECT count(*), sum(m) FROM (SELECT time, sum(r) AS m FROM {source} GROUP BY time)");
+        check(of_steps, vec![format!("300\t{}", total(reach))]);
+    }
+    // What telescopes: the last three values of each line.
+    let ends: i64 = lines().map(|(y, x)| (steps - 3..steps).map(|step| value(step, y, x)).sum::<i64>()).sum();
+    check(format!("SELECT sum(r) FROM {before}"), vec![ends.to_string()]);
+}
