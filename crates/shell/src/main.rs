@@ -26,6 +26,11 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Blocks of cells come and go on all threads, some of them large: this allocator keeps their pages, where the system's gives
+/// them back and has them cleared again each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if let Some(message) = processor::lacks() {
         return refused(message).into();
