@@ -1,11 +1,11 @@
 //! Choices between values. Those that skip rows evaluate their arguments themselves.
 
 use super::compare::{Comparison, compare};
-use super::signature::{Bound, meeting, takes};
+use super::signature::{Bound, exactly, meeting, takes};
 use super::{Call, Fails, Family, Kernel, ScalarFunction, Value};
 use crate::eval::{case, first_valid};
-use crate::{Result, SqlType};
-use arrow::array::{Array, BooleanArray};
+use crate::{Error, Result, SqlType};
+use arrow::array::{Array, BooleanArray, new_null_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::nullif;
@@ -36,6 +36,23 @@ pub(super) const IF: ScalarFunction = ScalarFunction {
     },
     kernel: Kernel::Lazy(|args, rows| case(&[(&args[0], &args[1])], Some(&args[2]), &args[1].sql_type(), rows)),
     fails: Fails::Never,
+};
+
+/// `error(message)`
+pub(super) const ERROR: ScalarFunction = ScalarFunction {
+    names: &["error"],
+    family: Family::Conditional,
+    usage: "error(message)",
+    doc: "Ends the query with this message, where it is computed at all: in a CASE, for instance",
+    bind: |args| exactly(args, &[SqlType::Varchar], SqlType::Null),
+    kernel: Kernel::Eager(|call| {
+        let messages = call.text(0);
+        match (0..call.count()).find_map(|row| messages.get(row)) {
+            Some(message) => Err(Error::new(message)),
+            None => Ok(call.wrap(new_null_array(&call.ty.to_arrow(), call.count()))),
+        }
+    }),
+    fails: Fails::Sometimes,
 };
 
 /// `nullif(a, b)`

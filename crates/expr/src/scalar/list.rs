@@ -140,6 +140,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     text::REGEXP_MATCHES,
     conditional::COALESCE,
     conditional::IF,
+    conditional::ERROR,
     conditional::NULLIF,
     conditional::GREATEST,
     conditional::LEAST,

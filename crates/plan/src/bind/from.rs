@@ -6,6 +6,7 @@ use super::expr::Frame;
 use super::join::{Join, move_keys};
 use super::refuse::unsupported;
 use super::scope::{Relation, Table, with_names};
+use super::subquery::attach;
 use crate::{Column, Error, Result, RowPlan, Source, Span, Table as OpenTable, TableFormat, TableId, TableScan};
 use hyperslab_expr::{Expr, SqlType};
 use sqlparser::ast::{self, TableFactor};
@@ -208,16 +209,21 @@ impl<'a> Binder<'a> {
         Ok(Relation { name: Some(alias.unwrap_or(name)), table, merged: Vec::new() })
     }
 
-    /// The rows of a FROM, without those that WHERE leaves out.
+    /// The rows of a FROM, with what `exprs` read of subqueries, and without those that WHERE leaves out.
     pub(super) fn plan_of_from(
         &mut self,
         mut tree: FromTree,
         frame: &mut Frame<'a>,
         predicate: Option<Expr>,
+        exprs: &[Expr],
     ) -> Result<RowPlan> {
         let mut terms = predicate.map(Expr::conjuncts).unwrap_or_default();
         move_keys(&mut tree, &mut terms, &frame.scope);
-        let plan = self.tree_plan(tree, frame)?;
+        let kept = frame.attached.iter().filter_map(|attached| attached.condition.as_ref());
+        let (members, terms): (Vec<Expr>, Vec<Expr>) =
+            terms.into_iter().partition(|term| kept.clone().any(|c| c == term));
+        let exprs: Vec<&Expr> = exprs.iter().chain(&terms).collect();
+        let plan = attach(self.tree_plan(tree, frame)?, frame, &exprs, &members);
         Ok(match Expr::all_of(terms) {
             Some(predicate) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,

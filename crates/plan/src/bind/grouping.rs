@@ -100,6 +100,12 @@ impl Grouping {
         self.is_written || has_having || !frame.aggregates.is_empty()
     }
 
+    /// The expressions over rows: keys, and what aggregates read.
+    pub(super) fn exprs(&self, frame: &Frame<'_>) -> Vec<Expr> {
+        let of_calls = frame.aggregates.iter().flat_map(|(_, call)| call.args.iter().chain(&call.filter));
+        self.keys.iter().map(|(_, key)| key).chain(of_calls).cloned().collect()
+    }
+
     /// Makes an expression over rows one over groups: keys and aggregates become columns.
     ///
     /// # Errors

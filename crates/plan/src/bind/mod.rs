@@ -29,6 +29,7 @@ mod scope;
 mod select;
 mod set_operation;
 mod stack;
+mod subquery;
 mod table_function;
 mod text;
 mod types;

@@ -7,6 +7,7 @@ use super::order::{Direction, Order, position};
 use super::projection::{Output, aliases};
 use super::query::Limits;
 use super::refuse::at_node;
+use super::subquery::attach;
 use super::window::lift_windows;
 use crate::{Column, Error, Result, RowPlan, SortKey, Span};
 use hyperslab_expr::{ColumnId, Expr};
@@ -46,8 +47,13 @@ impl<'a> Binder<'a> {
             all.into_iter().try_for_each(|(expr, span)| grouping.lift(&frame, expr, span))?;
             lift_windows(&grouping, &mut frame)?;
         }
-        let plan = self.plan_of_from(tree, &mut frame, predicate)?;
-        let plan = self.group(plan, &frame, grouping, having);
+        let is_grouped = grouping.is_grouped(&frame, having.is_some());
+        let of_list = outputs.iter().map(|output| &output.expr).chain(keys.iter().map(|key| &key.expr));
+        let conditions = having.iter().chain(&qualify).map(|(predicate, _)| predicate);
+        let mut shown: Vec<Expr> = of_list.chain(conditions).cloned().collect();
+        let below = if is_grouped { grouping.exprs(&frame) } else { std::mem::take(&mut shown) };
+        let plan = self.plan_of_from(tree, &mut frame, predicate, &below)?;
+        let plan = if is_grouped { self.group(plan, &frame, grouping, having, &shown) } else { plan };
         let plan = self.windows(plan, &frame);
         let plan = match qualify {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
@@ -84,12 +90,18 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn group(&self, plan: RowPlan, frame: &Frame<'a>, grouping: Grouping, having: Option<(Expr, Span)>) -> RowPlan {
-        if !grouping.is_grouped(frame, having.is_some()) {
-            return plan;
-        }
+    /// Groups rows; `shown` are the expressions over groups.
+    fn group(
+        &self,
+        plan: RowPlan,
+        frame: &Frame<'a>,
+        grouping: Grouping,
+        having: Option<(Expr, Span)>,
+        shown: &[Expr],
+    ) -> RowPlan {
         let plan =
             RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
+        let plan = attach(plan, frame, &shown.iter().collect::<Vec<_>>(), &[]);
         match having {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,

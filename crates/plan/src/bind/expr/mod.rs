@@ -9,6 +9,7 @@ mod temporal;
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
+use super::subquery::Attached;
 use super::unify::{adapt, cast, condition, unify};
 use super::window::Windowed;
 use crate::{Column, Error, Result, Span};
@@ -94,15 +95,18 @@ pub(in crate::bind) struct Frame<'a> {
     pub(in crate::bind) windows: Vec<Windowed>,
     /// The windows that the SELECT names.
     pub(in crate::bind) named_windows: &'a [ast::NamedWindowDefinition],
+    /// The subqueries met.
+    pub(in crate::bind) attached: Vec<Attached>,
     /// Where columns are mentioned.
     pub(in crate::bind) mentions: Vec<(ColumnId, Span)>,
 }
 
 impl Frame<'_> {
-    /// Whether a column is the result of an aggregate or of a window function.
+    /// Whether a column is the result of an aggregate, of a window function or of a subquery.
     pub(in crate::bind) fn is_computed(&self, id: ColumnId) -> bool {
         self.aggregates.iter().any(|(column, _)| column.id == id)
             || self.windows.iter().any(|windowed| windowed.column.id == id)
+            || self.attached.iter().any(|attached| attached.column == id)
     }
 }
 
@@ -196,6 +200,9 @@ impl<'a> ExprBinder<'_, 'a> {
             E::Trim { trim_where, trim_what, expr: arg, trim_characters } => {
                 self.trim(*trim_where, trim_what.as_deref(), arg, trim_characters.as_deref(), expr)
             }
+            E::Subquery(query) => self.scalar_subquery(query),
+            E::Exists { subquery, negated } => self.exists(subquery, *negated),
+            E::InSubquery { expr: arg, subquery, negated } => self.in_subquery(arg, subquery, *negated),
             E::Array(array) => self.list(&array.elem, expr),
             E::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, expr),
             other => Err(unsupported(kind(other), at_node(self.binder.text, other))),
@@ -295,9 +302,6 @@ fn settle(name: &str, args: &[Bound]) -> Result<scalar::BoundFunction> {
 fn kind(expr: &ast::Expr) -> &'static str {
     use ast::Expr as E;
     match expr {
-        E::Subquery(_) => "a subquery in an expression",
-        E::InSubquery { .. } => "IN (SELECT ..)",
-        E::Exists { .. } => "EXISTS",
         E::AnyOp { .. } | E::AllOp { .. } => "ANY and ALL",
         E::InUnnest { .. } => "IN UNNEST",
         E::SimilarTo { .. } => "SIMILAR TO",

@@ -102,7 +102,7 @@ impl<'a> ExprBinder<'_, 'a> {
         Span { start: start.saturating_sub(1), end: number.end }
     }
 
-    pub(super) fn not(&mut self, bound: Bound, negated: bool) -> Result<Bound> {
+    pub(in crate::bind) fn not(&mut self, bound: Bound, negated: bool) -> Result<Bound> {
         let span = bound.span;
         if negated { self.call("not", vec![bound], span) } else { Ok(bound) }
     }
