@@ -251,7 +251,7 @@ impl<'a> Dense<'a> {
     /// How the aggregates allow the grid to be cut. What keeps all values is held by one thread at a time, in a share of
     /// the memory that it can have: a column is written once as it comes and once by groups.
     fn folding(&self) -> Folding {
-        let keeping = self.calls.iter().filter(|call| aggregate::keeps_values(&call.call)).count();
+        let keeping: usize = self.calls.iter().map(|call| aggregate::kept_values(&call.call)).sum();
         if keeping == 0 {
             return Folding::Cut;
         }
