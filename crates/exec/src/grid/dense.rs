@@ -153,7 +153,7 @@ impl<'a> Dense<'a> {
             self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
         let own = if self.watch_presence { space.len() } else { 0 };
-        let least = own + space.len() * accumulators.len() * 8;
+        let least = own + space.len() * accumulators.iter().map(|a| a.bytes_a_group()).sum::<usize>();
         let mut memory = self.context.memory().reserve(least, GROUPS)?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
         memory.resize(own + held(&accumulators))?;

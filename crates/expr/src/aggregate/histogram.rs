@@ -171,6 +171,10 @@ impl<T: Tally> Accumulator for Histogram<T> {
         self.tallies.resize(self.groups * self.bins.count(), T::default());
     }
 
+    fn bytes_a_group(&self) -> usize {
+        self.bins.count() * size_of::<T>()
+    }
+
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
         let mask = Mask::of(args, present);
         let columns: Vec<_> = args.iter().map(values::<f64>).collect();

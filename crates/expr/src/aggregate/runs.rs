@@ -137,6 +137,10 @@ impl Accumulator for RunLengths {
         self.groups.resize(groups.max(self.groups.len()), Runs::default());
     }
 
+    fn bytes_a_group(&self) -> usize {
+        size_of::<Runs>()
+    }
+
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
         let condition = args[0].as_boolean();
         let holds =

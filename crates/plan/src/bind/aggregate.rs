@@ -166,7 +166,12 @@ impl<'a> ExprBinder<'_, 'a> {
 
 fn constant(arg: Bound, name: &str) -> Result<Scalar> {
     if !arg.expr.columns().is_empty() {
-        return Err(Error::new(format!("this argument of {name} must be a constant")).or_at(Some(arg.span)));
+        let error = Error::new(format!("this argument of {name} must be a constant")).or_at(Some(arg.span));
+        return Err(match name {
+            "min" => error.with_hint("the least of several values of a row is least(a, b)"),
+            "max" => error.with_hint("the greatest of several values of a row is greatest(a, b)"),
+            _ => error,
+        });
     }
     eval::evaluate_constant(&arg.expr).map_err(|error| error.or_at(Some(arg.span)))
 }
