@@ -55,7 +55,7 @@ const TABLES: [Table; 6] = [
     },
 ];
 
-const AGGREGATES: [&str; 12] = [
+const AGGREGATES: [&str; 18] = [
     "count(*)",
     "count({})",
     "sum({})",
@@ -68,6 +68,12 @@ const AGGREGATES: [&str; 12] = [
     "quantile_cont({}, 0.8)",
     "count(DISTINCT {})",
     "sum({}) FILTER (WHERE {} > 1)",
+    "histogram_1d({}, [-10, 0, 7.5, 300])",
+    "longest_run({} > 2)",
+    "run_count({} > 0, 2)",
+    "weighted_quantile({}, 2, 0.3)",
+    "string_agg({} ORDER BY {} DESC)",
+    "max({}, 3)",
 ];
 
 /// SplitMix64: small, and the same on every machine.

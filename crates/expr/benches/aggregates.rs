@@ -62,7 +62,16 @@ fn time(name: &str, types: &[SqlType], parameters: &[Scalar], vectors: &[Vec<Arr
     let bound = aggregate::bind(name, types, parameters).expect("the aggregate takes these types");
     let args = bound.arg_types.iter().map(|ty| Expr::Column(ColumnId(0), ty.clone())).collect();
     let (function, parameters) = (bound.name.to_string(), parameters.to_vec());
-    let call = AggregateCall { function, args, parameters, distinct: false, filter: None, ty: bound.ty, at: None };
+    let call = AggregateCall {
+        function,
+        args,
+        order: Vec::new(),
+        parameters,
+        distinct: false,
+        filter: None,
+        ty: bound.ty,
+        at: None,
+    };
     let mut best = f64::INFINITY;
     for _ in 0..9 {
         let mut accumulator = aggregate::create(&call).expect("a bound call has an accumulator");

@@ -13,6 +13,11 @@ pub trait Accumulator: Send {
     /// Makes room for groups `0..groups`; new ones are empty. Never shrinks.
     fn resize(&mut self, groups: usize);
 
+    /// The bytes that a group takes at least, known before there are any.
+    fn bytes_a_group(&self) -> usize {
+        size_of::<f64>()
+    }
+
     /// Folds values in. `args` are arrays of equal length, one an argument; where `present` is given, only values whose
     /// bit is set are rows at all (`count(*)` counts those); nulls are skipped as the function says.
     ///

@@ -61,13 +61,24 @@ pub enum Expr {
     },
 }
 
+/// How an aggregate takes the rows of a group in the order of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowOrder {
+    /// Whether the greatest comes first.
+    pub descending: bool,
+    /// Whether NULL comes before all values.
+    pub nulls_first: bool,
+}
+
 /// One aggregate of a query: a function of [`crate::aggregate::AGGREGATE_FUNCTIONS`] over arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AggregateCall {
     /// The function's name in the list.
     pub function: String,
-    /// Its arguments, cast to what it takes; none for `count(*)`.
+    /// Its arguments, cast to what it takes; none for `count(*)`. Behind them what its rows are ordered by.
     pub args: Vec<Expr>,
+    /// `ORDER BY` within the brackets: how the last arguments order the rows of a group; empty for the order of the input.
+    pub order: Vec<RowOrder>,
     /// Constants such as the fraction of a quantile.
     pub parameters: Vec<Scalar>,
     /// Whether each distinct combination of arguments counts once.

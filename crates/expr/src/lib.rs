@@ -25,13 +25,14 @@ pub mod expr;
 pub mod groups;
 pub mod key_form;
 pub mod scalar;
+pub mod sphere;
 mod suggest;
 pub mod types;
 pub mod value;
 
 pub use accumulator::Accumulator;
 pub use error::{Error, Result, Span};
-pub use expr::{AggregateCall, ColumnId, Expr};
+pub use expr::{AggregateCall, ColumnId, Expr, RowOrder};
 pub use groups::{GroupRun, Groups};
 pub use suggest::closest;
 pub use types::SqlType;

@@ -73,6 +73,25 @@ impl Scalar {
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null(_))
     }
+
+    /// A number as the nearest DOUBLE; `None` for what is none.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Integer(value, _) => Some(*value as f64),
+            Self::Float(value) => Some(f64::from(*value)),
+            Self::Double(value) => Some(*value),
+            Self::Decimal(value, _, scale) => Some(*value as f64 / 10f64.powi(i32::from(*scale))),
+            Self::Null(_)
+            | Self::Boolean(_)
+            | Self::Varchar(_)
+            | Self::Blob(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Timestamp(..)
+            | Self::Interval(..)
+            | Self::List(..) => None,
+        }
+    }
 }
 
 impl Scalar {

@@ -11,6 +11,7 @@
 //! * [`CellRuns`]: a box cut into runs along its last dimension, the form in which cells are gathered and grouped;
 //! * [`bits`]: which cells of a run are there, packed;
 //! * [`Calendar`]: CF calendars, and timestamps as microseconds in one of them;
+//! * [`geometry`]: shapes in the plane and their bytes;
 //! * [`schema`]: the dimensions and variables of a dataset, as planning sees them.
 //!
 //! # Invariants
@@ -27,6 +28,7 @@ pub mod bits;
 pub mod calendar;
 pub mod chunks;
 pub mod footprint;
+pub mod geometry;
 pub mod index_set;
 pub mod region;
 pub mod runs;

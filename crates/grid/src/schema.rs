@@ -62,6 +62,28 @@ impl Variable {
     pub fn data_type(&self) -> &DataType {
         self.field.data_type()
     }
+
+    /// Whether it holds longitudes, by its units or its standard name.
+    pub fn is_longitude(&self) -> bool {
+        is_longitude(self.attribute("units"), self.attribute("standard_name"))
+    }
+}
+
+/// Whether attributes say that values are latitudes; CF section 4.1 names all spellings of the units.
+pub fn is_latitude(units: Option<&str>, standard_name: Option<&str>) -> bool {
+    const UNITS: [&str; 6] = ["degrees_north", "degree_north", "degrees_n", "degree_n", "degreesn", "degreen"];
+    says(units, &UNITS) || standard_name == Some("latitude")
+}
+
+/// Whether attributes say that values are longitudes; CF section 4.2 names all spellings of the units.
+pub fn is_longitude(units: Option<&str>, standard_name: Option<&str>) -> bool {
+    const UNITS: [&str; 6] = ["degrees_east", "degree_east", "degrees_e", "degree_e", "degreese", "degreee"];
+    says(units, &UNITS) || standard_name == Some("longitude")
+}
+
+/// Files spell units in any case.
+fn says(units: Option<&str>, known: &[&str]) -> bool {
+    units.is_some_and(|units| known.iter().any(|known| known.eq_ignore_ascii_case(units)))
 }
 
 /// The Arrow extension name of a timestamp in a CF calendar: `Int64` microseconds since 1970-01-01 00:00 of that

@@ -26,6 +26,8 @@ pub enum TableFormat {
     Csv,
     /// Parquet.
     Parquet,
+    /// GeoJSON.
+    GeoJson,
 }
 
 impl TableFormat {
@@ -34,6 +36,7 @@ impl TableFormat {
         match path.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "csv" | "tsv" => Some(Self::Csv),
             "parquet" | "pq" => Some(Self::Parquet),
+            "geojson" => Some(Self::GeoJson),
             _ => None,
         }
     }
@@ -43,6 +46,7 @@ impl TableFormat {
         match self {
             Self::Csv => "CSV",
             Self::Parquet => "Parquet",
+            Self::GeoJson => "GeoJSON",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, display};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, RowOrder, display};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -240,12 +240,19 @@ impl Explain<'_> {
     }
 
     fn call(&self, call: &AggregateCall) -> String {
-        let args = call.args.iter().map(|arg| self.expr(arg));
+        let (args, keys) = call.args.split_at(call.args.len() - call.order.len());
+        let args = args.iter().map(|arg| self.expr(arg));
         let args = args.chain(call.parameters.iter().map(ToString::to_string)).collect::<Vec<_>>();
         let args = if args.is_empty() { "*".to_string() } else { args.join(", ") };
+        let key = |(expr, order): (&Expr, &RowOrder)| {
+            let (descending, nulls_first) = (order.descending, order.nulls_first);
+            SortKey { expr: expr.clone(), descending, nulls_first }
+        };
+        let keys = self.order(&keys.iter().zip(&call.order).map(key).collect::<Vec<_>>());
+        let order = if keys.is_empty() { keys } else { format!(" ORDER BY {keys}") };
         let distinct = if call.distinct { "DISTINCT " } else { "" };
         let filter = call.filter.as_ref().map(|f| format!(" FILTER (WHERE {})", self.expr(f))).unwrap_or_default();
-        format!("{}({distinct}{args}){filter}", call.function)
+        format!("{}({distinct}{args}{order}){filter}", call.function)
     }
 
     fn join(&self, kind: &str, on: &[(Expr, Expr)], filter: Option<&Expr>) -> String {

@@ -153,7 +153,7 @@ impl<'a> Dense<'a> {
             self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
         let own = if self.watch_presence { space.len() } else { 0 };
-        let least = own + space.len() * accumulators.len() * 8;
+        let least = own + space.len() * accumulators.iter().map(|a| a.bytes_a_group()).sum::<usize>();
         let mut memory = self.context.memory().reserve(least, GROUPS)?;
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
         memory.resize(own + held(&accumulators))?;
@@ -251,7 +251,7 @@ impl<'a> Dense<'a> {
     /// How the aggregates allow the grid to be cut. What keeps all values is held by one thread at a time, in a share of
     /// the memory that it can have: a column is written once as it comes and once by groups.
     fn folding(&self) -> Folding {
-        let keeping = self.calls.iter().filter(|call| aggregate::keeps_values(&call.call)).count();
+        let keeping: usize = self.calls.iter().map(|call| aggregate::kept_values(&call.call)).sum();
         if keeping == 0 {
             return Folding::Cut;
         }

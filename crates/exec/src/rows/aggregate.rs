@@ -166,7 +166,7 @@ impl Table {
                     .say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
             }
             accumulator.resize(rows);
-            columns.push(accumulator.finish()?);
+            columns.push(accumulator.finish().map_err(|error| error.or_at(grouping.calls[at].at))?);
         }
         let result = Batch { columns, rows };
         self.memory.resize(result.bytes())?;
@@ -225,7 +225,8 @@ fn update_all(
     groups: &Numbers,
 ) -> Result<()> {
     let args = call.args.iter().map(|arg| evaluate(arg, columns, batch)).collect::<Result<Vec<_>>>()?;
-    Ok(groups.with(|groups| accumulator.update(groups, &args, None))?)
+    let outcome = groups.with(|groups| accumulator.update(groups, &args, None));
+    Ok(outcome.map_err(|error| error.or_at(call.at))?)
 }
 
 #[cfg(test)]
@@ -241,7 +242,16 @@ mod tests {
         let types: Vec<SqlType> = args.iter().map(Expr::sql_type).collect();
         let bound = hyperslab_expr::aggregate::bind(function, &types, &[]).unwrap();
         let function = bound.name.to_string();
-        AggregateCall { function, args, parameters: Vec::new(), distinct: false, filter, ty: bound.ty, at: None }
+        AggregateCall {
+            function,
+            args,
+            order: Vec::new(),
+            parameters: Vec::new(),
+            distinct: false,
+            filter,
+            ty: bound.ty,
+            at: None,
+        }
     }
 
     fn named<T>(first: u32, exprs: Vec<T>, ty: impl Fn(&T) -> SqlType) -> Vec<(Column, T)> {

@@ -1,6 +1,6 @@
-//! Tables of files, CSV and Parquet: as planning sees them, and as sources of batches.
+//! Tables of files, CSV, Parquet and GeoJSON: as planning sees them, and as sources of batches.
 //!
-//! A partition is a part of the table: a row group, or a CSV file, which one thread reads from front to back.
+//! A partition is a part of the table: a row group, or a CSV or GeoJSON file, which one thread reads from front to back.
 
 mod options;
 mod scan;

@@ -1,4 +1,4 @@
-//! The options of `read_csv(.., name => value)`, named as in DuckDB, and of `read_parquet`, which has none.
+//! The options of `read_csv(.., name => value)`, named as in DuckDB, and of `read_parquet` and `read_geojson`, which have none.
 
 use crate::options::{ReadOption, integer, letter, read_options, truth, word};
 use hyperslab_expr::Scalar;
@@ -109,7 +109,9 @@ pub(crate) fn options(format: TableFormat, given: &[(String, Scalar)]) -> Result
     match (format, given) {
         (TableFormat::Csv, _) => read_options(CSV_OPTIONS, given).map(TableOptions::Csv),
         (TableFormat::Parquet, []) => Ok(TableOptions::Parquet),
+        (TableFormat::GeoJson, []) => Ok(TableOptions::GeoJson),
         (TableFormat::Parquet, [(name, _), ..]) => Err(Error::new(format!("read_parquet has no option {name}"))),
+        (TableFormat::GeoJson, [(name, _), ..]) => Err(Error::new(format!("read_geojson has no option {name}"))),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Values are appended as they come, in blocks, with their groups as runs; they are put together group by group only at
 //! the end, some groups at a time, so that no group has a vector of its own and little is held twice.
 
-use super::native::{Native, held};
+use super::native::held;
 use super::rows::Fold;
 use crate::GroupRun;
 use std::ops::Range;
@@ -31,7 +31,7 @@ struct Block<N> {
     each: Vec<u32>,
 }
 
-impl<N: Native> Block<N> {
+impl<N: Copy + Default> Block<N> {
     /// A block has its groups in one of two ways: as runs, or one by one.
     fn takes(&self, singly: bool) -> bool {
         self.values.len() < BLOCK && self.values.is_empty() | (singly != self.each.is_empty())
@@ -54,13 +54,13 @@ impl<N: Native> Block<N> {
     }
 }
 
-impl<N: Native> Default for Collected<N> {
+impl<N: Copy + Default> Default for Collected<N> {
     fn default() -> Self {
         Self { blocks: Vec::new(), sizes: Vec::new(), largest: 0, len: 0, singles: 0, closed: 0 }
     }
 }
 
-impl<N: Native> Collected<N> {
+impl<N: Copy + Default> Collected<N> {
     /// Makes room for groups.
     pub(super) fn resize(&mut self, groups: usize) {
         self.sizes.resize(groups.max(self.sizes.len()), 0);
@@ -160,7 +160,7 @@ impl<N: Native> Collected<N> {
 }
 
 /// Puts the values of some groups where `offsets` says.
-fn gather<N: Native>(blocks: &[Block<N>], groups: Range<usize>, offsets: &[u64], out: &mut [N]) {
+fn gather<N: Copy + Default>(blocks: &[Block<N>], groups: Range<usize>, offsets: &[u64], out: &mut [N]) {
     let mut next: Vec<u64> = offsets[..groups.len()].to_vec();
     for block in blocks {
         for (value, group) in block.values.iter().zip(&block.each) {
@@ -197,7 +197,7 @@ pub(super) struct Collect<'a, N> {
     pub(super) into: &'a mut Collected<N>,
 }
 
-impl<N: Native> Fold for Collect<'_, N> {
+impl<N: Copy + Default> Fold for Collect<'_, N> {
     #[inline(always)]
     fn one(&mut self, group: usize, row: usize) {
         self.into.add_one(group, self.values[row]);

@@ -97,7 +97,7 @@ impl Keys for RowKeys {
 }
 
 /// The array with one NaN and one zero.
-fn normal(values: &ArrayRef, ty: &SqlType) -> Result<ArrayRef> {
+pub(super) fn normal(values: &ArrayRef, ty: &SqlType) -> Result<ArrayRef> {
     let nulls = arrow::array::Array::nulls(values).map(|nulls| nulls.inner().clone());
     match ty {
         SqlType::Float => array(&ty.to_arrow(), one_zero::<f32>(values), nulls),

@@ -6,28 +6,40 @@
 mod chosen;
 mod collected;
 mod count;
+mod deviation;
 mod distinct;
 mod functions;
+mod gathered;
+mod geometric;
+mod histogram;
 mod kept;
 mod keys;
 mod lanes;
+mod list;
 mod mode;
 mod monoid;
 mod native;
+mod ordered;
 mod quantile;
 mod regression;
 mod rows;
+mod runs;
 mod shape;
 mod sum;
+mod texts;
+mod top;
 mod types;
 mod variance;
 mod weighted;
+mod weighted_quantile;
+mod weighted_spread;
 
 #[cfg(test)]
 mod tests;
 
 use crate::{Accumulator, AggregateCall, Error, Expr, Result, Scalar, SqlType};
 pub use functions::AGGREGATE_FUNCTIONS;
+use std::ops::Range;
 use types::{Bound, Types};
 
 /// An aggregate resolved to types.
@@ -51,8 +63,8 @@ pub struct AggregateFunction {
     pub signature: &'static str,
     /// What it computes, in a line.
     pub doc: &'static str,
-    /// How many of its last arguments in SQL are constant parameters.
-    pub parameters: usize,
+    /// Which of its arguments in SQL, counted from 0, are constant parameters, as far as they are given.
+    pub parameters: Range<usize>,
     /// Whether its result keeps the units and the name of the first argument.
     pub keeps_units: bool,
     bind: fn(&[SqlType], &[Scalar]) -> Bound,
@@ -69,16 +81,21 @@ pub fn is_aggregate(name: &str) -> bool {
 /// Whether the result of a function depends on the order of the rows: ties go to the earlier one, or it is asked for.
 pub fn depends_on_order(name: &str) -> bool {
     find(name).is_some_and(|function| {
-        matches!(function.names[0], "first" | "last" | "any_value" | "arg_min" | "arg_max" | "mode")
+        let name = function.names[0];
+        let ties = matches!(name, "arg_min" | "arg_max" | "mode");
+        ties || matches!(name, "first" | "last" | "any_value" | "list" | "string_agg" | "longest_run" | "run_count")
     })
 }
 
-/// Whether a call keeps every value of its groups until the end: its states are as large as what they were made of.
-pub fn keeps_values(call: &AggregateCall) -> bool {
-    let kept = |function: &AggregateFunction| {
-        matches!(function.names[0], "median" | "quantile_cont" | "quantile_disc" | "mode")
-    };
-    call.distinct || find(&call.function).is_some_and(kept)
+/// How many values of each row a call keeps until the end: if any, its states are as large as what they were made of.
+pub fn kept_values(call: &AggregateCall) -> usize {
+    let all = call.args.len();
+    match find(&call.function).map(|function| function.names[0]) {
+        _ if call.distinct || !call.order.is_empty() => all,
+        Some("median" | "quantile_cont" | "quantile_disc" | "approx_quantile" | "weighted_quantile" | "mad") => all,
+        Some("mode" | "entropy" | "approx_count_distinct" | "list" | "string_agg") => all,
+        _ => 0,
+    }
 }
 
 /// The aggregate function of that name; case does not matter.
@@ -103,22 +120,24 @@ pub fn bind(name: &str, args: &[SqlType], parameters: &[Scalar]) -> Result<Bound
 /// If the call is not one that [`bind`] gave.
 pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
     let function = find(&call.function).ok_or_else(|| unknown(&call.function)).map_err(|error| error.or_at(call.at))?;
-    let args: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
-    let types = function.types(&args, &call.parameters).map_err(|error| error.or_at(call.at))?;
+    let all: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
+    let args = &all[..all.len().saturating_sub(call.order.len())];
+    let types = function.types(args, &call.parameters).map_err(|error| error.or_at(call.at))?;
     if types.args != args {
-        return Err(function.misfit(&args).or_at(call.at));
+        return Err(function.misfit(args).or_at(call.at));
     }
     let plain = (function.create)(&types, &call.parameters)?;
-    match (call.distinct, args.is_empty()) {
-        (false, _) => Ok(plain),
-        (true, false) => distinct::distinct(&args, function.takes_nulls(), plain),
-        (true, true) => Err(Error::new("DISTINCT needs an argument").or_at(call.at)),
-    }
+    let folded = match (call.distinct, args.is_empty()) {
+        (false, _) => plain,
+        (true, false) => distinct::distinct(args, function.takes_nulls(), plain)?,
+        (true, true) => return Err(Error::new("DISTINCT needs an argument").or_at(call.at)),
+    };
+    Ok(if call.order.is_empty() { folded } else { ordered::ordered(&all, &call.order, folded) })
 }
 
 impl AggregateFunction {
     fn types(&self, args: &[SqlType], parameters: &[Scalar]) -> Result<Types> {
-        if parameters.len() != self.parameters {
+        if parameters.len() > self.parameters.len() {
             return Err(self.misfit(args));
         }
         (self.bind)(args, parameters)?.ok_or_else(|| self.misfit(args))
@@ -126,7 +145,7 @@ impl AggregateFunction {
 
     /// Whether NULL is a value to it.
     fn takes_nulls(&self) -> bool {
-        matches!(self.names[0], "first" | "last")
+        matches!(self.names[0], "first" | "last" | "list")
     }
 
     fn misfit(&self, args: &[SqlType]) -> Error {

@@ -38,16 +38,32 @@ impl Fractions {
     pub(super) fn is_list(&self) -> bool {
         matches!(self, Self::List(_))
     }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[f64] {
+        match self {
+            Self::One(fraction) => std::slice::from_ref(fraction),
+            Self::List(fractions) => fractions,
+        }
+    }
+
+    /// The quantiles of groups, one group's after the other, as one value or one list a group; NULL where `valid` says no.
+    pub(super) fn result<N: Native>(&self, item: &DataType, found: Vec<N>, valid: &[bool]) -> Result<ArrayRef> {
+        if !self.is_list() {
+            return array_where(item, found, valid);
+        }
+        let field = Arc::new(Field::new("item", item.clone(), true));
+        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(self.all().len(), valid.len()));
+        let nulls = NullBuffer::from(valid);
+        Ok(Arc::new(ListArray::try_new(field, offsets, array(item, found, None)?, Some(nulls))?))
+    }
 }
 
 fn fraction(parameter: &Scalar) -> Result<f64> {
-    let number = match parameter {
-        Scalar::Integer(value, _) => *value as f64,
-        Scalar::Float(value) => f64::from(*value),
-        Scalar::Double(value) => *value,
-        Scalar::Decimal(value, _, scale) => *value as f64 / 10f64.powi(i32::from(*scale)),
-        Scalar::Null(_) => return Err(Error::new("the fraction of a quantile must not be NULL")),
-        other => {
+    let number = match (parameter.number(), parameter) {
+        (Some(number), _) => number,
+        (None, Scalar::Null(_)) => return Err(Error::new("the fraction of a quantile must not be NULL")),
+        (None, other) => {
             return Err(Error::new(format!("the fraction of a quantile must be a number, not {}", other.sql_type())));
         }
     };
@@ -202,6 +218,11 @@ impl<N: Native, B: Between<N>> Quantile<N, B> {
     }
 }
 
+/// The median of some values, which it puts in another order.
+pub(super) fn median_of(values: &mut [f64]) -> f64 {
+    Quantile::<f64, Real>::find(values, 0.5)
+}
+
 /// The place of a discrete quantile among ordered values.
 fn discrete_place(count: usize, fraction: f64) -> f64 {
     let count = count as f64;
@@ -244,10 +265,7 @@ impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let valid: Vec<bool> = self.collected.sizes().iter().map(|size| *size > 0).collect();
-        let (fractions, each) = match &self.fractions {
-            Fractions::One(fraction) => (vec![*fraction], 1),
-            Fractions::List(fractions) => (fractions.clone(), fractions.len()),
-        };
+        let (fractions, each) = (self.fractions.all(), self.fractions.all().len());
         let mut out: Vec<B::Out> = vec![B::Out::default(); valid.len() * each];
         self.collected.visit(|group, values| {
             if !values.is_empty() {
@@ -255,13 +273,7 @@ impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {
                 out[group * each..].iter_mut().zip(found).for_each(|(out, found)| *out = found);
             }
         });
-        if !self.fractions.is_list() {
-            return array_where(&self.item, out, &valid);
-        }
-        let item = Arc::new(Field::new("item", self.item.clone(), true));
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(each, valid.len()));
-        let nulls = NullBuffer::from(valid);
-        Ok(Arc::new(ListArray::try_new(item, offsets, array(&self.item, out, None)?, Some(nulls))?))
+        self.fractions.result(&self.item, out, &valid)
     }
 
     fn memory(&self) -> usize {

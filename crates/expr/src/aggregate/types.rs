@@ -78,6 +78,17 @@ pub(super) fn same(args: &[SqlType], _: &[Scalar]) -> Bound {
     }
 }
 
+/// One argument of any type, to that or, if it is said how many, to a list of it.
+pub(super) fn same_or_list(args: &[SqlType], parameters: &[Scalar]) -> Bound {
+    one_or_some(same(args, parameters), parameters)
+}
+
+/// A value, or a list of as many as a parameter says.
+fn one_or_some(one: Bound, parameters: &[Scalar]) -> Bound {
+    parameters.iter().try_for_each(|n| super::top::count(n).map(|_| ()))?;
+    if parameters.is_empty() { one } else { super::list::listed(one) }
+}
+
 /// An integer of up to 64 bits to the same.
 pub(super) fn bits(args: &[SqlType], _: &[Scalar]) -> Bound {
     match args {
@@ -108,11 +119,35 @@ pub(super) fn doubles_to_count(args: &[SqlType], parameters: &[Scalar]) -> Bound
     Ok(doubles(args, parameters)?.map(|types| Types { result: SqlType::BigInt, ..types }))
 }
 
-/// Any value and what it is chosen by, to the value's type.
-pub(super) fn chosen(args: &[SqlType], _: &[Scalar]) -> Bound {
+/// Any value and what it is chosen by, to the value's type or, if it is said how many, to a list of it.
+pub(super) fn chosen(args: &[SqlType], parameters: &[Scalar]) -> Bound {
     match args {
-        [value, by] => types([known(value), known(by)], known(value)),
+        [value, by] => one_or_some(types([known(value), known(by)], known(value)), parameters),
         _ => Ok(None),
+    }
+}
+
+/// A value, to a number.
+pub(super) fn any_to_double(args: &[SqlType], _: &[Scalar]) -> Bound {
+    match args {
+        [ty] => types([known(ty)], SqlType::Double),
+        _ => Ok(None),
+    }
+}
+
+/// A value, counted.
+pub(super) fn any_to_count(args: &[SqlType], _: &[Scalar]) -> Bound {
+    match args {
+        [ty] => types([known(ty)], SqlType::BigInt),
+        _ => Ok(None),
+    }
+}
+
+/// `approx_quantile`: between two values met where numbers are real, else a value met.
+pub(super) fn approximate(args: &[SqlType], parameters: &[Scalar]) -> Bound {
+    match args {
+        [SqlType::Float | SqlType::Double | SqlType::Null] => continuous(&[SqlType::Double], parameters),
+        _ => discrete(args, parameters),
     }
 }
 
@@ -126,6 +161,33 @@ pub(super) fn continuous(args: &[SqlType], parameters: &[Scalar]) -> Bound {
     quantiles(args, parameters, between)
 }
 
+/// The same without a fraction: `median`.
+pub(super) fn middle(args: &[SqlType], _: &[Scalar]) -> Bound {
+    quantiles(args, &[Scalar::Double(0.5)], between)
+}
+
+/// A number and its weight to what lies between numbers, one for each fraction: `weighted_quantile`.
+pub(super) fn weighted_quantiles(args: &[SqlType], parameters: &[Scalar]) -> Bound {
+    let [x, weight] = args else { return Ok(None) };
+    if !is_number(x) || !is_number(weight) {
+        return Ok(None);
+    }
+    let bound = quantiles(&[SqlType::Double], parameters, between)?;
+    Ok(bound.map(|found| Types { args: vec![SqlType::Double, SqlType::Double], ..found }))
+}
+
+/// Numbers along `axes` axes and, where it is given, their weight: to a list of counts or of weights for each axis in the
+/// other.
+pub(super) fn histogram(args: &[SqlType], axes: usize) -> Bound {
+    let weighted = args.len() == axes + 1;
+    if !(weighted || args.len() == axes) || !args.iter().all(is_number) {
+        return Ok(None);
+    }
+    let item = if weighted { SqlType::Double } else { SqlType::BigInt };
+    let result = (0..axes).fold(item, |item, _| SqlType::List(Box::new(item)));
+    types(vec![SqlType::Double; args.len()], result)
+}
+
 /// The type of values between two of a type.
 fn between(ty: &SqlType) -> Option<SqlType> {
     match ty {
@@ -136,7 +198,7 @@ fn between(ty: &SqlType) -> Option<SqlType> {
 }
 
 fn quantiles(args: &[SqlType], parameters: &[Scalar], of: impl Fn(&SqlType) -> Option<SqlType>) -> Bound {
-    let [arg] = args else { return Ok(None) };
+    let ([arg], [_]) = (args, parameters) else { return Ok(None) };
     let Some(result) = of(&known(arg)) else { return Ok(None) };
     let fractions = super::quantile::Fractions::new(parameters)?;
     types([known(arg)], if fractions.is_list() { SqlType::List(Box::new(result)) } else { result })

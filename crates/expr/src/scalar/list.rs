@@ -1,6 +1,8 @@
 //! The list of all scalar functions and operators. A new one is written in the file of its family, and added here.
 
-use super::{ScalarFunction, arithmetic, bits, compare, conditional, date, element, math, nearest, place, text, trig};
+use super::{
+    ScalarFunction, arithmetic, bits, compare, conditional, date, element, geometry, math, nearest, place, text, trig,
+};
 
 /// All scalar functions and operators, by family.
 pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
@@ -70,6 +72,14 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     place::LON_BETWEEN,
     place::BUCKET,
     place::WIDTH_BUCKET,
+    geometry::POINT,
+    geometry::FROM_TEXT,
+    geometry::AS_TEXT,
+    geometry::X,
+    geometry::Y,
+    geometry::CONTAINS,
+    geometry::WITHIN,
+    geometry::INTERSECTS,
     date::YEAR,
     date::QUARTER,
     date::MONTH,

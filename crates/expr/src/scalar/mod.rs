@@ -12,6 +12,7 @@ pub(crate) mod compare;
 mod conditional;
 mod date;
 mod element;
+mod geometry;
 mod list;
 mod math;
 pub mod nearest;

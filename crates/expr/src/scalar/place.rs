@@ -5,13 +5,11 @@ use super::signature::{Bound, doubles, exactly, takes};
 use super::{Call, Fails, Family, Kernel, ScalarFunction, Value};
 use crate::cast::rules::{common_type, implicit_cast};
 use crate::cast::with_integer;
+use crate::sphere::distance;
 use crate::{Error, Result, SqlType};
-use arrow::array::{ArrowPrimitiveType, BooleanArray};
+use arrow::array::{Array, ArrowPrimitiveType, AsArray, BooleanArray};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type};
 use std::sync::Arc;
-
-/// The radius of the sphere, in metres: the mean radius of the Earth.
-const RADIUS: f64 = 6_371_008.8;
 
 /// `haversine(lat1, lon1, lat2, lon2)`
 pub(super) const HAVERSINE: ScalarFunction = ScalarFunction {
@@ -30,14 +28,6 @@ pub(super) const HAVERSINE: ScalarFunction = ScalarFunction {
     }),
     fails: Fails::Never,
 };
-
-fn distance((lat1, lon1): (f64, f64), (lat2, lon2): (f64, f64)) -> f64 {
-    let half_sine = |a: f64, b: f64| libm::sin((b - a).to_radians() / 2.0);
-    let (north, east) = (half_sine(lat1, lat2), half_sine(lon1, lon2));
-    let cosines = libm::cos(lat1.to_radians()) * libm::cos(lat2.to_radians());
-    let chord = north * north + cosines * east * east;
-    2.0 * RADIUS * libm::asin(chord.sqrt().min(1.0))
-}
 
 /// `lon_between(lon, west, east)`
 pub(super) const LON_BETWEEN: ScalarFunction = ScalarFunction {
@@ -153,27 +143,60 @@ where
 pub(super) const WIDTH_BUCKET: ScalarFunction = ScalarFunction {
     names: &["width_bucket"],
     family: Family::Place,
-    usage: "width_bucket(number, low, high, bins)",
-    doc: "Number of the bin, from 1, among equal bins from low to high; 0 below, bins + 1 from high on",
+    usage: "width_bucket(number, low, high, bins) or width_bucket(number, [edge, ..])",
+    doc: "Number of the bin, from 1, among equal bins from low to high, or between ascending edges: 0 below all, and one more \
+          than there are bins from high, or from the last edge, on",
     bind: |args| {
         let double = SqlType::Double;
-        exactly(args, &[double.clone(), double.clone(), double, SqlType::Integer], SqlType::Integer)
+        match args.len() {
+            2 => exactly(args, &[double.clone(), SqlType::List(Box::new(double))], SqlType::Integer),
+            _ => exactly(args, &[double.clone(), double.clone(), double, SqlType::Integer], SqlType::Integer),
+        }
     },
-    kernel: Kernel::Eager(|call| {
-        let [value, low, high] = [0, 1, 2].map(|at| call.reader::<Float64Type>(at));
-        let bins = call.reader::<Int32Type>(3);
-        let out = call.rows::<Int32Type>(|row| {
-            let (Some(value), Some(low), Some(high), Some(bins)) =
-                (value.get(row), low.get(row), high.get(row), bins.get(row))
-            else {
-                return Ok(None);
-            };
-            bin_number(value, low, high, bins).map(Some)
-        })?;
-        Ok(call.wrap(Arc::new(out)))
-    }),
+    kernel: Kernel::Eager(|call| if call.args.len() == 2 { bins_between_edges(call) } else { equal_bins(call) }),
     fails: Fails::Sometimes,
 };
+
+fn equal_bins(call: &Call<'_>) -> Result<Value> {
+    let [value, low, high] = [0, 1, 2].map(|at| call.reader::<Float64Type>(at));
+    let bins = call.reader::<Int32Type>(3);
+    let out = call.rows::<Int32Type>(|row| {
+        let (Some(value), Some(low), Some(high), Some(bins)) =
+            (value.get(row), low.get(row), high.get(row), bins.get(row))
+        else {
+            return Ok(None);
+        };
+        bin_number(value, low, high, bins).map(Some)
+    })?;
+    Ok(call.wrap(Arc::new(out)))
+}
+
+fn bins_between_edges(call: &Call<'_>) -> Result<Value> {
+    let (values, lists) = (call.reader::<Float64Type>(0), call.args[1].array().as_list::<i32>());
+    let all = lists.values().as_primitive::<Float64Type>();
+    let (mut checked, mut edges) = (None, &all.values()[..0]);
+    let out = call.rows::<Int32Type>(|row| {
+        let list = call.args[1].place(row);
+        let (Some(value), true) = (values.get(row), lists.is_valid(list)) else { return Ok(None) };
+        // Mostly one list holds for all rows.
+        if checked != Some(list) {
+            let span = lists.value_offsets()[list] as usize..lists.value_offsets()[list + 1] as usize;
+            let ascend = all.values()[span.clone()].is_sorted_by(|a, b| below(*a, *b) || a == b);
+            if !ascend || span.clone().any(|at| all.is_null(at)) {
+                let error = Error::new("the edges of width_bucket must ascend, and none is NULL");
+                return Err(error.with_hint("write width_bucket(x, [0, 10, 20])"));
+            }
+            (checked, edges) = (Some(list), &all.values()[span]);
+        }
+        Ok(Some(edges.partition_point(|edge| !below(value, *edge)) as i32))
+    })?;
+    Ok(call.wrap(Arc::new(out)))
+}
+
+/// The order of SQL, in which NaN is the greatest number.
+fn below(a: f64, b: f64) -> bool {
+    a < b || b.is_nan() && !a.is_nan()
+}
 
 fn bin_number(value: f64, low: f64, high: f64, bins: i32) -> Result<i32> {
     if bins <= 0 || bins == i32::MAX || !low.is_finite() || !high.is_finite() || low == high {

@@ -3,16 +3,21 @@
 use super::expr::{Bound, ExprBinder};
 use super::grouping::same_call;
 use super::name::function_name;
+use super::refuse::at_node;
 use super::unify::{cast, condition};
 use crate::{Column, Error, Result, Span};
-use hyperslab_expr::{AggregateCall, Expr, Scalar, SqlType, aggregate, eval};
-use sqlparser::ast::{self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort};
+use hyperslab_expr::{AggregateCall, Expr, RowOrder, Scalar, SqlType, aggregate, eval};
+use sqlparser::ast::{
+    self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderBySort,
+};
 use std::collections::BTreeMap;
 
 /// What is written between the brackets of an aggregate, and after them.
 struct Written {
     name: String,
     args: Vec<Bound>,
+    /// What the rows are ordered by, and how.
+    order: Vec<(Expr, RowOrder)>,
     parameters: Vec<Scalar>,
     distinct: bool,
     filter: Option<Expr>,
@@ -53,17 +58,36 @@ impl<'a> ExprBinder<'_, 'a> {
     fn written(&mut self, name: &str, function: &'a ast::Function, at: Span, span: Span) -> Result<Written> {
         let (distinct, exprs) = self.aggregate_args(name, function, span)?;
         let mut args = self.bind_args(&exprs)?;
+        let order = self.row_order(name, function)?;
         let filter = function.filter.as_deref().map(|filter| condition(self.bind(filter)?, "FILTER")).transpose()?;
         let (name, parameters) = match &function.within_group[..] {
             [] => {
-                let count = aggregate::find(name).map_or(0, |found| found.parameters).min(args.len());
-                let constants = args.split_off(args.len() - count);
-                (name.to_string(), constants.into_iter().map(|arg| constant(arg, name)).collect::<Result<_>>()?)
+                let places = aggregate::find(name).map_or(0..0, |found| found.parameters.clone());
+                let constants = args.drain(places.start.min(args.len())..places.end.min(args.len()));
+                (name.to_string(), constants.map(|arg| constant(arg, name)).collect::<Result<_>>()?)
             }
             [order] => self.ordered_set(name, &mut args, order, span)?,
             _ => return Err(Error::new("WITHIN GROUP takes one ORDER BY expression").or_at(Some(span))),
         };
-        Ok(Written { name, args, parameters, distinct, filter, at, span })
+        Ok(Written { name, args, order, parameters, distinct, filter, at, span })
+    }
+
+    /// ORDER BY within the brackets; nothing for a function that gives the same in any order.
+    fn row_order(&mut self, name: &str, function: &'a ast::Function) -> Result<Vec<(Expr, RowOrder)>> {
+        let FunctionArguments::List(list) = &function.args else { return Ok(Vec::new()) };
+        let keys = list.clauses.iter().filter_map(|clause| match clause {
+            FunctionArgumentClause::OrderBy(keys) => Some(keys),
+            _ => None,
+        });
+        let bound = keys.flatten().map(|key| {
+            let at = at_node(self.binder.text, &key.expr);
+            self.binder.refuse(key.with_fill.is_some(), "WITH FILL", at)?;
+            let direction = self.binder.direction(&key.options, at)?;
+            let key = direction.of(self.bind(&key.expr)?.expr);
+            Ok((key.expr, RowOrder { descending: key.descending, nulls_first: key.nulls_first }))
+        });
+        let bound = bound.collect::<Result<Vec<_>>>()?;
+        Ok(if aggregate::depends_on_order(name) { bound } else { Vec::new() })
     }
 
     fn aggregate_args(
@@ -118,14 +142,17 @@ impl<'a> ExprBinder<'_, 'a> {
 
     /// The function that arguments of these types mean, and the metadata of its results.
     fn settled(&self, written: Written) -> Result<(AggregateCall, BTreeMap<String, String>)> {
-        let Written { name, args, parameters, distinct, filter, at, span } = written;
+        let Written { name, args, order, parameters, distinct, filter, at, span } = written;
         let types: Vec<SqlType> = args.iter().map(|arg| arg.expr.sql_type()).collect();
         let place = if aggregate::is_aggregate(&name) { span } else { at };
         let bound = aggregate::bind(&name, &types, &parameters).map_err(|error| error.or_at(Some(place)))?;
         let metadata = if bound.keeps_units { self.metadata_of(args.first()) } else { BTreeMap::new() };
-        let args = args.into_iter().zip(&bound.arg_types).map(|(arg, ty)| cast(arg, ty)).collect::<Result<_>>()?;
+        let mut args =
+            args.into_iter().zip(&bound.arg_types).map(|(arg, ty)| cast(arg, ty)).collect::<Result<Vec<_>>>()?;
+        let (keys, order): (Vec<Expr>, Vec<RowOrder>) = order.into_iter().unzip();
+        args.extend(keys);
         let function = bound.name.to_string();
-        let call = AggregateCall { function, args, parameters, distinct, filter, ty: bound.ty, at: Some(span) };
+        let call = AggregateCall { function, args, order, parameters, distinct, filter, ty: bound.ty, at: Some(span) };
         Ok((call, metadata))
     }
 
@@ -139,7 +166,12 @@ impl<'a> ExprBinder<'_, 'a> {
 
 fn constant(arg: Bound, name: &str) -> Result<Scalar> {
     if !arg.expr.columns().is_empty() {
-        return Err(Error::new(format!("this argument of {name} must be a constant")).or_at(Some(arg.span)));
+        let error = Error::new(format!("this argument of {name} must be a constant")).or_at(Some(arg.span));
+        return Err(match name {
+            "min" => error.with_hint("the least of several values of a row is least(a, b)"),
+            "max" => error.with_hint("the greatest of several values of a row is greatest(a, b)"),
+            _ => error,
+        });
     }
     eval::evaluate_constant(&arg.expr).map_err(|error| error.or_at(Some(arg.span)))
 }

@@ -11,12 +11,8 @@ use crate::{DatasetSource, Error, Result, Span};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use hyperslab_expr::scalar::nearest::{Axis, numbers};
-use hyperslab_expr::{Expr, Scalar, SqlType, eval};
-use hyperslab_grid::schema::Variable;
+use hyperslab_expr::{Expr, Scalar, SqlType, eval, sphere};
 use sqlparser::ast::{self, FunctionArguments};
-
-/// The radius of the sphere that areas are on, in metres: the mean radius of the Earth, as `haversine` takes it.
-const RADIUS: f64 = 6_371_008.8;
 
 const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area"];
 
@@ -125,10 +121,8 @@ impl<'a> ExprBinder<'_, 'a> {
         let sides =
             [lat, lon].map(|coord| self.axis(coord, "cell_area").map(|(relation, axis)| (coord, relation, axis)));
         let [lat, lon] = sides;
-        let bands = |low: f64, high: f64| RADIUS * RADIUS * (sine(high) - sine(low)).abs();
-        let widths = |west: f64, east: f64| circular(east - west).to_radians();
-        let lat = self.by_position(lat?, span, bands)?;
-        let lon = self.by_position(lon?, span, widths)?;
+        let lat = self.by_position(lat?, span, sphere::zone)?;
+        let lon = self.by_position(lon?, span, sphere::sector)?;
         self.call("*", vec![lat, lon], span)
     }
 
@@ -213,24 +207,6 @@ fn half_way(labels: &[f64], is_latitude: bool) -> Vec<(f64, f64)> {
     (0..labels.len()).map(|at| (clamped(edge(at)), clamped(edge(at + 1)))).collect()
 }
 
-fn sine(degrees: f64) -> f64 {
-    degrees.to_radians().sin()
-}
-
-/// The width of a cell in degrees, whatever the direction of the axis and where the circle is cut.
-fn circular(width: f64) -> f64 {
-    let width = width.abs();
-    if width > 360.0 { width % 360.0 } else { width }
-}
-
-/// Whether a variable is a longitude, by units or standard name.
-pub(super) fn is_longitude(variable: &Variable) -> bool {
-    const UNITS: [&str; 6] = ["degrees_east", "degree_east", "degrees_e", "degree_e", "degreese", "degreee"];
-    let units = variable.attribute("units").map(str::to_ascii_lowercase);
-    units.is_some_and(|units| UNITS.contains(&units.as_str()))
-        || variable.attribute("standard_name") == Some("longitude")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,8 +214,8 @@ mod tests {
     #[test]
     fn the_cells_of_the_globe_are_the_sphere() {
         let lats: Vec<f64> = (0..19).map(|i| -90.0 + 10.0 * f64::from(i)).collect();
-        let sum: f64 = half_way(&lats, true).iter().map(|(low, high)| sine(*high) - sine(*low)).sum();
-        assert!((sum - 2.0).abs() < 1e-12, "{sum}");
+        let sum: f64 = half_way(&lats, true).iter().map(|(low, high)| sphere::zone(*low, *high)).sum();
+        assert!((sum / (2.0 * sphere::RADIUS * sphere::RADIUS) - 1.0).abs() < 1e-12, "{sum}");
         assert_eq!(half_way(&[350.0, 0.0 + 360.0], false), [(345.0, 355.0), (355.0, 365.0)]);
     }
 }

@@ -1,6 +1,5 @@
 //! A dataset in FROM: which of its variables a query reads, and the grid that follows from them.
 
-use super::axis_function::is_longitude;
 use super::binder::Binder;
 use super::describe::DescribedColumn;
 use super::scope::{Handle, quoted};
@@ -70,7 +69,7 @@ impl DatasetTable {
         let variable = self.variable(at);
         let is_label = matches!(variable.role, Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden);
         let bounds = variable.attribute("bounds").and_then(|name| self.schema().find(name).ok());
-        let is_longitude = is_longitude(variable);
+        let is_longitude = variable.is_longitude();
         is_label.then_some(AxisColumn { variable: Some(at), position, len, bounds, is_longitude })
     }
 

@@ -206,6 +206,7 @@ fn same_option(a: Option<&Expr>, b: Option<&Expr>) -> bool {
 /// Whether two calls of aggregates are the same but for their places.
 pub(super) fn same_call(a: &AggregateCall, b: &AggregateCall) -> bool {
     let args = a.args.len() == b.args.len() && a.args.iter().zip(&b.args).all(|(a, b)| same_expr(a, b));
-    let rest = a.function == b.function && a.parameters == b.parameters && a.distinct == b.distinct && a.ty == b.ty;
+    let rest = a.function == b.function && a.parameters == b.parameters && a.distinct == b.distinct;
+    let rest = rest && a.order == b.order && a.ty == b.ty;
     args && rest && same_option(a.filter.as_ref(), b.filter.as_ref())
 }

@@ -169,6 +169,7 @@ impl<'a> Binder<'a> {
             args,
             parameters: Vec::new(),
             distinct: false,
+            order: Vec::new(),
             filter: None,
             ty: bound.ty,
             at: Some(span),

@@ -10,7 +10,8 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
 /// How many rows `range` may give.
 const MAX_ROWS: i128 = 1_000_000;
 
-const KNOWN: [&str; 7] = ["read_netcdf", "read_hdf5", "read_csv", "read_parquet", "grid", "range", "generate_series"];
+const KNOWN: [&str; 8] =
+    ["read_netcdf", "read_hdf5", "read_csv", "read_parquet", "read_geojson", "grid", "range", "generate_series"];
 
 /// The arguments of a table function.
 struct Arguments {
@@ -82,6 +83,7 @@ impl<'a> Binder<'a> {
             let example = match function {
                 "read_csv" => "f.csv",
                 "read_parquet" => "f.parquet",
+                "read_geojson" => "f.geojson",
                 _ => "f.nc",
             };
             return Err(error.with_hint(format!("write {function}('{example}', option => value)")));
@@ -92,6 +94,7 @@ impl<'a> Binder<'a> {
         match function {
             "read_csv" => self.table(TableFormat::Csv, source, *paths_at, alias, function.to_string()),
             "read_parquet" => self.table(TableFormat::Parquet, source, *paths_at, alias, function.to_string()),
+            "read_geojson" => self.table(TableFormat::GeoJson, source, *paths_at, alias, function.to_string()),
             _ => self.dataset(source, *paths_at, alias, function.to_string()),
         }
     }

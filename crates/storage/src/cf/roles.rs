@@ -6,7 +6,7 @@
 use super::attributes::Attributes;
 use super::scope::Scope;
 use crate::formats::{FileContents, FileVariable, StoredType};
-use hyperslab_grid::schema::Role;
+use hyperslab_grid::schema::{Role, is_latitude, is_longitude};
 
 /// The place of a variable in its file's grids.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,23 +152,8 @@ fn role(
 
 /// Latitude or longitude, by units or standard name.
 fn is_horizontal(variable: &FileVariable) -> bool {
-    const UNITS: [&str; 12] = [
-        "degrees_north",
-        "degree_north",
-        "degrees_n",
-        "degree_n",
-        "degreesn",
-        "degreen",
-        "degrees_east",
-        "degree_east",
-        "degrees_e",
-        "degree_e",
-        "degreese",
-        "degreee",
-    ];
-    let units = variable.attributes.text("units").map(str::to_ascii_lowercase);
-    let name = variable.attributes.text("standard_name");
-    units.is_some_and(|units| UNITS.contains(&units.as_str())) || matches!(name, Some("latitude" | "longitude"))
+    let [units, name] = ["units", "standard_name"].map(|attribute| variable.attributes.text(attribute));
+    is_latitude(units, name) || is_longitude(units, name)
 }
 
 fn is_time_or_vertical(variable: &FileVariable) -> bool {

@@ -1,17 +1,19 @@
-//! Files of rows: CSV and Parquet, one or many as one table.
+//! Files of rows: CSV, Parquet and GeoJSON, one or many as one table.
 //!
-//! A [`Table`] has columns, and parts: what one thread reads at a time, a row group of Parquet or a whole file of CSV. The
+//! A [`Table`] has columns, and parts: what one thread reads at a time, a row group of Parquet or a whole file of CSV or GeoJSON. The
 //! parts laid end to end are the rows, files in the order of their paths. Rows leave as Arrow batches, in those of Arrow's
 //! types that the engine knows. [`ParquetWriter`] is the way back.
 //!
 //! # Invariants
-//! * Opening reads footers, or the first rows of CSV; what a read holds does not grow with the file.
+//! * Opening reads footers, or the first rows of CSV; what a read holds does not grow with the file. GeoJSON, which is for
+//!   small tables of shapes, is read whole both times.
 //! * The cuts between parts and batches are fixed by the files.
 //!
 //! # What it must never know
 //! Dimensions, CF, and what a query does with the rows.
 
 mod csv;
+mod geojson;
 mod infer;
 mod parquet;
 mod sequential;
@@ -25,6 +27,7 @@ use crate::{Error, Result};
 use arrow::datatypes::FieldRef;
 use arrow::record_batch::RecordBatch;
 use csv::CsvFiles;
+use geojson::GeoJsonFiles;
 use parquet::ParquetFiles;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +42,8 @@ pub enum TableOptions {
     Csv(CsvOptions),
     /// As Parquet.
     Parquet,
+    /// As GeoJSON.
+    GeoJson,
 }
 
 /// One or many files of rows.
@@ -53,6 +58,7 @@ pub struct Table {
 enum Files {
     Csv(CsvFiles),
     Parquet(ParquetFiles),
+    GeoJson(GeoJsonFiles),
 }
 
 /// What reading some columns of a part takes.
@@ -85,6 +91,10 @@ impl Table {
                 let (files, columns, warnings) = ParquetFiles::open(&paths)?;
                 Ok(Self { columns, warnings, files: Files::Parquet(files) })
             }
+            TableOptions::GeoJson => {
+                let (files, columns, warnings) = GeoJsonFiles::open(&paths)?;
+                Ok(Self { columns, warnings, files: Files::GeoJson(files) })
+            }
         }
     }
 
@@ -103,6 +113,7 @@ impl Table {
         match &self.files {
             Files::Csv(files) => files.parts(),
             Files::Parquet(files) => files.len(),
+            Files::GeoJson(files) => files.parts(),
         }
     }
 
@@ -111,6 +122,7 @@ impl Table {
         match &self.files {
             Files::Csv(_) => None,
             Files::Parquet(files) => Some(files.rows()),
+            Files::GeoJson(files) => Some(files.rows()),
         }
     }
 
@@ -119,6 +131,7 @@ impl Table {
         match &self.files {
             Files::Csv(files) => files.parts(),
             Files::Parquet(files) => files.parts(),
+            Files::GeoJson(files) => files.parts(),
         }
     }
 
@@ -127,6 +140,7 @@ impl Table {
         match &self.files {
             Files::Csv(files) => files.size(part),
             Files::Parquet(files) => files.size(part, columns),
+            Files::GeoJson(files) => files.size(part),
         }
     }
 
@@ -138,6 +152,7 @@ impl Table {
         match &self.files {
             Files::Csv(files) => files.read(part, columns, metrics),
             Files::Parquet(files) => files.read(part, columns, metrics),
+            Files::GeoJson(files) => files.read(part, columns, metrics),
         }
     }
 }

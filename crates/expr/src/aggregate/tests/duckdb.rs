@@ -1,8 +1,8 @@
 //! What DuckDB gives for small cases, written down.
 
-use super::{call, close, doubles, over, read, texts};
+use super::{accumulator, call, close, doubles, one_group, over, read, texts};
 use crate::aggregate::{AGGREGATE_FUNCTIONS, bind, is_aggregate};
-use crate::{Scalar, SqlType};
+use crate::{Groups, Scalar, SqlType};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Int8Array, Int32Array,
     Int64Array, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
@@ -53,6 +53,9 @@ fn one_variable() {
         // Where the moments are not finite DuckDB gives an error; a NaN leads to NaN here, and to a warning.
         ("skewness", [None, None, None, s(-1.7320508075688767), s(1.1896669608289487), None, s(0.39921038256750135), s(NAN), s(NAN), s(NAN)]),
         ("kurtosis", [None, None, None, None, s(2.3094740609926223), None, s(1.2401558243871182), s(NAN), s(NAN), s(NAN)]),
+        ("entropy", [s(0.0), s(0.0), s(1.0), s(0.9182958340544894), s(1.5), s(0.0), s(2.321928094887362), s(2.0), s(2.0), s(2.0)]),
+        ("geomean", [None, s(1.0), s(2.449489742783178), s(2.8844991406148166), s(3.8600083452955563), s(3.0), s(NAN), s(NAN), s(INF), s(NAN)]),
+        ("mad", [None, s(0.0), s(1.25), s(0.0), s(1.25), s(0.0), s(2.0), s(1.0), s(1.0), s(INF)]),
         ("kurtosis_pop", [None, None, s(-2.0), s(-1.5000000000000002), s(-0.8920701252009837), None, s(-0.6899610439032204), s(NAN), s(NAN), s(NAN)]),
     ];
     for (name, expected) in table {
@@ -100,6 +103,45 @@ fn two_variables() {
     let args = [doubles(&[s(1.0), s(3.0), None, s(5.0)]), doubles(&weights)];
     let weighted = |name| read(&over(&call(name, &[SqlType::Double, SqlType::Double], &[], false), &args))[0];
     assert_eq!((weighted("weighted_avg"), weighted("weighted_sum")), (s(7.0 / 3.0), s(7.0)));
+}
+
+/// What xarray's `weighted(..).quantile` and `.std` give.
+#[test]
+fn weights() {
+    let xs = doubles(&[1.5, 4.0, 2.0, 9.25, -3.0, 7.0, f64::NAN, 50.0].map(|x| Some(x).filter(|x| !x.is_nan())));
+    let ws = doubles(&[2.0, 1.0, 0.0, 0.5, 3.0, 1.25, 8.0, f64::NAN].map(|w| Some(w).filter(|w| !w.is_nan())));
+    let of = |name: &str, parameters: &[Scalar], ws: &ArrayRef| {
+        over(&call(name, &[SqlType::Double, SqlType::Double], parameters, false), &[xs.clone(), ws.clone()])
+    };
+    let table = [
+        (0.0, -3.0),
+        (0.1, -3.0),
+        (0.25, -1.9683794466403162),
+        (0.5, 1.1798418972332014),
+        (0.75, 3.5948616600790517),
+        (0.9, 5.733596837944665),
+        (1.0, 7.124505928853756),
+    ];
+    for (fraction, expected) in table {
+        let found = read(&of("weighted_quantile", &[Scalar::Double(fraction)], &ws))[0];
+        assert!(close(found, Some(expected), 1e-14), "{fraction}: {found:?}, xarray: {expected}");
+        let from_above = read(&of("weighted_quantile", &[Scalar::Double(fraction - 1.0)], &ws))[0];
+        assert!(fraction == 1.0 || close(from_above, Some(expected), 1e-14), "{fraction}: {from_above:?}");
+    }
+    let listed = Scalar::List(vec![Scalar::Double(0.0), Scalar::Double(0.5)], SqlType::Double);
+    let both = of("weighted_quantile", &[listed], &ws);
+    assert_eq!(read(&both.as_list::<i32>().value(0)).len(), 2);
+    assert!(close(read(&of("weighted_stddev", &[], &ws))[0], Some(4.1711093207515875), 1e-14));
+    let nothing = doubles(&[Some(0.0); 8]);
+    assert!(read(&of("weighted_stddev", &[], &nothing))[0].is_some_and(f64::is_nan));
+    assert!(read(&of("weighted_quantile", &[Scalar::Double(0.5)], &nothing))[0].is_some_and(f64::is_nan));
+    assert_eq!(read(&of("weighted_stddev", &[], &doubles(&[None; 8])))[0], None);
+    let negative = doubles(&[Some(-1.0); 8]);
+    for (name, parameters) in [("weighted_stddev", vec![]), ("weighted_quantile", vec![Scalar::Double(0.5)])] {
+        let mut accumulator = accumulator(name, &[SqlType::Double, SqlType::Double], &parameters, 1);
+        let outcome = accumulator.update(&Groups::Runs(&one_group(8)), &[xs.clone(), negative.clone()], None);
+        assert!(outcome.expect_err("weights").to_string().contains("negative weight"), "{name}");
+    }
 }
 
 #[test]
@@ -275,7 +317,10 @@ fn types() {
         assert_eq!(bind(name, std::slice::from_ref(&arg), &[]).map(|bound| bound.ty), Ok(result), "{name}({arg})");
     }
     let kept: Vec<_> = AGGREGATE_FUNCTIONS.iter().filter(|f| f.keeps_units).map(|f| f.names[0]).collect();
-    assert_eq!(kept.join(" "), "avg min max weighted_avg median quantile_cont quantile_disc first any_value last");
+    assert_eq!(
+        kept.join(" "),
+        "avg min max weighted_avg weighted_quantile median quantile_cont quantile_disc approx_quantile first any_value last"
+    );
 }
 
 #[test]

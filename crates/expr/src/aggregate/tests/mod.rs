@@ -16,7 +16,7 @@ fn call(name: &str, args: &[SqlType], parameters: &[Scalar], distinct: bool) -> 
     let bound = bind(name, args, parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
     let args = bound.arg_types.iter().map(|ty| Expr::Column(ColumnId(0), ty.clone())).collect();
     let (function, parameters) = (bound.name.to_string(), parameters.to_vec());
-    AggregateCall { function, args, parameters, distinct, filter: None, ty: bound.ty, at: None }
+    AggregateCall { function, args, order: Vec::new(), parameters, distinct, filter: None, ty: bound.ty, at: None }
 }
 
 fn accumulator(name: &str, args: &[SqlType], parameters: &[Scalar], groups: usize) -> Box<dyn Accumulator> {

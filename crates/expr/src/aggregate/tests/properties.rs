@@ -3,8 +3,8 @@
 
 use super::{call, close, doubles, read};
 use crate::aggregate::create;
-use crate::{Accumulator, AggregateCall, GroupRun, Groups, Scalar, SqlType};
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use crate::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, RowOrder, Scalar, SqlType};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use proptest::prelude::*;
@@ -67,6 +67,12 @@ fn rows(nan: bool) -> impl Strategy<Value = Rows> {
 impl Rows {
     fn each(&self) -> Vec<u32> {
         self.runs.iter().flat_map(|run| (0..run.len).map(|i| run.first + i * run.step)).collect()
+    }
+
+    /// The same with values above 0.
+    fn positive(&self) -> Self {
+        let positive = |values: &[Option<f64>]| values.iter().map(|value| value.map(|v| v.abs() + 0.25)).collect();
+        Self { ys: positive(&self.ys), xs: positive(&self.xs), ..self.clone() }
     }
 
     /// The runs of some rows.
@@ -148,6 +154,10 @@ fn plain(name: &str, rows: &[(Option<f64>, Option<f64>)]) -> Option<f64> {
         "regr_sxy" => known(xy),
         "weighted_avg" => known(product / weight).filter(|_| weight.abs() > 1e-6),
         "weighted_sum" => known(product),
+        "weighted_stddev" => {
+            let mean = product / weight;
+            known((pairs.iter().map(|p| p.1 * (p.0 - mean).powi(2)).sum::<f64>() / weight).sqrt())
+        }
         "arg_min" => pick(below),
         "arg_max" => pick(|a, b| below(b, a)),
         _ => unreachable!("not an aggregate of two variables: {name}"),
@@ -189,6 +199,14 @@ fn plain_one(name: &str, rows: &[(Option<f64>, Option<f64>)]) -> Option<f64> {
         }
         "quantile_disc" => (n > 0.0).then(|| sorted[((0.75 * n).ceil() as usize).max(1) - 1]),
         "mode" => values.iter().rev().max_by_key(|value| times(value)).copied(),
+        "entropy" => Some(values.iter().map(|value| (n / times(value) as f64).log2() / n).sum()),
+        "approx_count_distinct" => Some(values.iter().map(|value| 1.0 / times(value) as f64).sum::<f64>().round()),
+        "geomean" => known((values.iter().map(|value| value.ln()).sum::<f64>() / n).exp()),
+        "mad" => {
+            let middle = plain_one("median", rows);
+            let distances = values.iter().map(|value| (Some((value - middle.unwrap_or(0.0)).abs()), None));
+            plain_one("median", &distances.collect::<Vec<_>>())
+        }
         "first" => rows.first().and_then(|row| row.0),
         "any_value" => values.first().copied(),
         "last" => rows.last().and_then(|row| row.0),
@@ -235,17 +253,39 @@ fn check(rows: &Rows, name: &str, two: bool, tolerance: f64) -> Result<(), TestC
     Ok(())
 }
 
+/// A row of a group: y and x.
+type Row = (Option<f64>, Option<f64>);
+
+/// Checks all ways to fold against what `plain` gives for the present rows of each group, exactly.
+fn check_each(
+    rows: &Rows,
+    call: &AggregateCall,
+    args: &[ArrayRef],
+    plain: impl Fn(&[Row]) -> Scalar,
+) -> Result<(), TestCaseError> {
+    let grouped = rows.grouped();
+    for (as_runs, merged) in [(true, false), (true, true), (false, false), (false, true)] {
+        let found = rows.fold(call, args, as_runs, merged);
+        for (group, members) in grouped.iter().enumerate() {
+            let found = Scalar::from_array(&found, group, &call.ty).expect("a value of its type");
+            prop_assert_eq!(found, plain(members), "{} of group {}, merged {}", call.function, group, merged);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn one_variable(rows in rows(false)) {
-        for name in ["count", "min", "max", "quantile_disc", "mode", "first", "any_value", "last"] {
+        for name in ["count", "min", "max", "quantile_disc", "mode", "first", "any_value", "last", "approx_count_distinct"] {
             check(&rows, name, false, 0.0)?;
         }
-        for name in ["sum", "avg", "product", "var_samp", "stddev_pop", "skewness", "kurtosis_pop", "median"] {
+        for name in ["sum", "avg", "product", "var_samp", "stddev_pop", "skewness", "kurtosis_pop", "median", "mad", "entropy"] {
             check(&rows, name, false, 1e-9)?;
         }
+        check(&rows.positive(), "geomean", false, 1e-9)?;
     }
 
     #[test]
@@ -256,6 +296,119 @@ proptest! {
         let reals = ["covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_sxx", "regr_syy", "regr_sxy"];
         for name in reals.into_iter().chain(["weighted_avg", "weighted_sum"]) {
             check(&rows, name, true, 1e-9)?;
+        }
+        check(&rows.positive(), "weighted_stddev", true, 1e-9)?;
+    }
+
+    #[test]
+    fn runs(rows in rows(false)) {
+        let condition: Vec<Option<bool>> = rows.ys.iter().map(|y| y.map(|y| y > 1.0)).collect();
+        let args: Vec<ArrayRef> = vec![Arc::new(BooleanArray::from(condition))];
+        let lengths = |members: &[Row]| -> Vec<i128> {
+            let stretches = members.split(|row| row.0.is_none_or(|y| y <= 1.0));
+            stretches.map(|stretch| stretch.len() as i128).filter(|len| *len > 0).collect()
+        };
+        let count = |n: i128| Scalar::Integer(n, SqlType::BigInt);
+        let longest = call("longest_run", &[SqlType::Boolean], &[], false);
+        check_each(&rows, &longest, &args, |members| count(lengths(members).into_iter().max().unwrap_or(0)))?;
+        for least in [1, 2, 5] {
+            let runs = call("run_count", &[SqlType::Boolean], &[count(least)], false);
+            let plain = |members: &[Row]| lengths(members).iter().filter(|len| **len >= least).count() as i128;
+            check_each(&rows, &runs, &args, |members| count(plain(members)))?;
+        }
+    }
+
+    #[test]
+    fn histograms(rows in rows(false)) {
+        let (y_edges, x_edges) = ([-2.0, 0.25, 1.0, 6.0], [-3.0, 0.0, 6.0]);
+        let (y, x) = (doubles(&rows.ys), doubles(&rows.xs));
+        let (double, list) = (SqlType::Double, |values: Vec<Scalar>, ty: SqlType| Scalar::List(values, ty));
+        let edges = |edges: &[f64]| list(edges.iter().map(|edge| Scalar::Double(*edge)).collect(), SqlType::Double);
+        let counts = call("histogram_1d", &[SqlType::Double], &[edges(&y_edges)], false);
+        let within = |value: f64, edges: &[f64], bin: usize| {
+            value >= edges[bin] && (value < edges[bin + 1] || bin + 2 == edges.len() && value == edges[bin + 1])
+        };
+        check_each(&rows, &counts, std::slice::from_ref(&y), |members| {
+            let count = |bin: usize| members.iter().filter(|row| row.0.is_some_and(|y| within(y, &y_edges, bin))).count();
+            list((0..3).map(|bin| Scalar::Integer(count(bin) as i128, SqlType::BigInt)).collect(), SqlType::BigInt)
+        })?;
+        let weights = call("histogram_1d", &[double.clone(), double.clone()], &[edges(&y_edges)], false);
+        check_each(&rows, &weights, &[y.clone(), x.clone()], |members| {
+            let of_bin = |bin: usize| move |row: &&Row| row.0.is_some_and(|y| within(y, &y_edges, bin));
+            let sum = |bin: usize| members.iter().filter(of_bin(bin)).filter_map(|row| row.1).fold(0.0, |a, b| a + b);
+            list((0..3).map(|bin| Scalar::Double(sum(bin))).collect(), SqlType::Double)
+        })?;
+        let plane = call("histogram_2d", &[double.clone(), double], &[edges(&y_edges), edges(&x_edges)], false);
+        check_each(&rows, &plane, &[y, x], |members| {
+            let count = |a: usize, b: usize| {
+                let inside = |row: &&Row| {
+                    row.0.is_some_and(|y| within(y, &y_edges, a)) && row.1.is_some_and(|x| within(x, &x_edges, b))
+                };
+                Scalar::Integer(members.iter().filter(inside).count() as i128, SqlType::BigInt)
+            };
+            let row = |a: usize| list((0..2).map(|b| count(a, b)).collect(), SqlType::BigInt);
+            list((0..3).map(row).collect(), SqlType::List(Box::new(SqlType::BigInt)))
+        })?;
+    }
+
+    #[test]
+    fn lists_in_order(rows in rows(false)) {
+        let (y, x) = (doubles(&rows.ys), doubles(&rows.xs));
+        let double = SqlType::Double;
+        let listed = |ys: Vec<Option<f64>>| match ys.is_empty() {
+            true => Scalar::Null(SqlType::List(Box::new(SqlType::Double))),
+            false => Scalar::List(
+                ys.into_iter().map(|y| y.map_or(Scalar::Null(SqlType::Double), Scalar::Double)).collect(),
+                SqlType::Double,
+            ),
+        };
+        let list = call("list", &[SqlType::Double], &[], false);
+        let in_order = |members: &[Row]| members.iter().map(|row| row.0).collect::<Vec<_>>();
+        check_each(&rows, &list, std::slice::from_ref(&y), |members| listed(in_order(members)))?;
+
+        let order = vec![RowOrder { descending: true, nulls_first: false }];
+        let args = [&list.args[..], &[Expr::Column(ColumnId(1), double.clone())]].concat();
+        let by_x = AggregateCall { order, args, ..list };
+        check_each(&rows, &by_x, &[y.clone(), x.clone()], |members| {
+            let mut sorted = members.to_vec();
+            sorted.sort_by(|a, b| b.1.unwrap_or(-1e9).total_cmp(&a.1.unwrap_or(-1e9)));
+            listed(in_order(&sorted))
+        })?;
+
+        let three = [Scalar::Integer(3, SqlType::Integer)];
+        let greatest = call("max", &[SqlType::Double], &three, false);
+        check_each(&rows, &greatest, std::slice::from_ref(&y), |members| {
+            let mut ys: Vec<Option<f64>> = members.iter().map(|row| row.0).filter(Option::is_some).collect();
+            ys.sort_by(|a, b| b.partial_cmp(a).expect("no NaN"));
+            listed(ys.into_iter().take(3).collect())
+        })?;
+        let chosen = call("arg_min", &[double.clone(), double], &three, false);
+        check_each(&rows, &chosen, &[y, x], |members| {
+            let mut pairs: Vec<Row> = members.iter().filter(|row| row.0.is_some() && row.1.is_some()).copied().collect();
+            pairs.sort_by(|a, b| a.1.partial_cmp(&b.1).expect("no NaN"));
+            listed(pairs.into_iter().take(3).map(|row| row.0).collect())
+        })?;
+
+        let words: Vec<Option<String>> = rows.ys.iter().map(|y| y.map(|y| y.to_string())).collect();
+        let words: Vec<ArrayRef> = vec![Arc::new(StringArray::from(words))];
+        let joined = call("string_agg", &[SqlType::Varchar], &[Scalar::Varchar("; ".to_string())], false);
+        check_each(&rows, &joined, &words, |members| {
+            let words: Vec<String> = members.iter().filter_map(|row| row.0).map(|y| y.to_string()).collect();
+            if words.is_empty() { Scalar::Null(SqlType::Varchar) } else { Scalar::Varchar(words.join("; ")) }
+        })?;
+    }
+
+    #[test]
+    fn a_weighted_quantile_of_equal_weights_is_a_quantile(rows in rows(false), fraction in -1.0..1.0f64) {
+        let ones = doubles(&vec![Some(2.5); rows.ys.len()]);
+        let (double, fraction) = (SqlType::Double, [Scalar::Double(fraction)]);
+        let plain = rows.fold(&call("quantile_cont", &[SqlType::Double], &fraction, false), &[doubles(&rows.ys)], true, true);
+        let call = call("weighted_quantile", &[double.clone(), double], &fraction, false);
+        for (as_runs, merged) in [(true, false), (true, true), (false, false), (false, true)] {
+            let found = rows.fold(&call, &[doubles(&rows.ys), ones.clone()], as_runs, merged);
+            for (found, expected) in read(&found).into_iter().zip(read(&plain)) {
+                prop_assert!(close(found, expected, 1e-9), "{found:?} instead of {expected:?}");
+            }
         }
     }
 

@@ -13,8 +13,8 @@ impl<'a> ExprBinder<'_, 'a> {
         let name = self.binder.simple_name(&function.name)?;
         let at = self.binder.span(name);
         let span = self.binder.text.call(at);
-        self.check(function, span)?;
         let name = name.value.to_lowercase();
+        self.check(&name, function, span)?;
         if let Some(over) = &function.over {
             return self.window_call(&name, function, over, at, span);
         }
@@ -34,14 +34,13 @@ impl<'a> ExprBinder<'_, 'a> {
         if matches!(name.as_str(), "date_part" | "datepart") && args.len() == 2 {
             return self.date_part(args, span);
         }
-        let name = if name == "list" { "list_value" } else { name.as_str() };
-        if scalar::function(name).is_none() {
-            return Err(unknown(name).or_at(Some(at)));
+        if scalar::function(&name).is_none() {
+            return Err(unknown(&name).or_at(Some(at)));
         }
-        self.call(name, args, span)
+        self.call(&name, args, span)
     }
 
-    fn check(&self, function: &ast::Function, span: Span) -> Result<()> {
+    fn check(&self, name: &str, function: &ast::Function, span: Span) -> Result<()> {
         let ast::Function {
             name: _,
             uses_odbc_syntax,
@@ -59,8 +58,11 @@ impl<'a> ExprBinder<'_, 'a> {
             FunctionArguments::List(list) => &list.clauses[..],
             FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
         };
-        let is_known = |clause: &&FunctionArgumentClause| {
-            over.is_some() && matches!(clause, FunctionArgumentClause::IgnoreOrRespectNulls(_))
+        let is_ordered = aggregate::is_aggregate(name) && !is_window_function(name);
+        let is_known = |clause: &&FunctionArgumentClause| match clause {
+            FunctionArgumentClause::IgnoreOrRespectNulls(_) => over.is_some(),
+            FunctionArgumentClause::OrderBy(_) => is_ordered,
+            _ => false,
         };
         let unknown = clauses.iter().find(|clause| !is_known(clause));
         unknown.map_or(Ok(()), |clause| Err(unsupported(&format!("{clause} among arguments"), span)))

@@ -122,11 +122,16 @@ fn key(key: &SortKey, names: &Names) -> String {
 }
 
 fn call(call: &AggregateCall, names: &Names) -> String {
-    let args: Vec<String> =
-        call.args.iter().map(|e| expr(e, names)).chain(call.parameters.iter().map(scalar)).collect();
+    let (args, keys) = call.args.split_at(call.args.len() - call.order.len());
+    let args: Vec<String> = args.iter().map(|e| expr(e, names)).chain(call.parameters.iter().map(scalar)).collect();
+    let keys = keys.iter().zip(&call.order).map(|(e, order)| {
+        let (descending, nulls_first) = (order.descending, order.nulls_first);
+        key(&SortKey { expr: e.clone(), descending, nulls_first }, names)
+    });
+    let order = keys.reduce(|a, b| format!("{a}, {b}")).map(|keys| format!(" order by {keys}")).unwrap_or_default();
     let distinct = if call.distinct { "distinct " } else { "" };
     let filter = call.filter.as_ref().map(|f| format!(" where {}", expr(f, names))).unwrap_or_default();
-    format!("{}({distinct}{}{filter}) {}", call.function, args.join(", "), call.ty)
+    format!("{}({distinct}{}{order}{filter}) {}", call.function, args.join(", "), call.ty)
 }
 
 fn expr(e: &Expr, names: &Names) -> String {
