@@ -3,6 +3,7 @@
 //! Everything that concerns data is the library's; this crate knows command lines, terminals and output files.
 //! `hyperslab --help` is its reference, exit codes included.
 
+mod allocator;
 mod args;
 mod destination;
 mod exit;
@@ -26,12 +27,8 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Blocks of cells come and go on all threads, some of them large: this allocator keeps their pages, where the system's gives
-/// them back and has them cleared again each time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep_pages();
     if let Some(message) = processor::lacks() {
         return refused(message).into();
     }
