@@ -135,11 +135,12 @@ impl Program {
     ) -> Result<()> {
         let labels = on.iter().map(|(left, _)| self.label_of(left)).collect::<Result<Vec<_>>>()?;
         let rights: Vec<Expr> = on.iter().map(|(_, right)| right.clone()).collect();
-        let table = Table::new(rows, &labels, &rights, query, context)?;
+        let mut table = Table::new(rows, &labels, &rights, query, context)?;
         if kind == JoinKind::Inner {
-            for ((_, right), label) in on.iter().zip(&table.keys) {
+            for ((_, right), label) in on.iter().zip(std::mem::take(&mut table.keys)) {
                 if let Expr::Column(id, _) = right {
-                    self.labels.insert(*id, label.clone());
+                    self.labels.insert(*id, label);
+                    table.forget(*id);
                 }
             }
             self.steps.push(Step::Match(self.tables.len()));

@@ -21,6 +21,9 @@ use std::ops::Range;
 const DIRECT: u64 = 1 << 22;
 const DIRECT_A_ROW: u64 = 8;
 
+/// The number of a key that equals nothing.
+const NO_KEY: u64 = u64::MAX;
+
 /// Rows that cells look up.
 pub(super) struct Table {
     axes: Vec<TableAxis>,
@@ -65,9 +68,11 @@ impl Table {
         let operator = context.metrics().enter("Lookup");
         let source = lower(plan, query, context)?;
         let (batches, mut memory) = hold(context, &operator, source.as_ref(), "the rows that cells look up")?;
-        let rows = joined_or_empty(source.columns(), batches)?;
-        let keys = keys.iter().map(|key| evaluate(key, source.columns(), &rows)).collect::<Result<Vec<_>>>()?;
-        let mut numbers = vec![Some(0u64); rows.rows];
+        let columns = source.columns().to_vec();
+        drop(source);
+        let rows = joined_or_empty(&columns, batches)?;
+        let keys = keys.iter().map(|key| evaluate(key, &columns, &rows)).collect::<Result<Vec<_>>>()?;
+        let mut numbers = vec![0u64; rows.rows];
         let (mut axes, mut stride) = (Vec::new(), 1u64);
         let mut key_labels = labels.to_vec();
         for (dim, pairs) in by_dimension(labels)? {
@@ -75,20 +80,23 @@ impl Table {
                 pairs.iter().map(|pair| (labels[*pair].values.clone(), keys[*pair].clone())).unzip();
             let coded = Coded::new(&of_rows, rows.rows, &on_dim)?;
             for (number, code) in numbers.iter_mut().zip(&coded.of_rows) {
-                *number = number.zip(*code).map(|(number, code)| number + u64::from(code) * stride);
+                *number = match code {
+                    Some(code) if *number != NO_KEY => *number + u64::from(*code) * stride,
+                    _ => NO_KEY,
+                };
             }
             let adds = coded.on_axis.iter().map(|code| code.map(|code| u64::from(code) * stride)).collect();
             axes.push(TableAxis { dim, adds });
             for pair in pairs {
                 key_labels[pair].values = take(&keys[pair], &coded.first_rows(), None)?;
             }
-            stride = stride.checked_mul(coded.count.max(1)).ok_or_else(too_many)?;
+            stride = stride.checked_mul(coded.count.max(1)).filter(|stride| *stride < NO_KEY).ok_or_else(too_many)?;
         }
         let places = Places::new(&numbers, stride)?;
         memory.grow(
             places.memory() + axes.iter().map(|axis| axis.adds.len() * size_of::<Option<u64>>()).sum::<usize>(),
         )?;
-        let columns = source.columns().iter().map(|column| column.id).zip(rows.columns).collect();
+        let columns = columns.iter().map(|column| column.id).zip(rows.columns).collect();
         Ok(Self { axes, places, columns, keys: key_labels, _memory: memory })
     }
 
@@ -104,6 +112,11 @@ impl Table {
             Found::Run(rows) => Ok(column.slice(rows.start, rows.len())),
             Found::Each(rows) => take(column, rows, None).map_err(Into::into),
         })
+    }
+
+    /// Lets go of a column that is known otherwise.
+    pub(super) fn forget(&mut self, id: ColumnId) {
+        self.columns.retain(|(own, _)| *own != id);
     }
 
     /// Whether it has a column.
@@ -150,8 +163,9 @@ impl Table {
 
 impl Places {
     /// Rows by the numbers of their keys, which are less than `keys`; those without a number are found by nothing.
-    fn new(numbers: &[Option<u64>], keys: u64) -> Result<Self> {
-        let numbered = numbers.iter().enumerate().filter_map(|(row, number)| Some((row as u32, (*number)?)));
+    fn new(numbers: &[u64], keys: u64) -> Result<Self> {
+        let numbered = numbers.iter().enumerate().filter(|(_, number)| **number != NO_KEY);
+        let numbered = numbered.map(|(row, number)| (row as u32, *number));
         if u32::try_from(numbers.len()).is_err() {
             return Err(too_many());
         }

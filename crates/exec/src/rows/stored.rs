@@ -129,13 +129,20 @@ pub(crate) fn hold(
     Ok((batches, all))
 }
 
-/// Batches of these columns as one, also if there are none.
-pub(crate) fn joined_or_empty(columns: &[SourceColumn], batches: Vec<Batch>) -> Result<Batch> {
-    if batches.is_empty() {
-        let columns = columns.iter().map(|column| new_empty_array(&column.ty.to_arrow())).collect();
-        return Ok(Batch { columns, rows: 0 });
-    }
-    joined(&batches)
+/// Batches of these columns as one, also if there are none. A column of theirs is let go as soon as it is joined.
+pub(crate) fn joined_or_empty(columns: &[SourceColumn], mut batches: Vec<Batch>) -> Result<Batch> {
+    let rows = batches.iter().map(|batch| batch.rows).sum();
+    let column = |(at, column): (usize, &SourceColumn)| -> Result<ArrayRef> {
+        let none = new_empty_array(&column.ty.to_arrow());
+        let take = |batch: &mut Batch| std::mem::replace(&mut batch.columns[at], none.clone());
+        let parts: Vec<ArrayRef> = batches.iter_mut().map(take).collect();
+        match parts.as_slice() {
+            [] => Ok(none),
+            parts => Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?),
+        }
+    };
+    let columns = columns.iter().enumerate().map(column).collect::<Result<_>>()?;
+    Ok(Batch { columns, rows })
 }
 
 /// Batches, at least one, as one.
