@@ -14,6 +14,9 @@ use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Sca
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 
+/// Windows over whole axes are computed in at least so many boxes.
+const BOXES: usize = 4;
+
 /// A box is so many times as long as what windows see beyond it.
 const BEYOND: usize = 8;
 
@@ -319,6 +322,12 @@ impl Program {
                 let typical = axis.positions().div_ceil(axis.len().max(1)).max(1);
                 axes[dim] = axis.coarsen(wanted.div_ceil(typical).clamp(1, axis.len().max(1)));
             }
+        }
+        // Windows take longer than reading: chunks that would leave one box are read again for several.
+        let few = axes.iter().map(AxisChunks::len).product::<usize>() < BOXES && self.windows_needed().next().is_some();
+        if let Some(dim) = self.own_dims().dims().max_by_key(|dim| axes[*dim].positions()).filter(|_| few) {
+            let len = axes[dim].positions();
+            axes[dim] = AxisChunks::regular(len, len.div_ceil(BOXES).max(1));
         }
         ChunkGrid::new(axes)
     }

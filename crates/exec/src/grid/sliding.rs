@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::Region;
 use hyperslab_plan::window::{FrameBound, FrameUnits, WindowCall, WindowFrame, WindowFunction};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// So many lines are worked on side by side.
@@ -68,16 +69,18 @@ pub(super) fn sliding(
     };
     let frames = Frames { lines: *lines, before, after };
     let nulls = values.nulls().filter(|nulls| nulls.null_count() > 0);
-    let counted: Vec<f64> = match nulls {
-        None => vec![1.0; values.len()],
-        Some(nulls) => nulls.iter().map(|valid| f64::from(u8::from(valid))).collect(),
+    let counts = match nulls {
+        None => frames.sizes(),
+        Some(nulls) => {
+            let counted: Vec<f64> = nulls.iter().map(|valid| f64::from(u8::from(valid))).collect();
+            frames.fold(&counted, 0.0, |a, b| a + b)
+        }
     };
-    let counts = frames.fold(&counted, 0.0, |a, b| a + b);
     if fold == Fold::Count {
         return Ok(Some(Arc::new(Int64Array::from_iter_values(counts.iter().map(|count| *count as i64)))));
     }
-    let filled: Vec<f64> = match nulls {
-        None => values.values().to_vec(),
+    let filled: Cow<'_, [f64]> = match nulls {
+        None => Cow::Borrowed(values.values()),
         Some(nulls) => {
             let value = |(value, valid): (&f64, bool)| if valid { *value } else { identity };
             values.values().iter().zip(nulls.iter()).map(value).collect()
@@ -91,8 +94,9 @@ pub(super) fn sliding(
     if fold == Fold::Mean {
         results.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= count);
     }
-    let valid = BooleanBuffer::collect_bool(counts.len(), |at| counts[at] > 0.0);
-    let results: ArrayRef = Arc::new(Float64Array::new(results.into(), Some(NullBuffer::new(valid))));
+    // Without NULLs each frame has the row itself.
+    let valid = nulls.map(|_| NullBuffer::new(BooleanBuffer::collect_bool(counts.len(), |at| counts[at] > 0.0)));
+    let results: ArrayRef = Arc::new(Float64Array::new(results.into(), valid));
     Ok(Some(cast(&results, &ty)?))
 }
 
@@ -162,6 +166,14 @@ impl Frames {
             }
         }
         out
+    }
+
+    /// How many cells each frame has.
+    fn sizes(&self) -> Vec<f64> {
+        let Lines { outer, len, inner, .. } = self.lines;
+        let size = |step: usize| (step.min(self.before) + 1 + (len - 1 - step).min(self.after)) as f64;
+        let line = || (0..len).flat_map(move |step| std::iter::repeat_n(size(step), inner));
+        (0..outer).flat_map(|_| line()).collect()
     }
 
     fn width(&self) -> usize {

@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The cells that windows are computed on at a time, where partitions are shorter.
-pub(super) const PART_CELLS: usize = 1 << 20;
+pub(super) const PART_CELLS: usize = 1 << 18;
 
 /// Calls of window functions over the same partitions and order.
 #[derive(Clone, Debug)]
