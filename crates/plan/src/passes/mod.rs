@@ -4,6 +4,7 @@
 //! or the rows of a plan (float aggregates aside, to 1e-12 relative). Without passes the plan as bound runs as it is.
 
 mod aggregate_densely;
+mod aggregate_inputs;
 mod drop_sort;
 mod fold_constants;
 mod join_grids;
@@ -40,6 +41,7 @@ pub struct PassContext<'a> {
 pub static PASSES: &[Pass] = &[
     fold_constants::PASS,
     push_filters::PASS,
+    aggregate_inputs::PASS,
     swap_joins::PASS,
     select_region::PASS,
     mask_blocks::PASS,
