@@ -67,9 +67,8 @@ fn estimate_column(query: &BoundQuery, scan: &Scan, source: &ColumnSource) -> Op
     if crate::axis::is_label(source, dataset) && variable.dims.len() <= 1 {
         return None;
     }
-    let chunks = dataset.chunk_grid(*v);
     let dims: Vec<usize> = variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
-    let region = scan.region.project(&dims);
+    let (region, chunks) = dataset.stored(*v, &scan.region.project(&dims));
     Some(ReadEstimate {
         chunks: chunks.count_meeting(&region),
         chunks_present: chunks.len(),
