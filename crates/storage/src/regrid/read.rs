@@ -66,7 +66,9 @@ fn each_chunk(
     let block = stored.get_or_insert_default();
     for slab in column.base.chunk_grid(column.variable).slabs_meeting(sources) {
         let part = sources.clip(&slab);
-        column.base.read_region(column.variable, &part, block, metrics)?;
+        // Within a chunk, gaps are read too: a box for each side of each gap would read the chunk again and again.
+        let read = column.base.covering(column.variable, &part);
+        column.base.read_region(column.variable, &read, block, metrics)?;
         visit(&part, block.decode(CellRuns::new(&part, block.cover()).runs())?)?;
     }
     Ok(())

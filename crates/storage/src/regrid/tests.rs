@@ -136,6 +136,11 @@ fn gaps_between_points_are_not_read() {
     let (mut block, metrics) = (Block::default(), ReadMetrics::default());
     regridded.read_region(v, &far, &mut block, &metrics).expect("reads");
     assert_eq!(metrics.snapshot().chunks_read, 2);
+    // Every other longitude and latitude of the base: within a chunk, what lies between is read with them.
+    let sparse = map(scattered).regrid(&globe(4, 3, Method::Nearest)).expect("it has both axes");
+    let metrics = ReadMetrics::default();
+    sparse.read_region(v, &Region::all(&[2, 3, 4]), &mut block, &metrics).expect("reads");
+    assert_eq!(metrics.snapshot().chunks_read, 18);
 }
 
 #[test]
