@@ -138,6 +138,10 @@ impl DatasetSource for OpenDataset {
         self.0.stored(variable, region)
     }
 
+    fn read_again(&self, variable: usize, region: &Region) -> usize {
+        self.0.read_again(variable, region)
+    }
+
     fn files(&self) -> usize {
         self.0.files().len()
     }

@@ -153,6 +153,11 @@ pub trait DatasetSource: Debug + Send + Sync {
         (region.clone(), self.chunk_grid(variable))
     }
 
+    /// How many of these chunks are read more than once, each time after the first.
+    fn read_again(&self, _variable: usize, _region: &Region) -> usize {
+        0
+    }
+
     /// The number of files.
     fn files(&self) -> usize;
 

@@ -240,6 +240,15 @@ impl Dataset {
         }
     }
 
+    /// How many chunks are read more than once for a region of a variable that is computed, each time after the first.
+    pub fn read_again(&self, variable: usize, region: &Region) -> usize {
+        let column = &self.layout.columns[variable];
+        match &column.source {
+            Source::Regridded(computed) => computed.read_again(region, &column.chunks),
+            Source::Files(_) | Source::Constants(_) | Source::Values(_) | Source::Instances { .. } => 0,
+        }
+    }
+
     /// The cells to read for those of a region, as few boxes as can be that need no other chunk than the region does.
     pub fn covering(&self, variable: usize, region: &Region) -> Region {
         let column = &self.layout.columns[variable];

@@ -277,6 +277,21 @@ impl Regridded {
         self.base.stored(self.variable, &self.sources(region))
     }
 
+    /// How many chunks of files are read for more than one piece of the column, each time after the first.
+    pub(crate) fn read_again(&self, region: &Region, pieces: &ChunkGrid) -> usize {
+        let (sources, chunks) = (self.sources(region), self.base.chunk_grid(self.variable));
+        let along = self.along.iter().zip(region.sets()).zip(pieces.axes()).zip(chunks.axes());
+        let reads = along.map(|(((along, set), pieces), chunks)| {
+            let part = |piece: usize| {
+                let set = set.clip(&pieces.range(piece));
+                chunks.meeting(&along.as_ref().map_or(set.clone(), |weights| weights.sources(&set))).len()
+            };
+            pieces.meeting(set).iter().map(part).sum::<usize>()
+        });
+        let again = reads.product::<usize>().saturating_sub(chunks.count_meeting(&sources));
+        again + self.base.read_again(self.variable, &sources)
+    }
+
     /// Fills the gaps of a region where that meets no other chunk: of the column, and of the base.
     pub(crate) fn covering(&self, region: &Region, chunks: &ChunkGrid) -> Region {
         let stored = self.base.chunk_grid(self.variable);

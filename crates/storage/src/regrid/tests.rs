@@ -144,6 +144,25 @@ fn gaps_between_points_are_not_read() {
 }
 
 #[test]
+fn chunks_that_are_read_for_two_pieces_are_counted() {
+    let regridded = map(scattered).regrid(&globe(1500, 1500, Method::Conservative)).expect("it has both axes");
+    let v = regridded.schema().find("v").expect("it is there");
+    let whole = Region::all(&[2, 1500, 1500]);
+    // Three bands, of which two reach into the chunks of the next: three chunks a row, at two times.
+    assert_eq!(regridded.chunk_grid(v).axes()[1].len(), 3);
+    let again = regridded.read_again(v, &whole);
+    assert_eq!(
+        regridded.read_again(v, &Region::new(vec![IndexSet::all(2), IndexSet::range(0..9), IndexSet::all(1500)])),
+        0
+    );
+    let (mut block, metrics) = (Block::default(), ReadMetrics::default());
+    for slab in regridded.chunk_grid(v).slabs_meeting(&whole) {
+        regridded.read(v, &slab, &mut block, &metrics).expect("reads");
+    }
+    assert_eq!(metrics.snapshot().chunks_read as usize, 18 + again);
+}
+
+#[test]
 fn what_lies_along_one_axis_only_is_taken_along_it() {
     let regridded = map(scattered).regrid(&globe(4, 3, Method::Linear)).expect("it has both axes");
     assert_eq!(read(&regridded, "zonal", &Region::all(&[3])), [Some(5.0), Some(2.5), Some(0.0)]);
