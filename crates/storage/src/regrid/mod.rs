@@ -11,7 +11,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use crate::block::Block;
+use crate::block::{Block, Content};
 use crate::combine::Layout;
 use crate::combine::columns::{Column, Source};
 use crate::dataset::VariableStorage;
@@ -139,8 +139,11 @@ impl Builder<'_> {
         let about = &self.base.schema().variables[at];
         self.built.places.push(Some(self.built.variables.len()));
         if let Some(axis) = self.axes.iter().find(|axis| axis.coordinate == at) {
-            let field = self.label_field(axis, about);
-            self.push_values(Variable { field, ..about.clone() }, &axis.labels);
+            let mut label = Variable { field: self.label_field(axis, about), ..about.clone() };
+            if label.data_type() != about.data_type() {
+                (label.stored_type, label.stored_size) = ("double".into(), size_of::<f64>());
+            }
+            self.push_values(label, &axis.labels);
         } else if !about.dims.iter().any(|dim| self.axis_of(*dim).is_some()) {
             let column = self.base.layout.columns[at].clone();
             self.push(about.clone(), column, self.base.values[at].clone());
@@ -167,7 +170,12 @@ impl Builder<'_> {
             joins: vec![None; variable.dims.len()],
             source: Source::Values(Arc::clone(values)),
             chunks: ChunkGrid::new(variable.dims.iter().map(|_| AxisChunks::whole(values.len())).collect()),
-            storage: VariableStorage { storage: "computed".into(), ..VariableStorage::of_paths() },
+            storage: VariableStorage {
+                stored_type: variable.stored_type.clone(),
+                storage: "computed".into(),
+                uniform: true,
+                ..VariableStorage::default()
+            },
         };
         self.push(variable, column, OnceLock::from(Arc::clone(values)));
     }
@@ -262,7 +270,7 @@ impl Regridded {
         let mut scratch = std::mem::take(&mut block.scratch);
         let values = read::values(self, region, ty, &mut scratch, metrics);
         block.scratch = scratch;
-        block.hold(region.clone(), ty, crate::block::Content::Values(values?));
+        block.hold(region.clone(), ty, Content::Values(values?));
         Ok(())
     }
 
