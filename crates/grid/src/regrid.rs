@@ -151,9 +151,10 @@ impl AxisCells {
         let place = line.place(label);
         match line.around(place) {
             (Some(below), Some(above)) => {
-                let part = (place - below.place) / (above.place - below.place);
+                // Halves, as the difference of the largest numbers is infinite; those of the least are 0.
+                let part = (place / 2.0 - below.place / 2.0) / (above.place / 2.0 - below.place / 2.0);
                 match part {
-                    _ if above.source == below.source || part <= SAME => vec![(below.source, 1.0)],
+                    _ if above.source == below.source || part <= SAME || part.is_nan() => vec![(below.source, 1.0)],
                     _ if part >= 1.0 - SAME => vec![(above.source, 1.0)],
                     _ => vec![(below.source, 1.0 - part), (above.source, part)],
                 }
@@ -291,7 +292,8 @@ pub fn half_way(labels: &[f64], geometry: Geometry) -> Vec<(f64, f64)> {
     let inner: Vec<(f64, f64)> = pairs.map(|pair| border(pair[0], pair[1], geometry)).collect();
     // As far before the first label as the first border lies after it, and so on.
     let (before, after) = (first - (inner[0].0 - first), last + (last - inner[inner.len() - 1].1));
-    let clamped = |edge: f64| if geometry == Geometry::Latitude { edge.clamp(-90.0, 90.0) } else { edge };
+    let end = if geometry == Geometry::Latitude { 90.0 } else { f64::MAX };
+    let clamped = |edge: f64| edge.clamp(-end, end);
     let lows = std::iter::once(before).chain(inner.iter().map(|(_, low)| *low));
     let highs = inner.iter().map(|(high, _)| *high).chain([after]);
     lows.zip(highs).map(|(low, high)| (clamped(low), clamped(high))).collect()
@@ -490,5 +492,9 @@ mod tests {
         assert!((weights.row(0)[0].1 - 2.0 * third).abs() < 1e-15 || (weights.row(0)[1].1 - 2.0 * third).abs() < 1e-15);
         assert_eq!((weights.row(1), weights.row(2), weights.row(3)), (&[(0, 1.0)][..], &[][..], &[(2, 1.0)][..]));
         assert!(line(&[]).weights(&levels, Method::Linear).row(0).is_empty());
+        assert_eq!(line(&[0.0, 5e-324]).weights(&line(&[0.0]), Method::Linear).row(0), [(0, 1.0)]);
+        let huge = line(&[-1e308, 1.7e308, 1.75e308]);
+        METHODS.iter().for_each(|method| assert_eq!(huge.weights(&huge, *method).row(2), [(2, 1.0)]));
+        assert_eq!(huge.weights(&line(&[1.6e308, 1e307]), Method::Linear).row(0).len(), 2);
     }
 }
