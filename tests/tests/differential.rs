@@ -16,7 +16,7 @@ struct Table {
     constants: &'static [&'static str],
 }
 
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table {
         name: "'plain.nc'",
         coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 120", "day(time)"],
@@ -46,6 +46,12 @@ const TABLES: [Table; 6] = [
         coordinates: &["time", "lat", "lon", "day(time)", "lat > 0"],
         values: &["t", "orog", "t * lat"],
         constants: &["-10", "0", "10", "100", "3", "7", "13.5"],
+    },
+    Table {
+        name: "regrid('plain.nc', 'r10x6', method => 'conservative')",
+        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 72", "day(time)"],
+        values: &["temp", "obs", "orog", "temp - orog", "lat + lon"],
+        constants: &["-45", "-15", "0", "2", "7.25", "15", "36", "72", "180"],
     },
     Table {
         name: "'noleap.nc'",

@@ -4,10 +4,10 @@
 
 use crate::options::{ReadOption, read_options, truth, word};
 use crate::tables::{self, OpenTable};
-use hyperslab_grid::{ChunkGrid, schema::DatasetSchema};
-use hyperslab_plan::{Catalog, DatasetSource, Error, Result, Source, TableFormat, TableSource};
+use hyperslab_grid::{ChunkGrid, Region, schema::DatasetSchema};
+use hyperslab_plan::{Catalog, DatasetSource, Error, Regrid, RegridTarget, Result, Source, TableFormat, TableSource};
 use hyperslab_storage::tables::Table;
-use hyperslab_storage::{Dataset, Engine, OpenOptions, Overlap};
+use hyperslab_storage::{self as storage, Dataset, Engine, OpenOptions, Overlap, Target};
 use rayon::ThreadPool;
 use std::any::Any;
 use std::fmt;
@@ -17,10 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct FileCatalog {
     threads: Arc<ThreadPool>,
-    opened: Mutex<Vec<(Source, Arc<OpenDataset>)>>,
+    opened: Mutex<Opened>,
     tables: Mutex<Vec<(TableFormat, Source, Arc<OpenTable>)>>,
     failure: Failure,
 }
+
+/// The datasets opened so far.
+type Opened = Vec<(Source, Arc<OpenDataset>)>;
 
 /// What failed first while files were opened or their coordinates were read. Planning only passes words on.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +48,38 @@ impl FileCatalog {
         Self { threads, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
     }
 
+    fn open_once(&self, opened: &mut Opened, source: &Source) -> Result<Arc<OpenDataset>> {
+        if let Some((_, dataset)) = opened.iter().find(|(known, _)| known == source) {
+            return Ok(dataset.clone());
+        }
+        let dataset = match &source.regrid {
+            Some(regrid) => self.regridded(opened, source, regrid)?,
+            None => {
+                let options = read_options(OPEN_OPTIONS, &source.options)?;
+                self.threads
+                    .install(|| Dataset::open(&source.paths, &options))
+                    .map_err(|error| self.failure.note(error))?
+            }
+        };
+        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone()));
+        opened.push((source.clone(), dataset.clone()));
+        Ok(dataset)
+    }
+
+    fn regridded(&self, opened: &mut Opened, source: &Source, regrid: &Regrid) -> Result<Dataset> {
+        let base = self.open_once(opened, &Source::new(source.paths.clone(), source.options.clone()))?;
+        let target = match &regrid.target {
+            None => Target::Own,
+            Some(RegridTarget::Global { longitudes, latitudes }) => {
+                Target::Global { longitudes: *longitudes, latitudes: *latitudes }
+            }
+            Some(RegridTarget::Like(other)) => Target::Like(self.open_once(opened, other)?.0.clone()),
+        };
+        let Regrid { axes, method, min_fraction, .. } = regrid.clone();
+        let regrid = storage::Regrid { target, axes, method, min_fraction };
+        self.threads.install(|| base.0.regrid(&regrid)).map_err(|error| self.failure.note(error))
+    }
+
     /// What failed first when files were opened or their coordinates were read.
     pub fn failure(&self) -> Option<hyperslab_storage::Error> {
         self.failure.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -54,15 +89,7 @@ impl FileCatalog {
 impl Catalog for FileCatalog {
     fn open(&self, source: &Source) -> Result<Arc<dyn DatasetSource>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, dataset)) = opened.iter().find(|(known, _)| known == source) {
-            return Ok(dataset.clone());
-        }
-        let options = read_options(OPEN_OPTIONS, &source.options)?;
-        let dataset = self.threads.install(|| Dataset::open(&source.paths, &options));
-        let dataset = dataset.map_err(|error| self.failure.note(error))?;
-        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone()));
-        opened.push((source.clone(), dataset.clone()));
-        Ok(dataset)
+        Ok(self.open_once(&mut opened, source)?)
     }
 
     fn open_table(&self, format: TableFormat, source: &Source) -> Result<Arc<dyn TableSource>> {
@@ -105,6 +132,14 @@ impl DatasetSource for OpenDataset {
 
     fn chunk_grid(&self, variable: usize) -> ChunkGrid {
         self.0.chunk_grid(variable)
+    }
+
+    fn stored(&self, variable: usize, region: &Region) -> (Region, ChunkGrid) {
+        self.0.stored(variable, region)
+    }
+
+    fn read_again(&self, variable: usize, region: &Region) -> usize {
+        self.0.read_again(variable, region)
     }
 
     fn files(&self) -> usize {
@@ -175,7 +210,7 @@ mod tests {
     #[test]
     fn a_failure_is_kept_with_file_and_kind() {
         let catalog = FileCatalog::new(crate::thread_pool(1).expect("a thread"));
-        let source = Source { paths: vec!["no/such/file.nc".to_string()], options: Vec::new() };
+        let source = Source::new(vec!["no/such/file.nc".to_string()], Vec::new());
         let told = catalog.open(&source).expect_err("there is no such file");
         let kept = catalog.failure().expect("the first failure is kept");
         assert!(told.message.contains("no/such/file.nc") && kept.file.is_some(), "{told}");

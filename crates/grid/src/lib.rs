@@ -8,6 +8,7 @@
 //! * [`ChunkGrid`]: how a variable is cut on disk, and which chunks a region meets;
 //! * [`Footprint`]: the set of dimensions that an expression reads;
 //! * [`AxisMap`] and [`Bins`]: for each position of one dimension the position, or the group, on another;
+//! * [`AxisWeights`] and [`regrid`]: for each position of one dimension a weighted sum of positions of another;
 //! * [`CellRuns`]: a box cut into runs along its last dimension, the form in which cells are gathered and grouped;
 //! * [`bits`]: which cells of a run are there, packed;
 //! * [`Calendar`]: CF calendars, and timestamps as microseconds in one of them;
@@ -23,6 +24,7 @@
 //! Files, codecs, SQL, expressions and threads.
 
 pub mod axis_map;
+pub mod axis_weights;
 pub mod bins;
 pub mod bits;
 pub mod calendar;
@@ -31,10 +33,12 @@ pub mod footprint;
 pub mod geometry;
 pub mod index_set;
 pub mod region;
+pub mod regrid;
 pub mod runs;
 pub mod schema;
 
 pub use axis_map::AxisMap;
+pub use axis_weights::AxisWeights;
 pub use bins::Bins;
 pub use calendar::Calendar;
 pub use chunks::{AxisChunks, ChunkGrid};

@@ -1,5 +1,6 @@
 //! The dimensions and variables of a dataset, as planning sees them: names, types and roles, never values.
 
+use crate::regrid::Geometry;
 use arrow::datatypes::{DataType, Field};
 
 /// A named axis of a dataset.
@@ -56,6 +57,11 @@ impl Variable {
     /// An attribute of the variable as text, such as `units`.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.field.metadata().get(name).map(String::as_str)
+    }
+
+    /// What kind of line it labels: latitude or longitude by units or standard name.
+    pub fn geometry(&self) -> Geometry {
+        Geometry::of(self.attribute("units"), self.attribute("standard_name"))
     }
 
     /// The decoded type.

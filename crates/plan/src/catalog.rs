@@ -5,7 +5,8 @@ use crate::explain::ReadEstimate;
 use arrow::array::ArrayRef;
 use arrow::datatypes::FieldRef;
 use hyperslab_expr::Scalar;
-use hyperslab_grid::{ChunkGrid, schema::DatasetSchema};
+use hyperslab_grid::regrid::Method;
+use hyperslab_grid::{ChunkGrid, Region, schema::DatasetSchema};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt::Debug;
@@ -58,6 +59,42 @@ pub struct Source {
     pub paths: Vec<String>,
     /// Options, `read_netcdf(.., name => value)` or `read_csv(.., name => value)`, names in lower case.
     pub options: Vec<(String, Scalar)>,
+    /// Onto which other axes a dataset is taken, if it is.
+    pub regrid: Option<Box<Regrid>>,
+}
+
+impl Source {
+    /// Files, as they are.
+    pub fn new(paths: Vec<String>, options: Vec<(String, Scalar)>) -> Self {
+        Self { paths, options, regrid: None }
+    }
+}
+
+/// What `regrid(source, target, axis => labels, method => ..)` asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Regrid {
+    /// The new latitudes and longitudes, if there are any.
+    pub target: Option<RegridTarget>,
+    /// Further axes by name, with their new labels.
+    pub axes: Vec<(String, Vec<f64>)>,
+    /// How values follow from those of the source.
+    pub method: Method,
+    /// The part of a new cell that must not be missing, where areas count.
+    pub min_fraction: Option<f64>,
+}
+
+/// New latitudes and longitudes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RegridTarget {
+    /// A regular grid of the globe, `r360x180`.
+    Global {
+        /// How many from 0 eastwards around the globe.
+        longitudes: usize,
+        /// How many from south to north.
+        latitudes: usize,
+    },
+    /// Those of another dataset.
+    Like(Source),
 }
 
 /// Opens what a query names.
@@ -109,6 +146,17 @@ pub trait DatasetSource: Debug + Send + Sync {
 
     /// What is read at a time of a variable, over its dimensions.
     fn chunk_grid(&self, variable: usize) -> ChunkGrid;
+
+    /// The cells of files that a region of a variable is read from, and how these are cut: what EXPLAIN counts. The region
+    /// itself, unless the variable is computed from another.
+    fn stored(&self, variable: usize, region: &Region) -> (Region, ChunkGrid) {
+        (region.clone(), self.chunk_grid(variable))
+    }
+
+    /// How many of these chunks are read more than once, each time after the first.
+    fn read_again(&self, _variable: usize, _region: &Region) -> usize {
+        0
+    }
 
     /// The number of files.
     fn files(&self) -> usize;

@@ -22,6 +22,8 @@ pub struct ReadEstimate {
     pub chunks: usize,
     /// Chunks of the variables read.
     pub chunks_present: usize,
+    /// Reads of chunks that were read before, for another part of what is computed from them.
+    pub chunks_again: usize,
     /// Bytes of cells in the chunks that are read.
     pub bytes: usize,
     /// Bytes of cells of the variables read.
@@ -49,6 +51,7 @@ impl ReadEstimate {
     fn add(&mut self, other: &Self) {
         self.chunks += other.chunks;
         self.chunks_present += other.chunks_present;
+        self.chunks_again += other.chunks_again;
         self.bytes += other.bytes;
         self.bytes_present += other.bytes_present;
     }
@@ -67,12 +70,13 @@ fn estimate_column(query: &BoundQuery, scan: &Scan, source: &ColumnSource) -> Op
     if crate::axis::is_label(source, dataset) && variable.dims.len() <= 1 {
         return None;
     }
-    let chunks = dataset.chunk_grid(*v);
     let dims: Vec<usize> = variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
-    let region = scan.region.project(&dims);
+    let selected = scan.region.project(&dims);
+    let (region, chunks) = dataset.stored(*v, &selected);
     Some(ReadEstimate {
         chunks: chunks.count_meeting(&region),
         chunks_present: chunks.len(),
+        chunks_again: dataset.read_again(*v, &selected),
         bytes: chunks.cells_meeting(&region) * variable.stored_size,
         bytes_present: chunks.shape().iter().product::<usize>() * variable.stored_size,
     })
@@ -338,10 +342,15 @@ fn kind_name(kind: JoinKind) -> &'static str {
     }
 }
 
-/// `158,775 of 158,775 chunks, 1.51 GB of 1.51 GB`.
+/// `158,775 of 158,775 chunks, 1.51 GB of 1.51 GB`, and how many are read again, if any are.
 fn read_of(read: &ReadEstimate) -> String {
     let (chunks, present) = (count(read.chunks as u64), count(read.chunks_present as u64));
-    format!("{chunks} of {present} chunks, {} of {}", bytes(read.bytes as u64), bytes(read.bytes_present as u64))
+    let (size, all) = (bytes(read.bytes as u64), bytes(read.bytes_present as u64));
+    let again = match read.chunks_again {
+        0 => String::new(),
+        again => format!(", {} read again", counted(again, "chunk")),
+    };
+    format!("{chunks} of {present} chunks, {size} of {all}{again}")
 }
 
 /// Items separated by commas, the many of a long list left out.

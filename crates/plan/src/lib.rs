@@ -24,7 +24,7 @@ pub mod query;
 pub mod row_plan;
 pub mod window;
 
-pub use catalog::{Catalog, DatasetId, DatasetSource, Source, TableFormat, TableId, TableSource};
+pub use catalog::{Catalog, DatasetId, DatasetSource, Regrid, RegridTarget, Source, TableFormat, TableId, TableSource};
 pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Reach, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};
 pub use query::{BoundQuery, Dataset, Table};

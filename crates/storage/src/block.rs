@@ -4,6 +4,7 @@ use crate::aligned::AlignedBytes;
 use crate::cf::decoder::{Decoder, Width};
 use crate::formats::Stored;
 use crate::formats::cells::{Cells, copy_part};
+use crate::regrid::Scratch;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
@@ -24,6 +25,8 @@ pub struct Block {
     spare: AlignedBytes,
     /// What is put together from several boxes.
     pub(crate) joined: AlignedBytes,
+    /// What values are computed with.
+    pub(crate) scratch: Scratch,
 }
 
 /// What a block holds.
@@ -37,6 +40,8 @@ pub(crate) enum Content {
     Strings { decoder: Arc<Decoder>, strings: Vec<Option<String>> },
     /// One value, for all cells.
     Constant(ArrayRef),
+    /// A value for each cell.
+    Values(ArrayRef),
     /// For each cell the value of its feature; the first cell is observation `first`.
     Instances { values: ArrayRef, map: Arc<AxisMap>, first: usize },
 }
@@ -52,6 +57,7 @@ impl Default for Block {
             stored: Stored::default(),
             spare: AlignedBytes::default(),
             joined: AlignedBytes::default(),
+            scratch: Scratch::default(),
         }
     }
 }
@@ -83,6 +89,11 @@ impl Block {
                 let same = UInt64Array::from(vec![0; count()]);
                 take(value, &same, None).map_err(|error| Error::corrupt(error.to_string()))
             }
+            Content::Values(values) => {
+                // A copy: a slice would hold on to all of the block.
+                let chosen: UInt64Array = cells.iter().flat_map(Clone::clone).map(|cell| Some(cell as u64)).collect();
+                take(values, &chosen, None).map_err(|error| Error::corrupt(error.to_string()))
+            }
             Content::Instances { values, map, first } => {
                 let feature = |cell: usize| map.get(first + cell).map(|at| at as u64);
                 let features: UInt64Array = cells.iter().flat_map(Clone::clone).map(feature).collect();
@@ -108,10 +119,11 @@ impl Block {
 
     /// The memory that the block keeps from read to read.
     pub fn memory(&self) -> usize {
-        let strings = match &self.content {
+        let content = match &self.content {
             Content::Strings { strings, .. } => {
                 strings.iter().map(|s| size_of::<Option<String>>() + s.as_ref().map_or(0, String::len)).sum()
             }
+            Content::Values(values) => values.get_buffer_memory_size(),
             Content::Nulls | Content::Cells { .. } | Content::Constant(_) | Content::Instances { .. } => 0,
         };
         let scratch = &self.stored.scratch;
@@ -124,7 +136,7 @@ impl Block {
             &scratch.between,
             &scratch.chunk,
         ];
-        buffers.into_iter().map(AlignedBytes::len).sum::<usize>() + strings
+        buffers.into_iter().map(AlignedBytes::len).sum::<usize>() + content + self.scratch.memory()
     }
 
     /// Makes the block hold cells of a column of type `ty`.

@@ -21,10 +21,10 @@ use std::sync::{Arc, OnceLock};
 /// One file, or many files read as one.
 #[derive(Debug)]
 pub struct Dataset {
-    handles: Handles,
+    pub(crate) handles: Arc<Handles>,
     pub(crate) layout: Layout,
     /// For each variable all its values, once they are asked for.
-    values: Vec<OnceLock<ArrayRef>>,
+    pub(crate) values: Vec<OnceLock<ArrayRef>>,
 }
 
 /// How a variable is stored, for people.
@@ -85,7 +85,7 @@ impl Dataset {
 
     /// Opens files by other means.
     pub(crate) fn open_with(paths: Vec<PathBuf>, options: &OpenOptions, opener: Opener) -> Result<Self> {
-        let handles = Handles::new(paths, opener);
+        let handles = Arc::new(Handles::new(paths, opener));
         let opened = open_all(&handles, options, &ReadMetrics::default())?;
         let mut layout = combine(&handles, &opened, options)?;
         let values = layout.known.drain(..).map(|known| known.map_or_else(OnceLock::new, OnceLock::from)).collect();
@@ -198,6 +198,9 @@ impl Dataset {
         block: &mut Block,
         metrics: &ReadMetrics,
     ) -> Result<()> {
+        if let Source::Regridded(_) = &self.layout.columns[variable].source {
+            return self.read_computed(variable, region, block, metrics);
+        }
         let Some(bounds) = region.bounds() else {
             let none = Hyperslab::new(region.sets().iter().map(|set| set.bounds().unwrap_or(0..0)).collect());
             return self.read(variable, &none, block, metrics);
@@ -210,6 +213,51 @@ impl Dataset {
         std::mem::swap(&mut block.stored.bytes, &mut joined);
         block.joined = joined;
         outcome
+    }
+
+    fn read_computed(&self, variable: usize, region: &Region, block: &mut Block, metrics: &ReadMetrics) -> Result<()> {
+        let (about, column) = (&self.layout.schema.variables[variable], &self.layout.columns[variable]);
+        match (&column.source, region.bounds()) {
+            (Source::Regridded(computed), Some(bounds)) => {
+                self.check_within(&about.dims, &bounds)?;
+                computed.read(region, about.data_type(), block, metrics)
+            }
+            _ => {
+                block.hold(region.clone(), about.data_type(), Content::Nulls);
+                Ok(())
+            }
+        }
+    }
+
+    /// The cells of files that a region of a variable is read from, and how these are cut: the region itself, unless the
+    /// variable is computed from another.
+    pub fn stored(&self, variable: usize, region: &Region) -> (Region, ChunkGrid) {
+        match &self.layout.columns[variable].source {
+            Source::Regridded(computed) => computed.stored(region),
+            Source::Files(_) | Source::Constants(_) | Source::Values(_) | Source::Instances { .. } => {
+                (region.clone(), self.chunk_grid(variable))
+            }
+        }
+    }
+
+    /// How many chunks are read more than once for a region of a variable that is computed, each time after the first.
+    pub fn read_again(&self, variable: usize, region: &Region) -> usize {
+        let column = &self.layout.columns[variable];
+        match &column.source {
+            Source::Regridded(computed) => computed.read_again(region, &column.chunks),
+            Source::Files(_) | Source::Constants(_) | Source::Values(_) | Source::Instances { .. } => 0,
+        }
+    }
+
+    /// The cells to read for those of a region, as few boxes as can be that need no other chunk than the region does.
+    pub fn covering(&self, variable: usize, region: &Region) -> Region {
+        let column = &self.layout.columns[variable];
+        match &column.source {
+            Source::Regridded(computed) => computed.covering(region, &column.chunks),
+            Source::Files(_) | Source::Constants(_) | Source::Values(_) | Source::Instances { .. } => {
+                column.chunks.covering(region)
+            }
+        }
     }
 
     /// Whether boxes of a variable, all in the file of `slab`, are numbers that can be put together as stored.
@@ -266,6 +314,11 @@ impl Dataset {
         let tile = self.tile(column, slab)?;
         match &column.source {
             Source::Constants(values) => block.hold(Region::all_of(slab), ty, Content::Constant(values.slice(tile, 1))),
+            Source::Values(values) => {
+                let (first, cells) = (slab.start().first().copied().unwrap_or(0), slab.cells());
+                block.hold(Region::all_of(slab), ty, Content::Values(values.slice(first, cells)));
+            }
+            Source::Regridded(computed) => computed.read(&Region::all_of(slab), ty, block, metrics)?,
             Source::Instances { values, map } => {
                 let first = slab.ranges().first().map_or(0, |range| range.start);
                 let (values, map) = (Arc::clone(values), Arc::clone(map));

@@ -22,6 +22,7 @@
 //! * [`formats`]: one file as stored, each format in a module of its own: names, shapes, attributes, chunks of bytes;
 //! * `cf`: one file as meant: what its variables are for, which cells are missing, what numbers and times mean;
 //! * `combine`: many files as one: along which dimensions they are joined, and where each part lies;
+//! * `regrid`: a dataset on other axes, whose variables are computed when they are read;
 //! * [`Dataset`] and [`Block`]: what the rest of Hyperslab sees, a [schema](hyperslab_grid::schema) and boxes of cells.
 //!
 //! Beside them stand [`tables`], files of rows (CSV and Parquet), and [`NewFile`], a file that appears when it is whole.
@@ -52,6 +53,7 @@ pub mod io;
 pub mod metrics;
 mod new_file;
 mod options;
+mod regrid;
 #[cfg(test)]
 mod samples;
 mod sources;
@@ -64,3 +66,4 @@ pub use formats::Engine;
 pub use metrics::{ReadCounts, ReadMetrics};
 pub use new_file::NewFile;
 pub use options::{OpenOptions, Overlap};
+pub use regrid::{Regrid, Target};

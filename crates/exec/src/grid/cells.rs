@@ -270,7 +270,7 @@ impl<'a> CellReader<'a> {
         let (program, region) = (self.program, &self.region);
         self.covers[at].get_or_insert_with(|| {
             let variable = &program.variables[at];
-            let cover = variable.chunks.covering(&variable.own_region(region));
+            let cover = variable.dataset.covering(variable.variable, &variable.own_region(region));
             match cover.bounds() {
                 Some(bounds) if !variable.dataset.is_in_one_file(variable.variable, &bounds) => Cover::Several,
                 _ => Cover::One(cover),

@@ -41,7 +41,7 @@ impl TableSource for OpenTable {
     fn estimate(&self, columns: &[usize]) -> ReadEstimate {
         let sizes = (0..self.0.parts()).map(|part| self.0.size(part, columns));
         let (chunks, bytes) = sizes.fold((0, 0), |(chunks, bytes), size| (chunks + size.chunks, bytes + size.bytes));
-        ReadEstimate { chunks, chunks_present: chunks, bytes, bytes_present: bytes }
+        ReadEstimate { chunks, chunks_present: chunks, chunks_again: 0, bytes, bytes_present: bytes }
     }
 
     fn warnings(&self) -> &[String] {

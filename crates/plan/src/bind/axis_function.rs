@@ -12,6 +12,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use hyperslab_expr::scalar::nearest::{Axis, numbers};
 use hyperslab_expr::{Expr, Scalar, SqlType, eval, sphere};
+use hyperslab_grid::regrid::{Geometry, half_way};
 use sqlparser::ast::{self, FunctionArguments};
 
 const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area"];
@@ -159,7 +160,7 @@ impl<'a> ExprBinder<'_, 'a> {
         let labels = labels.filter(|labels| labels.len() > 1).ok_or_else(|| {
             Error::new("the edges of cells are not known: the file has no bounds for this axis, and no neighbours")
         })?;
-        Ok(half_way(&labels, !axis.is_longitude))
+        Ok(half_way(&labels, if axis.is_longitude { Geometry::Longitude } else { Geometry::Latitude }))
     }
 }
 
@@ -195,18 +196,6 @@ fn distance_of(tolerance: &Bound, ty: &SqlType) -> Result<Option<f64>> {
     }
 }
 
-/// Edges half way between labels, the outer ones as far beyond; latitudes end at the poles.
-fn half_way(labels: &[f64], is_latitude: bool) -> Vec<(f64, f64)> {
-    let last = labels.len() - 1;
-    let edge = |at: usize| match at {
-        0 => labels[0] - (labels[1] - labels[0]) / 2.0,
-        _ if at > last => labels[last] + (labels[last] - labels[last - 1]) / 2.0,
-        _ => (labels[at - 1] + labels[at]) / 2.0,
-    };
-    let clamped = |edge: f64| if is_latitude { edge.clamp(-90.0, 90.0) } else { edge };
-    (0..labels.len()).map(|at| (clamped(edge(at)), clamped(edge(at + 1)))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,8 +203,8 @@ mod tests {
     #[test]
     fn the_cells_of_the_globe_are_the_sphere() {
         let lats: Vec<f64> = (0..19).map(|i| -90.0 + 10.0 * f64::from(i)).collect();
-        let sum: f64 = half_way(&lats, true).iter().map(|(low, high)| sphere::zone(*low, *high)).sum();
+        let sum: f64 = half_way(&lats, Geometry::Latitude).iter().map(|(low, high)| sphere::zone(*low, *high)).sum();
         assert!((sum / (2.0 * sphere::RADIUS * sphere::RADIUS) - 1.0).abs() < 1e-12, "{sum}");
-        assert_eq!(half_way(&[350.0, 0.0 + 360.0], false), [(345.0, 355.0), (355.0, 365.0)]);
+        assert_eq!(half_way(&[350.0, 0.0 + 360.0], Geometry::Longitude), [(345.0, 355.0), (355.0, 365.0)]);
     }
 }

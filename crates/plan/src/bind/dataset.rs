@@ -18,6 +18,8 @@ pub(super) struct DatasetTable {
     label: String,
     /// How SQL names it in `grid(..)`.
     path: String,
+    /// Whether it is on other axes than its files are.
+    is_regridded: bool,
     /// The place of the mention.
     span: Span,
     /// The grid, where `grid(..)` says it.
@@ -50,7 +52,8 @@ impl DatasetTable {
     pub(super) fn new(id: DatasetId, binder: &Binder<'_>, label: String, span: Span) -> Self {
         let dataset = &binder.datasets[id.0];
         let path = dataset.source.paths.first().cloned().unwrap_or_default();
-        Self { id, opened: dataset.opened.clone(), label, path, span, fixed: None, star: false, used: Vec::new() }
+        let (opened, is_regridded) = (dataset.opened.clone(), dataset.source.regrid.is_some());
+        Self { id, opened, label, path, is_regridded, span, fixed: None, star: false, used: Vec::new() }
     }
 
     pub(super) fn source(&self) -> Arc<dyn DatasetSource> {
@@ -378,6 +381,9 @@ impl DatasetTable {
     }
 
     fn hint_for(&self, variable: &str) -> String {
+        if self.is_regridded {
+            return format!("a query that reads no other variable than {} has its grid", quoted(variable));
+        }
         let text = |s: &str| s.replace('\'', "''");
         format!("name the grid by a variable on it: FROM grid('{}', '{}')", text(&self.path), text(variable))
     }

@@ -127,7 +127,7 @@ impl<'a> Binder<'a> {
     }
 
     fn path_table(&mut self, path: &str, at: Span, alias: Option<&ast::TableAlias>) -> Result<Relation> {
-        let source = Source { paths: vec![path.to_string()], options: Vec::new() };
+        let source = Source::new(vec![path.to_string()], Vec::new());
         match TableFormat::of_path(path) {
             Some(format) => self.table(format, source, at, alias, stem(path)),
             None => self.dataset(source, at, alias, stem(path)),
@@ -202,9 +202,10 @@ impl<'a> Binder<'a> {
             let error = unsupported("a list of column names after a dataset", self.span(&column.name));
             return Err(error.with_hint("name columns in SELECT"));
         }
+        let label = if source.regrid.is_some() { format!("regrid({path})") } else { path };
         let id = self.open(source, at)?;
         let alias = alias.map(|alias| alias.name.value.clone());
-        let label = alias.clone().unwrap_or(path);
+        let label = alias.clone().unwrap_or(label);
         let table = Table::Dataset(DatasetTable::new(id, self, label, at));
         Ok(Relation { name: Some(alias.unwrap_or(name)), table, merged: Vec::new() })
     }

@@ -25,6 +25,7 @@ mod parse;
 mod projection;
 mod query;
 mod refuse;
+mod regrid;
 mod scope;
 mod select;
 mod set_operation;

@@ -1,4 +1,4 @@
-//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`, `range`.
+//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`, `range`; `regrid` is beside ([`super::regrid`]).
 
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
@@ -10,13 +10,22 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
 /// How many rows `range` may give.
 const MAX_ROWS: i128 = 1_000_000;
 
-const KNOWN: [&str; 8] =
-    ["read_netcdf", "read_hdf5", "read_csv", "read_parquet", "read_geojson", "grid", "range", "generate_series"];
+const KNOWN: [&str; 9] = [
+    "read_netcdf",
+    "read_hdf5",
+    "read_csv",
+    "read_parquet",
+    "read_geojson",
+    "grid",
+    "regrid",
+    "range",
+    "generate_series",
+];
 
 /// The arguments of a table function.
-struct Arguments {
-    positional: Vec<(Scalar, Span)>,
-    named: Vec<(String, Scalar, Span)>,
+pub(super) struct Arguments {
+    pub(super) positional: Vec<(Scalar, Span)>,
+    pub(super) named: Vec<(String, Scalar, Span)>,
     at: Span,
 }
 
@@ -40,6 +49,9 @@ impl<'a> Binder<'a> {
             )
             .or_at(Some(at)));
         }
+        if function == "regrid" {
+            return self.regrid(&args.args, self.text.call(at), alias);
+        }
         let arguments = self.arguments(&args.args, self.text.call(at))?;
         match function.as_str() {
             "grid" => self.grid(arguments, alias),
@@ -48,7 +60,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn arguments(&mut self, args: &'a [FunctionArg], at: Span) -> Result<Arguments> {
+    pub(super) fn arguments(&mut self, args: &'a [FunctionArg], at: Span) -> Result<Arguments> {
         let mut out = Arguments { positional: Vec::new(), named: Vec::new(), at };
         for arg in args {
             match arg {
@@ -77,6 +89,17 @@ impl<'a> Binder<'a> {
 
     /// `read_netcdf(path or list, option => value)`, `read_csv(..)` and so on.
     fn read(&mut self, function: &str, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
+        let (source, paths_at) = self.source(function, arguments)?;
+        match function {
+            "read_csv" => self.table(TableFormat::Csv, source, paths_at, alias, function.to_string()),
+            "read_parquet" => self.table(TableFormat::Parquet, source, paths_at, alias, function.to_string()),
+            "read_geojson" => self.table(TableFormat::GeoJson, source, paths_at, alias, function.to_string()),
+            _ => self.dataset(source, paths_at, alias, function.to_string()),
+        }
+    }
+
+    /// What a function that reads files names, and where.
+    pub(super) fn source(&mut self, function: &str, arguments: Arguments) -> Result<(Source, Span)> {
         let at = arguments.at;
         let [(paths, paths_at)] = &arguments.positional[..] else {
             let error = Error::new(format!("{function} takes a path or a list of paths")).or_at(Some(at));
@@ -90,16 +113,10 @@ impl<'a> Binder<'a> {
         };
         let paths = self.paths(paths, *paths_at)?;
         let options = arguments.named.into_iter().map(|(name, value, _)| (name, value)).collect();
-        let source = Source { paths, options };
-        match function {
-            "read_csv" => self.table(TableFormat::Csv, source, *paths_at, alias, function.to_string()),
-            "read_parquet" => self.table(TableFormat::Parquet, source, *paths_at, alias, function.to_string()),
-            "read_geojson" => self.table(TableFormat::GeoJson, source, *paths_at, alias, function.to_string()),
-            _ => self.dataset(source, *paths_at, alias, function.to_string()),
-        }
+        Ok((Source::new(paths, options), *paths_at))
     }
 
-    fn paths(&self, value: &Scalar, at: Span) -> Result<Vec<String>> {
+    pub(super) fn paths(&self, value: &Scalar, at: Span) -> Result<Vec<String>> {
         let text = |value: &Scalar| match value {
             Scalar::Varchar(path) => Ok(path.clone()),
             other => Err(Error::new(format!("a path is a text, not {}", other.sql_type())).or_at(Some(at))),
@@ -120,7 +137,7 @@ impl<'a> Binder<'a> {
         };
         let paths = self.paths(paths, *paths_at)?;
         let options = arguments.named.into_iter().map(|(name, value, _)| (name, value)).collect();
-        let mut relation = self.dataset(Source { paths, options }, *paths_at, alias, "grid".to_string())?;
+        let mut relation = self.dataset(Source::new(paths, options), *paths_at, alias, "grid".to_string())?;
         if let Table::Dataset(dataset) = &mut relation.table {
             dataset.fix_grid(variable, *variable_at)?;
         }

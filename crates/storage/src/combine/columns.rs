@@ -6,6 +6,7 @@ use super::opened::Opened;
 use crate::cf::decoder::Decoder;
 use crate::cf::table::TableColumn;
 use crate::dataset::VariableStorage;
+use crate::regrid::Regridded;
 use crate::{Error, ErrorKind, Overlap, Result};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where the cells of a variable lie.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column {
     /// For each of its dimensions the join that makes it up.
     pub(crate) joins: Vec<Option<usize>>,
@@ -29,12 +30,16 @@ pub(crate) struct Column {
 
 /// Where the values of a column come from. Tiles are the combinations of segments of the joins on which the column lies,
 /// row-major in the order of its dimensions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// For each tile the file that holds it; none where no file does.
     Files(Vec<Option<Part>>),
     /// For each tile the one value of all its cells.
     Constants(ArrayRef),
+    /// All values, in order.
+    Values(ArrayRef),
+    /// Computed from a column of another dataset.
+    Regridded(Regridded),
     /// For each observation of a ragged array the value of its feature.
     Instances {
         /// One value a feature.

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 /// A dimension that is made of several files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Join {
     /// The dimension, by position in the dataset.
     pub(crate) dim: usize,
