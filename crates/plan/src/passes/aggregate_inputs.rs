@@ -16,21 +16,23 @@ pub(super) const PASS: Pass = Pass {
 fn rewrite(plan: RowPlan, next: &mut u32) -> Result<RowPlan> {
     let RowPlan::Aggregate { input, keys, aggregates } = plan else { return Ok(plan) };
     let is_split = !any_volatile(&keys) && aggregates.iter().all(|(_, call)| parts(call).is_some());
-    match union_of(&input, HashMap::new()).filter(|(inputs, ..)| is_split && inputs.iter().any(has_cells)) {
-        Some((inputs, columns, definitions)) => {
-            Grouped { keys, aggregates, next }.by_input(inputs, columns, &definitions)
-        }
+    match union_of(&input, HashMap::new()).filter(|union| is_split && union.inputs.iter().any(has_cells)) {
+        Some(union) => Grouped { keys, aggregates, next }.by_input(&union),
         None => Ok(RowPlan::Aggregate { input, keys, aggregates }),
     }
 }
 
-/// The inputs and columns of the union beneath projections, and what these compute.
-fn union_of(
-    plan: &RowPlan,
-    above: HashMap<ColumnId, Expr>,
-) -> Option<(&[RowPlan], &[Column], HashMap<ColumnId, Expr>)> {
+/// A union, and what is computed from its columns.
+struct Union<'a> {
+    inputs: &'a [RowPlan],
+    columns: &'a [Column],
+    computed: HashMap<ColumnId, Expr>,
+}
+
+/// The union beneath projections; `above` is what is computed from the columns of `plan`.
+fn union_of(plan: &RowPlan, above: HashMap<ColumnId, Expr>) -> Option<Union<'_>> {
     match plan {
-        RowPlan::Union { inputs, columns } => Some((inputs, columns, above)),
+        RowPlan::Union { inputs, columns } => Some(Union { inputs, columns, computed: above }),
         RowPlan::Project { input, columns } if !any_volatile(columns) => {
             let here: HashMap<ColumnId, Expr> = columns.iter().map(|(c, expr)| (c.id, expr.clone())).collect();
             let mut all = here.clone();
@@ -73,18 +75,14 @@ struct Grouped<'a> {
 }
 
 impl Grouped<'_> {
-    fn by_input(
-        mut self,
-        inputs: &[RowPlan],
-        columns: &[Column],
-        definitions: &HashMap<ColumnId, Expr>,
-    ) -> Result<RowPlan> {
+    fn by_input(mut self, union: &Union<'_>) -> Result<RowPlan> {
+        let Union { inputs, columns, computed } = union;
         let mut branches = Vec::new();
-        for input in inputs {
+        for input in *inputs {
             let own = columns.iter().zip(input.columns()).map(|(column, own)| (column.id, read(&own)));
             let own: HashMap<ColumnId, Expr> = own.collect();
             let mut over = own.clone();
-            over.extend(definitions.iter().map(|(id, expr)| (*id, substitute(expr.clone(), &own))));
+            over.extend(computed.iter().map(|(id, expr)| (*id, substitute(expr.clone(), &own))));
             branches.push(self.branch(input.clone(), &over)?);
         }
         let together = branches.first().map(RowPlan::columns).unwrap_or_default();
