@@ -1,7 +1,7 @@
 //! Runs a program on one vector of cells at a time.
 
 use super::program::{Label, Program, Step};
-use super::repeat::{repeated, repeated_positions};
+use super::repeat::{along, cells_within, repeated_positions};
 use super::table::Found;
 use super::vectors::{VECTOR_CELLS, vectors};
 use super::window::{Gathered, GridWindow, Held, PART_CELLS, halved, side_by_side};
@@ -413,22 +413,12 @@ impl Cells {
 
     /// A label's value for each cell.
     fn repeat(&self, label: &Label) -> Result<ArrayRef> {
-        let whole = IndexSet::all(1);
-        let (set, inner) = match label.dim {
-            Some(dim) => (&self.region.sets()[dim], self.cells_within(dim)),
-            None => (&whole, self.rows),
-        };
-        repeated(&label.values, set, inner, self.rows)
+        along(&label.values, &self.region, label.dim)
     }
 
     /// The index along a dimension for each cell.
     fn positions(&self, dim: usize) -> ArrayRef {
-        repeated_positions(&self.region.sets()[dim], self.cells_within(dim), self.rows)
-    }
-
-    /// How many cells a position of a dimension has along those inside of it.
-    fn cells_within(&self, dim: usize) -> usize {
-        self.region.sets()[dim + 1..].iter().map(IndexSet::len).product()
+        repeated_positions(&self.region.sets()[dim], cells_within(&self.region, dim), self.rows)
     }
 }
 

@@ -124,7 +124,8 @@ impl<'a> Dense<'a> {
     ) -> Result<Self> {
         let mut program = Program::new(input, query, context)?;
         let keys = KeyAxes::new(&program, keys)?;
-        let calls: Vec<Call> = aggregates.iter().map(|(column, call)| ready(&mut program, column, call)).collect();
+        let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
+        let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
         let read =
             |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
         let wanted: Vec<ColumnId> = calls.iter().flat_map(read).collect();
@@ -312,12 +313,13 @@ impl<'a> Dense<'a> {
     }
 }
 
-/// Makes a call ready: what depends on one axis only is computed once for the axis.
-fn ready(program: &mut Program, column: &Column, call: &AggregateCall) -> Call {
+/// Makes a call ready: what does not depend on all dimensions is computed beforehand.
+fn ready(program: &mut Program, column: &Column, call: &AggregateCall, context: &Context) -> Result<Call> {
     let mut own = call.clone();
-    own.args = own.args.into_iter().map(|arg| program.hoist(arg)).collect();
-    own.filter = own.filter.map(|filter| program.hoist(filter));
-    Call { id: column.id, name: column.name.clone(), call: own }
+    let mut prepared = |expr: Expr| program.prepared(expr, context);
+    own.args = own.args.into_iter().map(&mut prepared).collect::<Result<_>>()?;
+    own.filter = own.filter.map(&mut prepared).transpose()?;
+    Ok(Call { id: column.id, name: column.name.clone(), call: own })
 }
 
 /// Chunks, or several together, such that the cells of each group are met in row-major order: after a folded dimension with

@@ -13,6 +13,7 @@ mod cells;
 mod dense;
 mod groups;
 mod layout;
+mod plane;
 mod program;
 mod repeat;
 mod rows;

@@ -92,11 +92,13 @@ impl Program {
         match grid {
             GridPlan::Scan(scan) => self.add_scan(scan, along, query)?,
             GridPlan::Mask { predicate, .. } => {
-                let predicate = self.hoist(predicate.clone());
+                let predicate = self.prepared(predicate.clone(), context)?;
                 self.steps.push(Step::Mask(predicate));
             }
             GridPlan::Map { columns, .. } => {
-                columns.iter().for_each(|(column, expr)| self.add_computed(column, expr.clone()));
+                for (column, expr) in columns {
+                    self.add_computed(column, expr.clone(), context)?;
+                }
             }
             GridPlan::Join { right, along, .. } => self.add(right, Some(along), query, context)?,
             GridPlan::Lookup { rows, on, kind, .. } => self.add_table(rows, on, *kind, query, context)?,
@@ -161,14 +163,24 @@ impl Program {
         self.shape.len()
     }
 
-    fn add_computed(&mut self, column: &Column, expr: Expr) {
+    fn add_computed(&mut self, column: &Column, expr: Expr, context: &Context) -> Result<()> {
         let expr = self.hoist(expr);
         match self.label_of(&expr) {
             Ok(label) => {
                 self.labels.insert(column.id, label);
             }
-            Err(_) => self.steps.push(Step::Compute(column.id, expr)),
+            Err(_) => {
+                let expr = self.lift_planes(expr, context)?;
+                self.steps.push(Step::Compute(column.id, expr));
+            }
         }
+        Ok(())
+    }
+
+    /// An expression to be evaluated for cells: what does not depend on all dimensions is computed beforehand.
+    pub(super) fn prepared(&mut self, expr: Expr, context: &Context) -> Result<Expr> {
+        let expr = self.hoist(expr);
+        self.lift_planes(expr, context)
     }
 
     /// Computes along their axis the parts of an expression that depend on one axis only; what is left reads them as

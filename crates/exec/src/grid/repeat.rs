@@ -6,8 +6,23 @@ use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, UInt32Array, make_arr
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::ArrowNativeType;
-use hyperslab_grid::IndexSet;
+use hyperslab_grid::{IndexSet, Region};
 use std::sync::Arc;
+
+/// The values of a label for each cell of a region: along one of its dimensions, or one value for all.
+pub(super) fn along(values: &ArrayRef, region: &Region, dim: Option<usize>) -> Result<ArrayRef> {
+    let whole = IndexSet::all(1);
+    let (set, inner) = match dim {
+        Some(dim) => (&region.sets()[dim], cells_within(region, dim)),
+        None => (&whole, region.cells()),
+    };
+    repeated(values, set, inner, region.cells())
+}
+
+/// How many cells a position of a dimension has along those inside of it.
+pub(super) fn cells_within(region: &Region, dim: usize) -> usize {
+    region.sets()[dim + 1..].iter().map(IndexSet::len).product()
+}
 
 /// The values at the positions of a set, each repeated `inner` times, and all of that again until there are `rows`.
 pub(super) fn repeated(values: &ArrayRef, set: &IndexSet, inner: usize, rows: usize) -> Result<ArrayRef> {

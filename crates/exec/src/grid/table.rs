@@ -9,6 +9,7 @@ use crate::memory::Reservation;
 use crate::rows::evaluate::evaluate;
 use crate::rows::key_table::{ABSENT, KeyTable};
 use crate::rows::stored::{hold, joined_or_empty};
+use crate::source::array_bytes;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use hyperslab_expr::{ColumnId, Expr};
@@ -43,6 +44,8 @@ struct TableAxis {
 
 /// From the number of a key to a row.
 enum Places {
+    /// The number is the row.
+    Same,
     Direct(Vec<u32>),
     Sparse(HashMap<u64, u32>),
 }
@@ -98,6 +101,25 @@ impl Table {
         )?;
         let columns = columns.iter().map(|column| column.id).zip(rows.columns).collect();
         Ok(Self { axes, places, columns, keys: key_labels, _memory: memory })
+    }
+
+    /// A column with a value for each combination of selected positions along some dimensions, row-major.
+    pub(super) fn of_plane(
+        sets: &[(usize, IndexSet)],
+        shape: &[usize],
+        column: (ColumnId, ArrayRef),
+        context: &Context,
+    ) -> Result<Self> {
+        let (mut axes, mut stride) = (Vec::new(), 1);
+        for (dim, set) in sets.iter().rev() {
+            let mut adds = vec![None; shape[*dim]];
+            set.iter().enumerate().for_each(|(rank, at)| adds[at] = Some(rank as u64 * stride));
+            axes.push(TableAxis { dim: *dim, adds });
+            stride *= set.len() as u64;
+        }
+        let adds: usize = axes.iter().map(|axis| axis.adds.len() * size_of::<Option<u64>>()).sum();
+        let memory = context.memory().reserve(adds + array_bytes(&column.1), "what is computed for each place")?;
+        Ok(Self { axes, places: Places::Same, columns: vec![column], keys: Vec::new(), _memory: memory })
     }
 
     /// For each dimension of the key the positions whose values some row has.
@@ -186,6 +208,7 @@ impl Places {
     #[inline]
     fn row(&self, number: u64) -> Option<u32> {
         match self {
+            Self::Same => Some(number as u32),
             Self::Direct(table) => Some(table[number as usize]).filter(|row| *row != ABSENT),
             Self::Sparse(map) => map.get(&number).copied(),
         }
@@ -193,6 +216,7 @@ impl Places {
 
     fn memory(&self) -> usize {
         match self {
+            Self::Same => 0,
             Self::Direct(table) => table.len() * size_of::<u32>(),
             Self::Sparse(map) => map.capacity() * (size_of::<(u64, u32)>() + 1),
         }
