@@ -397,3 +397,55 @@ pub(super) fn halved(region: &Region, along: Footprint, small: &dyn Fn(&Region) 
     let parts = [half(0..middle), half(middle..set.len())];
     parts.iter().flat_map(|part| halved(part, along, small)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    fn cells(region: &Region, shape: &[usize]) -> Vec<usize> {
+        CellRuns::new(region, &Region::all(shape)).runs().iter().flat_map(Clone::clone).collect()
+    }
+
+    #[test]
+    fn parts_come_in_one_order_wherever_cutting_stops() {
+        let shape = [6, 9, 5];
+        let region = Region::new(vec![
+            IndexSet::all(6),
+            IndexSet::from_mask((0..9).map(|at| at % 3 != 1)),
+            IndexSet::range(1..5),
+        ]);
+        let along: Footprint = [1, 2].into_iter().collect();
+        let smallest: Vec<Region> = halved(&region, along, &|part| part.cells() <= 12);
+        assert!(smallest.iter().all(|part| part.sets()[0].len() == 6 && part.cells() <= 12));
+        for most in [1, 24, 50, 1000] {
+            let parts = halved(&region, along, &|part: &Region| part.cells() <= most);
+            let again = parts.iter().flat_map(|part| halved(part, along, &|part| part.cells() <= 12));
+            if most >= 12 {
+                assert_eq!(again.collect::<Vec<_>>(), smallest, "{most}");
+            }
+            let mut all: Vec<usize> = parts.iter().flat_map(|part| cells(part, &shape)).collect();
+            all.sort_unstable();
+            assert_eq!(all, cells(&region, &shape), "{most}");
+        }
+    }
+
+    #[test]
+    fn parts_side_by_side_are_the_region() {
+        let shape = [4, 7, 3];
+        let region = Region::new(vec![IndexSet::range(1..4), IndexSet::from_ascending([0, 2, 3, 6]), IndexSet::all(3)]);
+        let values = |region: &Region| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(cells(region, &shape).into_iter().map(|cell| cell as i64)))
+        };
+        let parts = halved(&region, Footprint::all(3), &|part: &Region| part.cells() <= 5);
+        let held = |part: Region| Held { columns: vec![(ColumnId(7), values(&part))], region: part };
+        let whole = Held::of_parts(region.clone(), parts.into_iter().map(held).collect()).unwrap();
+        assert_eq!(&whole.values(ColumnId(7), &region).unwrap(), &values(&region));
+        let some = Region::new(vec![IndexSet::range(2..3), IndexSet::from_ascending([2, 6]), IndexSet::range(1..3)]);
+        let narrowed = whole.narrowed(&some).unwrap();
+        let found = narrowed.values(ColumnId(7), &some).unwrap();
+        assert_eq!(found.as_primitive::<Int64Type>().values(), &[49, 50, 61, 62]);
+        assert!(narrowed.values(ColumnId(8), &some).is_err());
+    }
+}
