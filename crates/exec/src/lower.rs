@@ -72,8 +72,8 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
             let right = below(right)?;
             let condition = join::Condition { kind: *kind, on, filter: filter.as_ref() };
             let left = |columns: &[SourceColumn], rows: &[Batch]| match kind {
-                JoinKind::Inner => below(&narrowed(left.as_ref().clone(), on, columns, rows, query)?),
-                JoinKind::Left => below(left),
+                JoinKind::Inner | JoinKind::Semi => below(&narrowed(left.as_ref().clone(), on, columns, rows, query)?),
+                JoinKind::Left | JoinKind::Full | JoinKind::Anti => below(left),
             };
             join::join(context, &operator, left, right.as_ref(), &condition)?
         }

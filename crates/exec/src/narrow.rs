@@ -1,4 +1,4 @@
-//! What an inner join can select of a grid is known once its other side is held: no more than that is read.
+//! What an inner or a semi join can select of a grid is known once its other side is held: no more than that is read.
 
 use crate::error::Result;
 use crate::rows::evaluate::evaluate;
@@ -11,7 +11,7 @@ use hyperslab_plan::axis::along_axis;
 use hyperslab_plan::{BoundQuery, GridPlan, RowPlan};
 use std::collections::BTreeMap;
 
-/// The left side of an inner join with the grid that its rows stand for narrowed to the positions whose labels some row of
+/// The left side of an inner or a semi join with the grid that its rows stand for narrowed to the positions whose labels some row of
 /// the right has; as it is where that is not known before reading.
 ///
 /// # Errors

@@ -144,7 +144,8 @@ impl Explain<'_> {
             RowPlan::Project { columns, .. } => format!("Project {}", self.computed(columns)),
             RowPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
             RowPlan::Join { kind, on, filter, .. } => {
-                self.join(&format!("HashJoin {}", kind_name(*kind)), on, filter.as_ref())
+                let name = if on.is_empty() && filter.is_some() { "LoopJoin" } else { "HashJoin" };
+                self.join(&format!("{name} {}", kind_name(*kind)), on, filter.as_ref())
             }
             RowPlan::Window { window, calls, .. } => self.window(window, calls),
             RowPlan::Sort { keys, .. } => format!("Sort by {}", self.order(keys)),
@@ -339,6 +340,9 @@ fn kind_name(kind: JoinKind) -> &'static str {
     match kind {
         JoinKind::Inner => "inner",
         JoinKind::Left => "left",
+        JoinKind::Full => "full",
+        JoinKind::Semi => "semi",
+        JoinKind::Anti => "anti",
     }
 }
 

@@ -62,13 +62,14 @@ pub enum RowPlan {
         /// What is computed for each group.
         aggregates: Vec<(Column, AggregateCall)>,
     },
-    /// Pairs of rows: those of the left in order, for each its matches on the right in order.
+    /// Pairs of rows: those of the left in order, for each its matches on the right in order. What a full join adds of the
+    /// right comes last, in order. A semi or an anti join gives rows of the left alone.
     Join {
         /// The left side.
         left: Box<RowPlan>,
         /// The right side.
         right: Box<RowPlan>,
-        /// Which rows without a match stay.
+        /// Which rows stay.
         kind: JoinKind,
         /// Pairs of expressions, of one type, over the left and the right that must be equal; NULL equals nothing.
         on: Vec<(Expr, Expr)>,
@@ -131,13 +132,37 @@ pub struct TableScan {
     pub columns: Vec<(Column, usize)>,
 }
 
-/// Which rows of a join stay without a match.
+/// Which rows of a join stay. A right join is a left join with its sides swapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinKind {
-    /// None.
+    /// Pairs.
     Inner,
-    /// Those of the left, with NULLs on the right.
+    /// Pairs, and rows of the left without a match, with NULLs on the right.
     Left,
+    /// Pairs, and rows of both sides without a match, with NULLs on the other.
+    Full,
+    /// Rows of the left with a match, once each.
+    Semi,
+    /// Rows of the left without a match.
+    Anti,
+}
+
+impl JoinKind {
+    /// Whether the result has the columns of the right.
+    pub fn shows_right(self) -> bool {
+        match self {
+            Self::Inner | Self::Left | Self::Full => true,
+            Self::Semi | Self::Anti => false,
+        }
+    }
+
+    /// Whether rows of the left without a match stay.
+    pub fn keeps_unmatched(self) -> bool {
+        match self {
+            Self::Left | Self::Full | Self::Anti => true,
+            Self::Inner | Self::Semi => false,
+        }
+    }
 }
 
 /// Whether a projected column is one of the input's, perhaps under a new name.
@@ -179,7 +204,10 @@ impl RowPlan {
             Self::Window { input, calls, .. } => {
                 input.columns().into_iter().chain(calls.iter().map(|(c, _)| c.clone())).collect()
             }
-            Self::Join { left, right, .. } => left.columns().into_iter().chain(right.columns()).collect(),
+            Self::Join { left, right, kind, .. } => {
+                let right = if kind.shows_right() { right.columns() } else { Vec::new() };
+                left.columns().into_iter().chain(right).collect()
+            }
         }
     }
 

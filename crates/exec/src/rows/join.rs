@@ -1,25 +1,28 @@
-//! Joins rows by hashing: the right side is held in memory, the left streams past it in order.
+//! Joins rows by hashing: the right side is held in memory, the left streams past it in order. Without keys all pairs are
+//! tried, a batch at a time.
 
 use super::BATCH_ROWS;
 use super::evaluate::{evaluate, evaluate_mask};
 use super::key_table::{ABSENT, KeyTable};
-use super::stored::{Pile, Place, hold};
+use super::stored::{Pile, Place, StoredRows, cuts, hold};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
+use crate::parallel::fold_partitions;
 use crate::source::{Batch, Sink, Source, SourceColumn};
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::{ArrayRef, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use hyperslab_expr::Expr;
 use hyperslab_plan::JoinKind;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What makes rows match.
 pub struct Condition<'a> {
-    /// Which rows without a match stay.
+    /// Which rows stay.
     pub kind: JoinKind,
     /// Expressions over the left and the right that must be equal.
     pub on: &'a [(Expr, Expr)],
@@ -28,10 +31,10 @@ pub struct Condition<'a> {
 }
 
 /// Pairs of rows that match: those of the left in order, for each its matches on the right in order. `left` is made once the
-/// right is held, and may depend on it.
+/// right is held, and may depend on it. A full join holds the left too: it must be seen whole, and then be given.
 ///
 /// # Errors
-/// What goes wrong on the right, or a right side that does not fit the memory limit.
+/// What goes wrong on a side that is held, or one that does not fit the memory limit.
 pub fn join(
     context: &Context,
     operator: &Arc<Operator>,
@@ -43,16 +46,26 @@ pub fn join(
     let (batches, memory) = hold(context, operator, right, "the right side of a join")?;
     let left = left(right.columns(), &batches)?;
     let built = operator.timed(|| Built::new(context, right.columns(), &batches, memory, &right_keys))?;
-    let columns = left.columns().iter().chain(right.columns()).cloned().collect();
-    Ok(Box::new(Joined {
+    let pair_columns: Vec<SourceColumn> = left.columns().iter().chain(right.columns()).cloned().collect();
+    let shown = if condition.kind.shows_right() { pair_columns.len() } else { left.columns().len() };
+    let mut joined = Joined {
         context: context.clone(),
         left,
         keys: left_keys,
         kind: condition.kind,
         filter: condition.filter.cloned(),
         built,
-        columns,
-    }))
+        columns: pair_columns[..shown].to_vec(),
+        pair_columns,
+        unmatched: Vec::new(),
+    };
+    if condition.kind == JoinKind::Full {
+        let (batches, memory) = hold(context, operator, joined.left.as_ref(), "the left side of a full join")?;
+        let partitions = batches.into_iter().map(|batch| vec![batch]).collect();
+        joined.left = Box::new(StoredRows::new(joined.left.columns().to_vec(), partitions, vec![memory]));
+        joined.unmatched = operator.timed(|| joined.find_unmatched())?;
+    }
+    Ok(Box::new(joined))
 }
 
 /// The right side by key.
@@ -63,7 +76,9 @@ struct Built {
     /// `places[starts[key]..starts[key + 1]]` are the rows with that key.
     starts: Vec<usize>,
     places: Vec<(u32, u32)>,
-    _memory: Reservation,
+    /// How many rows each batch has.
+    lengths: Vec<usize>,
+    memory: Reservation,
 }
 
 impl Built {
@@ -87,7 +102,8 @@ impl Built {
         let (starts, places) = places_by_key(table.len(), &numbered);
         let mut rows = Pile::new(columns, batches);
         let null_row = rows.push_null_row(columns);
-        Ok(Self { rows, null_row, keys: table, starts, places, _memory: memory })
+        let lengths = batches.iter().map(|batch| batch.rows).collect();
+        Ok(Self { rows, null_row, keys: table, starts, places, lengths, memory })
     }
 
     /// The rows with a key.
@@ -137,6 +153,10 @@ struct Joined {
     filter: Option<Expr>,
     built: Built,
     columns: Vec<SourceColumn>,
+    /// The columns of both sides, which the filter reads.
+    pair_columns: Vec<SourceColumn>,
+    /// The rows of the right that a full join adds.
+    unmatched: Vec<Place>,
 }
 
 impl Source for Joined {
@@ -146,11 +166,21 @@ impl Source for Joined {
 
     fn partitions(&self) -> usize {
         // Without a right side nothing of the left needs to be read.
-        if self.kind == JoinKind::Inner && self.built.places.is_empty() { 0 } else { self.left.partitions() }
+        let is_empty = !self.kind.keeps_unmatched() && self.built.places.is_empty();
+        let of_left = if is_empty { 0 } else { self.left.partitions() };
+        of_left + cuts(self.unmatched.len()).count()
     }
 
     fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
-        self.left.run(partition, &mut |batch| self.probe(&batch, sink))
+        match partition.checked_sub(self.left.partitions()) {
+            None => self.left.run(partition, &mut |batch| {
+                self.probe(&batch, &mut |pairs| sink(self.pick(&batch, pairs, self.kind.shows_right())?))
+            }),
+            Some(cut) => match cuts(self.unmatched.len()).nth(cut) {
+                Some(cut) => sink(self.added(&self.unmatched[cut])?).map(drop),
+                None => Ok(()),
+            },
+        }
     }
 }
 
@@ -162,36 +192,60 @@ struct Pair {
     last: bool,
 }
 
+/// What takes the pairs that stay of a batch.
+type TakePairs<'a> = dyn FnMut(&[Pair]) -> Result<ControlFlow<()>> + 'a;
+
 impl Joined {
-    /// Pushes the pairs of the rows of a batch, so many at a time that they make a batch.
-    fn probe(&self, batch: &Batch, sink: &mut Sink<'_>) -> Result<ControlFlow<()>> {
+    /// Gives the pairs that stay of the rows of a batch, so many at a time that they make a batch.
+    fn probe(&self, batch: &Batch, take: &mut TakePairs<'_>) -> Result<ControlFlow<()>> {
         let keys = self.keys.iter().map(|key| evaluate(key, self.left.columns(), batch)).collect::<Result<Vec<_>>>()?;
         let mut numbers = self.built.keys.find(&keys, batch.rows)?;
         forget_nulls(&keys, &mut numbers);
         let (mut pairs, mut matched) = (Vec::new(), false);
         for (left, number) in numbers.iter().enumerate() {
             let matches = self.built.matches(*number);
-            if matches.is_empty() && self.kind == JoinKind::Left {
+            if matches.is_empty() && self.kind.keeps_unmatched() {
                 pairs.push(Pair { left: left as u32, right: self.built.null_row, last: true });
             }
-            for (at, (part, row)) in matches.iter().enumerate() {
+            let tried = self.tried(matches);
+            for (at, (part, row)) in tried.iter().enumerate() {
                 let right = (*part as usize, *row as usize);
-                pairs.push(Pair { left: left as u32, right, last: at + 1 == matches.len() });
-                if pairs.len() >= BATCH_ROWS && self.flush(batch, &mut pairs, &mut matched, sink)?.is_break() {
+                pairs.push(Pair { left: left as u32, right, last: at + 1 == tried.len() });
+                if pairs.len() < BATCH_ROWS {
+                    continue;
+                }
+                if self.flush(batch, &mut pairs, &mut matched, take)?.is_break() {
                     return Ok(ControlFlow::Break(()));
+                }
+                // One match decides, where matches are not shown.
+                if matched && !self.kind.shows_right() {
+                    matched = false;
+                    break;
                 }
             }
         }
-        self.flush(batch, &mut pairs, &mut matched, sink)
+        self.flush(batch, &mut pairs, &mut matched, take)
     }
 
-    /// Pushes those of the pairs that match. `matched`: whether the left row whose pairs are not all seen has a match.
+    /// Which of the rows with a left row's keys are tried: where they are not shown and nothing else is asked of them, it is enough
+    /// to know whether there is one.
+    fn tried<'a>(&self, matches: &'a [(u32, u32)]) -> &'a [(u32, u32)] {
+        match (self.kind, &self.filter) {
+            (JoinKind::Semi, None) => &matches[..matches.len().min(1)],
+            (JoinKind::Anti, None) => &[],
+            (JoinKind::Inner | JoinKind::Left | JoinKind::Full, _) | (JoinKind::Semi | JoinKind::Anti, Some(_)) => {
+                matches
+            }
+        }
+    }
+
+    /// Gives those of the pairs that stay. `matched`: whether the left row whose pairs are not all seen has a match.
     fn flush(
         &self,
         batch: &Batch,
         pairs: &mut Vec<Pair>,
         matched: &mut bool,
-        sink: &mut Sink<'_>,
+        take: &mut TakePairs<'_>,
     ) -> Result<ControlFlow<()>> {
         // A filter may refuse all pairs of many: nobody else would look.
         self.context.check()?;
@@ -200,21 +254,27 @@ impl Joined {
             None => pairs,
             Some(filter) => self.filtered(filter, batch, pairs, matched)?,
         };
-        if kept.is_empty() { Ok(ControlFlow::Continue(())) } else { sink(self.pick(batch, &kept)?) }
+        if kept.is_empty() { Ok(ControlFlow::Continue(())) } else { take(&kept) }
     }
 
-    /// The pairs that the filter lets pass, and left rows with NULLs after the last of their pairs did not.
+    /// What stays of pairs once the filter is known: pairs or the left row of the first that it lets pass, and left rows with NULLs
+    /// after the last of their pairs did not.
     fn filtered(&self, filter: &Expr, batch: &Batch, pairs: Vec<Pair>, matched: &mut bool) -> Result<Vec<Pair>> {
         let null_row = self.built.null_row;
         let real: Vec<Pair> = pairs.iter().filter(|pair| pair.right != null_row).copied().collect();
-        let mask = evaluate_mask(filter, &self.columns, &self.pick(batch, &real)?)?;
+        let mask = evaluate_mask(filter, &self.pair_columns, &self.pick(batch, &real, true)?)?;
         let (mut passes, mut kept) = (mask.iter(), Vec::new());
         for pair in pairs {
             let is_match = pair.right != null_row && passes.next().unwrap_or(false);
+            let is_shown = match self.kind {
+                JoinKind::Inner | JoinKind::Left | JoinKind::Full => is_match,
+                JoinKind::Semi => is_match && !*matched,
+                JoinKind::Anti => false,
+            };
             *matched |= is_match;
-            if is_match {
+            if is_shown {
                 kept.push(pair);
-            } else if pair.last && !*matched && self.kind == JoinKind::Left {
+            } else if pair.last && !*matched && self.kind.keeps_unmatched() {
                 kept.push(Pair { right: null_row, ..pair });
             }
             *matched &= !pair.last;
@@ -222,13 +282,54 @@ impl Joined {
         Ok(kept)
     }
 
-    fn pick(&self, batch: &Batch, pairs: &[Pair]) -> Result<Batch> {
+    /// The left rows of pairs, with the right rows or without.
+    fn pick(&self, batch: &Batch, pairs: &[Pair], with_right: bool) -> Result<Batch> {
         let left = UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.left));
-        let right: Vec<Place> = pairs.iter().map(|pair| pair.right).collect();
         let mut columns =
             batch.columns.iter().map(|column| take(column, &left, None)).collect::<Result<Vec<_>, _>>()?;
-        columns.extend(self.built.rows.pick(&right)?.columns);
+        if with_right {
+            let right: Vec<Place> = pairs.iter().map(|pair| pair.right).collect();
+            columns.extend(self.built.rows.pick(&right)?.columns);
+        }
         Ok(Batch { columns, rows: pairs.len() })
+    }
+
+    /// The rows of the right that no row of the left matches, in order. All pairs are tried once for this, and once more when rows
+    /// are given: which match is not kept.
+    fn find_unmatched(&mut self) -> Result<Vec<Place>> {
+        let rows: usize = self.built.lengths.iter().sum();
+        self.built.memory.grow(rows * (size_of::<AtomicBool>() + size_of::<Place>()))?;
+        let flags = |rows: &usize| (0..*rows).map(|_| AtomicBool::new(false)).collect::<Vec<_>>();
+        let is_matched: Vec<Vec<AtomicBool>> = self.built.lengths.iter().map(flags).collect();
+        let mark = |pair: &Pair| {
+            // The row of NULLs is in no batch.
+            if let Some(batch) = is_matched.get(pair.right.0) {
+                batch[pair.right.1].store(true, Ordering::Relaxed);
+            }
+        };
+        let run = |partition| {
+            self.left.run(partition, &mut |batch| {
+                self.probe(&batch, &mut |pairs| {
+                    pairs.iter().for_each(mark);
+                    Ok(ControlFlow::Continue(()))
+                })
+            })
+        };
+        fold_partitions(&self.context, self.left.partitions(), run, |_, ()| Ok(ControlFlow::Continue(())))?;
+        let all = is_matched
+            .iter()
+            .enumerate()
+            .flat_map(|(batch, rows)| rows.iter().enumerate().map(move |row| (batch, row)));
+        let left_out = all.filter(|(_, (_, matched))| !matched.load(Ordering::Relaxed));
+        Ok(left_out.map(|(batch, (row, _))| (batch, row)).collect())
+    }
+
+    /// Rows of the right with NULLs on the left.
+    fn added(&self, rows: &[Place]) -> Result<Batch> {
+        let nulls = |column: &SourceColumn| new_null_array(&column.ty.to_arrow(), rows.len());
+        let mut columns: Vec<ArrayRef> = self.left.columns().iter().map(nulls).collect();
+        columns.extend(self.built.rows.pick(rows)?.columns);
+        Ok(Batch { columns, rows: rows.len() })
     }
 }
 
@@ -248,16 +349,31 @@ mod tests {
     /// What loops over all pairs give.
     fn naive(left: &[Row], right: &[Row], kind: JoinKind, on: &[usize], less: bool) -> Vec<Vec<Cell>> {
         let mut out = Vec::new();
+        let filter = |a: &Row, b: &Row| !less || a.0.zip(b.0).is_some_and(|(a, b)| a < b);
+        let is_match = |a: &Row, b: &Row| on.iter().all(|at| equal(a, b, *at)) && filter(a, b);
         for a in left {
-            let filter = |b: &Row| !less || a.0.zip(b.0).is_some_and(|(a, b)| a < b);
-            let is_match = |b: &&Row| on.iter().all(|at| equal(a, b, *at)) && filter(b);
-            let matches: Vec<Vec<Cell>> = right.iter().filter(is_match).map(Cell::of).collect();
+            let matches: Vec<Vec<Cell>> = right.iter().filter(|b| is_match(a, b)).map(Cell::of).collect();
             let none = vec![vec![Cell::Null; 3]];
-            let matches = if matches.is_empty() && kind == JoinKind::Left { none } else { matches };
-            out.extend(matches.into_iter().map(|b| [Cell::of(a), b].concat()));
+            match kind {
+                JoinKind::Semi | JoinKind::Anti => {
+                    out.extend((matches.is_empty() == (kind == JoinKind::Anti)).then(|| Cell::of(a)));
+                }
+                JoinKind::Inner | JoinKind::Left | JoinKind::Full => {
+                    let is_added = matches.is_empty() && kind != JoinKind::Inner;
+                    let matches = if is_added { none } else { matches };
+                    out.extend(matches.into_iter().map(|b| [Cell::of(a), b].concat()));
+                }
+            }
+        }
+        if kind == JoinKind::Full {
+            let has_match = |b: &Row| left.iter().any(|a| is_match(a, b));
+            let added = right.iter().filter(|b| !has_match(b));
+            out.extend(added.map(|b| [vec![Cell::Null; 3], Cell::of(b)].concat()));
         }
         out
     }
+
+    const KINDS: [JoinKind; 5] = [JoinKind::Inner, JoinKind::Left, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
 
     fn check(random: &mut Random, sizes: [usize; 2], kind: JoinKind, on: &[usize], less: bool) {
         let (left, right) = (random.rows(sizes[0]), random.rows(sizes[1]));
@@ -278,7 +394,7 @@ mod tests {
     #[test]
     fn joins_agree_with_loops_over_all_pairs() {
         let mut random = Random(99);
-        for kind in [JoinKind::Inner, JoinKind::Left] {
+        for kind in KINDS {
             for on in [&[0][..], &[1], &[2], &[0, 1], &[2, 1, 0], &[]] {
                 for less in [false, true] {
                     check(&mut random, [70, 90], kind, on, less);
@@ -291,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_row_with_more_matches_than_a_batch_has_rows() {
-        for kind in [JoinKind::Inner, JoinKind::Left] {
+        for kind in KINDS {
             check(&mut Random(5), [3, BATCH_ROWS + 100], kind, &[], true);
         }
     }

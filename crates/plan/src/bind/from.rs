@@ -207,7 +207,7 @@ impl<'a> Binder<'a> {
         let alias = alias.map(|alias| alias.name.value.clone());
         let label = alias.clone().unwrap_or(label);
         let table = Table::Dataset(DatasetTable::new(id, self, label, at));
-        Ok(Relation { name: Some(alias.unwrap_or(name)), table, merged: Vec::new() })
+        Ok(Relation { name: Some(alias.unwrap_or(name)), table, merged: Vec::new(), is_hidden: false })
     }
 
     /// The rows of a FROM, with what `exprs` read of subqueries, and without those that WHERE leaves out.
@@ -239,12 +239,19 @@ impl<'a> Binder<'a> {
                 Table::Dataset(dataset) => dataset.plan(),
             },
             FromTree::Join(join) => {
-                let Join { left, right, kind, on, filter, is_implicit: _ } = *join;
+                let Join { left, right, kind, on, filter, merged, is_implicit: _ } = *join;
                 let (left, right) = (Box::new(self.tree_plan(left, frame)?), Box::new(self.tree_plan(right, frame)?));
-                Ok(RowPlan::Join { left, right, kind, on, filter: Expr::all_of(filter) })
+                let plan = RowPlan::Join { left, right, kind, on, filter: Expr::all_of(filter) };
+                Ok(if merged.is_empty() { plan } else { with_columns(plan, merged) })
             }
         }
     }
+}
+
+/// The plan with further columns.
+fn with_columns(plan: RowPlan, computed: Vec<(Column, Expr)>) -> RowPlan {
+    let passed_on = plan.columns().into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty)));
+    RowPlan::Project { columns: passed_on.chain(computed).collect(), input: Box::new(plan) }
 }
 
 /// The name of a table that is a file: the last part of its path without the extension.

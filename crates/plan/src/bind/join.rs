@@ -3,9 +3,9 @@
 use super::binder::Binder;
 use super::expr::{Bound, Clause, Frame};
 use super::from::FromTree;
-use super::refuse::{at_node, unsupported};
+use super::refuse::unsupported;
 use super::scope::{Handle, Scope, quoted};
-use crate::{Error, JoinKind, Result, Span};
+use crate::{Column, Error, JoinKind, Result, Span};
 use hyperslab_expr::Expr;
 use sqlparser::ast::{self, Ident, JoinConstraint, JoinOperator};
 
@@ -16,13 +16,23 @@ pub(super) struct Join {
     pub(super) kind: JoinKind,
     pub(super) on: Vec<(Expr, Expr)>,
     pub(super) filter: Vec<Expr>,
+    /// What `USING` of a full join computes of both sides.
+    pub(super) merged: Vec<(Column, Expr)>,
     /// Whether its keys stand in WHERE: a comma or CROSS JOIN.
     pub(super) is_implicit: bool,
 }
 
 impl Join {
     pub(super) fn implicit(left: FromTree, right: FromTree) -> Self {
-        Self { left, right, kind: JoinKind::Inner, on: Vec::new(), filter: Vec::new(), is_implicit: true }
+        Self {
+            left,
+            right,
+            kind: JoinKind::Inner,
+            on: Vec::new(),
+            filter: Vec::new(),
+            merged: Vec::new(),
+            is_implicit: true,
+        }
     }
 }
 
@@ -55,17 +65,21 @@ impl<'a> Binder<'a> {
     ) -> Result<FromTree> {
         let at = self.factor_span(&join.relation);
         self.refuse(join.global, "GLOBAL JOIN", at)?;
-        let (kind, constraint) = kind(&join.join_operator).map_err(|what| unsupported(what, at))?;
+        let (written, constraint) = written(&join.join_operator).map_err(|what| unsupported(what, at))?;
+        let (kind, [left, right]) = match written {
+            Written::Kind(kind) => (kind, [left, right]),
+            Written::Right => (JoinKind::Left, [right, left]),
+        };
         let mut joined = Join { is_implicit: false, kind, ..Join::implicit(left, right) };
         match constraint {
             JoinConstraint::On(condition) => self.on(frame, &mut joined, condition)?,
             JoinConstraint::Using(names) => {
                 let names = names.iter().map(|name| self.simple_name(name).cloned()).collect::<Result<Vec<_>>>()?;
-                self.using(frame, &mut joined, &names, start)?;
+                self.using(frame, &mut joined, written, &names, start)?;
             }
             JoinConstraint::Natural => {
                 let names = natural(&frame.scope, start, at)?;
-                self.using(frame, &mut joined, &names, start)?;
+                self.using(frame, &mut joined, written, &names, start)?;
             }
             JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => {
                 joined.is_implicit = true
@@ -75,6 +89,9 @@ impl<'a> Binder<'a> {
                     .or_at(Some(at))
                     .with_hint("CROSS JOIN pairs all rows"));
             }
+        }
+        if !kind.shows_right() {
+            frame.scope.relations[start..].iter_mut().for_each(|relation| relation.is_hidden = true);
         }
         Ok(FromTree::Join(Box::new(joined)))
     }
@@ -87,51 +104,66 @@ impl<'a> Binder<'a> {
                 Err(term) => join.filter.push(term),
             }
         }
-        if join.on.is_empty() {
-            let error =
-                Error::new("this join has no equality between its sides").or_at(Some(at_node(self.text, condition)));
-            return Err(
-                error.with_hint("only joins on equal values are supported yet; CROSS JOIN with WHERE pairs all rows")
-            );
-        }
         Ok(())
     }
 
     /// Columns of one name on both sides, which are one column from then on.
-    fn using(&mut self, frame: &mut Frame<'a>, join: &mut Join, names: &[Ident], start: usize) -> Result<()> {
+    fn using(
+        &mut self,
+        frame: &mut Frame<'a>,
+        join: &mut Join,
+        written: Written,
+        names: &[Ident],
+        start: usize,
+    ) -> Result<()> {
         for name in names {
             let at = self.span(name);
-            let sides = self.sides(frame, name, start, at)?;
-            let equal = self.expr(frame, Clause::On).call("=", sides.into(), at)?;
+            let [(place, left), (_, right)] = self.sides(frame, name, start, at)?;
+            let bound = |column: &Column| Bound::new(Expr::Column(column.id, column.ty.clone()), at);
+            let sides = || vec![bound(&left), bound(&right)];
+            let equal = self.expr(frame, Clause::On).call("=", sides(), at)?;
             match key(equal.expr, &join.left, &join.right, &frame.scope) {
                 Ok(pair) => join.on.push(pair),
                 Err(_) => {
                     return Err(Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at)));
                 }
             }
-            frame.scope.relations[start..].iter_mut().for_each(|relation| relation.merged.push(name.value.clone()));
+            match written {
+                Written::Kind(JoinKind::Full) => {
+                    let either = self.expr(frame, Clause::On).call("coalesce", sides(), at)?.expr;
+                    let column = self.column(&left.name, either.sql_type());
+                    frame.scope.relations[place].merge(&name.value, Some(column.clone()));
+                    join.merged.push((column, either));
+                }
+                Written::Right => frame.scope.relations[place].merge(&name.value, Some(right)),
+                Written::Kind(JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti) => {}
+            }
+            frame.scope.relations[start..].iter_mut().for_each(|relation| relation.merge(&name.value, None));
         }
         Ok(())
     }
 
-    fn sides(&mut self, frame: &mut Frame<'a>, name: &Ident, start: usize, at: Span) -> Result<[Bound; 2]> {
+    /// The column of each side, and the table that it stands in.
+    fn sides(&mut self, frame: &mut Frame<'a>, name: &Ident, start: usize, at: Span) -> Result<[(usize, Column); 2]> {
         let tables = frame.scope.relations.len();
         let first = frame.scope.visible_from;
-        let left = self.side(&mut frame.scope, name, first..start, at)?;
-        let right = self.side(&mut frame.scope, name, start..tables, at)?;
+        let left = self.shown(&mut frame.scope, name, first..start, at)?;
+        let right = self.shown(&mut frame.scope, name, start..tables, at)?;
         Ok([left, right])
     }
 
-    fn side(&mut self, scope: &mut Scope, name: &Ident, tables: std::ops::Range<usize>, at: Span) -> Result<Bound> {
-        let shown =
-            |at: &usize| !scope.relations[*at].merged.iter().any(|merged| merged.eq_ignore_ascii_case(&name.value));
+    fn shown(
+        &mut self,
+        scope: &mut Scope,
+        name: &Ident,
+        tables: std::ops::Range<usize>,
+        at: Span,
+    ) -> Result<(usize, Column)> {
+        let shown = |at: &usize| scope.relations[*at].shows(&name.value);
         let find = |at: usize| scope.relations[at].find(&name.value).into_iter().map(move |handle| (at, handle));
         let found: Vec<(usize, Handle)> = tables.filter(shown).flat_map(find).collect();
         match found[..] {
-            [(relation, handle)] => {
-                let column = scope.relations[relation].take(handle, at, self)?;
-                Ok(Bound::new(Expr::Column(column.id, column.ty), at))
-            }
+            [(relation, handle)] => Ok((relation, scope.relations[relation].take_bare(handle, at, self)?)),
             [] => Err(Error::new(format!("USING: one side has no column {}", quoted(&name.value))).or_at(Some(at))),
             _ => {
                 Err(Error::new(format!("USING: one side has several columns {}", quoted(&name.value))).or_at(Some(at)))
@@ -140,16 +172,28 @@ impl<'a> Binder<'a> {
     }
 }
 
-fn kind(operator: &JoinOperator) -> Result<(JoinKind, &JoinConstraint), &'static str> {
+/// A kind of join as it is written.
+#[derive(Clone, Copy)]
+enum Written {
+    Kind(JoinKind),
+    /// A left join with its sides swapped.
+    Right,
+}
+
+fn written(operator: &JoinOperator) -> Result<(Written, &JoinConstraint), &'static str> {
     match operator {
         JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
-            Ok((JoinKind::Inner, constraint))
+            Ok((Written::Kind(JoinKind::Inner), constraint))
         }
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Ok((JoinKind::Left, constraint)),
-        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Err("RIGHT JOIN (swap the sides and write LEFT JOIN)"),
-        JoinOperator::FullOuter(_) => Err("FULL JOIN"),
-        JoinOperator::Semi(_) | JoinOperator::LeftSemi(_) | JoinOperator::RightSemi(_) => Err("SEMI JOIN"),
-        JoinOperator::Anti(_) | JoinOperator::LeftAnti(_) | JoinOperator::RightAnti(_) => Err("ANTI JOIN"),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
+            Ok((Written::Kind(JoinKind::Left), constraint))
+        }
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => Ok((Written::Right, constraint)),
+        JoinOperator::FullOuter(constraint) => Ok((Written::Kind(JoinKind::Full), constraint)),
+        JoinOperator::Semi(constraint) => Ok((Written::Kind(JoinKind::Semi), constraint)),
+        JoinOperator::Anti(constraint) => Ok((Written::Kind(JoinKind::Anti), constraint)),
+        JoinOperator::LeftSemi(_) | JoinOperator::RightSemi(_) => Err("LEFT or RIGHT before SEMI JOIN"),
+        JoinOperator::LeftAnti(_) | JoinOperator::RightAnti(_) => Err("LEFT or RIGHT before ANTI JOIN"),
         JoinOperator::AsOf { .. } => Err("ASOF JOIN"),
         JoinOperator::CrossApply | JoinOperator::OuterApply => Err("APPLY"),
         JoinOperator::StraightJoin(_) => Err("STRAIGHT_JOIN"),
@@ -159,18 +203,20 @@ fn kind(operator: &JoinOperator) -> Result<(JoinKind, &JoinConstraint), &'static
 
 /// The names that both sides of a natural join have.
 fn natural(scope: &Scope, start: usize, at: Span) -> Result<Vec<Ident>> {
-    let left: Vec<String> = scope.relations[scope.visible_from..start].iter().flat_map(|r| r.names()).collect();
-    let mut names: Vec<Ident> = Vec::new();
-    for name in scope.relations[start..].iter().flat_map(|r| r.names()) {
-        let is_new = !names.iter().any(|known| known.value.eq_ignore_ascii_case(&name));
+    let shown = |at: usize| scope.relations[at].names().into_iter().filter(move |name| scope.relations[at].shows(name));
+    let names = |tables: std::ops::Range<usize>| tables.flat_map(shown).collect::<Vec<String>>();
+    let left = names(scope.visible_from..start);
+    let mut common: Vec<Ident> = Vec::new();
+    for name in names(start..scope.relations.len()) {
+        let is_new = !common.iter().any(|known| known.value.eq_ignore_ascii_case(&name));
         if is_new && left.iter().any(|l| l.eq_ignore_ascii_case(&name)) {
-            names.push(Ident::new(name));
+            common.push(Ident::new(name));
         }
     }
-    if names.is_empty() {
+    if common.is_empty() {
         return Err(Error::new("NATURAL JOIN: the sides have no column name in common").or_at(Some(at)));
     }
-    Ok(names)
+    Ok(common)
 }
 
 /// The two sides of an equality, if each reads its own side of the join; else the term itself.
@@ -201,9 +247,16 @@ pub(super) fn move_keys(tree: &mut FromTree, terms: &mut Vec<Expr>, scope: &Scop
             }
         }
     }
-    move_keys(&mut join.left, terms, scope);
-    // Beneath the right side of a LEFT JOIN, rows that WHERE takes away would come back with NULLs.
-    if join.kind == JoinKind::Inner {
+    // Beneath a side whose rows a join adds to the other, rows that WHERE takes away would come back as NULLs.
+    let (in_left, in_right) = match join.kind {
+        JoinKind::Inner => (true, true),
+        JoinKind::Left | JoinKind::Semi | JoinKind::Anti => (true, false),
+        JoinKind::Full => (false, false),
+    };
+    if in_left {
+        move_keys(&mut join.left, terms, scope);
+    }
+    if in_right {
         move_keys(&mut join.right, terms, scope);
     }
 }

@@ -100,6 +100,7 @@ impl<'a> Binder<'a> {
         }
         self.check_options(options, at)?;
         let columns = self.star_columns(frame, relation, at)?;
+        let of_table = relation.is_some();
         let excluded = self.excluded(frame, &columns, options)?;
         let is_excluded = |name: &str| excluded.iter().any(|e| e.eq_ignore_ascii_case(name));
         let mut outputs = Vec::new();
@@ -116,7 +117,9 @@ impl<'a> Binder<'a> {
                     replaced += 1;
                 }
                 None => {
-                    let column = frame.scope.relations[relation].take(handle, at, self)?;
+                    let table = &mut frame.scope.relations[relation];
+                    let column =
+                        if of_table { table.take(handle, at, self)? } else { table.take_bare(handle, at, self)? };
                     frame.mentions.push((column.id, at));
                     outputs.push(Output {
                         name: column.name.clone(),
@@ -142,8 +145,7 @@ impl<'a> Binder<'a> {
             let table = &mut frame.scope.relations[at_relation];
             for handle in table.star(at, self)? {
                 let name = table.column_name(handle);
-                let merged = relation.is_none() && table.merged.iter().any(|merged| merged.eq_ignore_ascii_case(&name));
-                if !merged {
+                if relation.is_some() || table.shows(&name) {
                     columns.push((at_relation, handle));
                 }
             }

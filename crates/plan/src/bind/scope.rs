@@ -19,8 +19,17 @@ pub(super) struct Relation {
     /// Its alias, or the name it has without one.
     pub(super) name: Option<String>,
     pub(super) table: Table,
-    /// Columns that `USING` made one with a column further left; seen only with the table's name.
-    pub(super) merged: Vec<String>,
+    /// Columns that `USING` made one with those of other tables.
+    pub(super) merged: Vec<Merged>,
+    /// Whether it is the right side of a semi or an anti join, which only its `ON` sees.
+    pub(super) is_hidden: bool,
+}
+
+/// A column that `USING` merged; the table's own is seen only with the table's name.
+pub(super) struct Merged {
+    pub(super) name: String,
+    /// What the bare name means, if it stands here and not in a table further left.
+    pub(super) column: Option<Column>,
 }
 
 /// Where the rows of a table come from.
@@ -45,7 +54,7 @@ pub(super) enum Handle {
 impl Relation {
     pub(super) fn rows(name: Option<String>, plan: RowPlan) -> Self {
         let columns = plan.columns();
-        Self { name, table: Table::Rows { plan, columns }, merged: Vec::new() }
+        Self { name, table: Table::Rows { plan, columns }, merged: Vec::new(), is_hidden: false }
     }
 
     pub(super) fn label(&self) -> String {
@@ -56,8 +65,30 @@ impl Relation {
         self.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
     }
 
-    fn hides(&self, name: &str) -> bool {
-        self.merged.iter().any(|merged| merged.eq_ignore_ascii_case(name))
+    /// What `USING` made of a column, if it did.
+    pub(super) fn merged(&self, name: &str) -> Option<&Merged> {
+        self.merged.iter().find(|merged| merged.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Lets a bare name mean another column from now on, or none of this table.
+    pub(super) fn merge(&mut self, name: &str, column: Option<Column>) {
+        match self.merged.iter_mut().find(|merged| merged.name.eq_ignore_ascii_case(name)) {
+            Some(merged) => merged.column = column,
+            None => self.merged.push(Merged { name: name.to_string(), column }),
+        }
+    }
+
+    /// Whether a bare name may mean a column of this table.
+    pub(super) fn shows(&self, name: &str) -> bool {
+        !self.is_hidden && self.merged(name).is_none_or(|merged| merged.column.is_some())
+    }
+
+    /// The column that a bare name means, which is read from now on.
+    pub(super) fn take_bare(&mut self, handle: Handle, at: Span, binder: &mut Binder<'_>) -> Result<Column> {
+        match self.merged(&self.column_name(handle)).and_then(|merged| merged.column.clone()) {
+            Some(column) => Ok(column),
+            None => self.take(handle, at, binder),
+        }
     }
 
     /// All columns with a name.
@@ -118,16 +149,20 @@ impl Relation {
 
 impl Scope {
     pub(super) fn column(&self, id: ColumnId) -> Option<&Column> {
-        self.relations.iter().find_map(|relation| relation.column(id))
+        let merged = || self.relations.iter().flat_map(|r| &r.merged).filter_map(|merged| merged.column.as_ref());
+        self.relations.iter().find_map(|relation| relation.column(id)).or_else(|| merged().find(|c| c.id == id))
     }
 
-    /// Which table a column comes from.
+    /// Which table a column comes from; of a merged column the first.
     pub(super) fn relation_of(&self, id: ColumnId) -> Option<usize> {
-        self.relations.iter().position(|relation| relation.column(id).is_some())
+        let merges =
+            |relation: &Relation| relation.merged.iter().any(|m| m.column.as_ref().is_some_and(|c| c.id == id));
+        let own = self.relations.iter().position(|relation| relation.column(id).is_some());
+        own.or_else(|| self.relations.iter().position(merges))
     }
 
     fn visible(&self) -> impl Iterator<Item = (usize, &Relation)> {
-        self.relations.iter().enumerate().skip(self.visible_from)
+        self.relations.iter().enumerate().skip(self.visible_from).filter(|(_, relation)| !relation.is_hidden)
     }
 
     /// The column that a bare name means; `None` if there is none.
@@ -136,12 +171,12 @@ impl Scope {
     /// If it may mean several.
     pub(super) fn resolve(&mut self, ident: &Ident, binder: &mut Binder<'_>) -> Result<Option<Column>> {
         let at = binder.span(ident);
-        let seen = self.visible().filter(|(_, relation)| !relation.hides(&ident.value));
+        let seen = self.visible().filter(|(_, relation)| relation.shows(&ident.value));
         let found: Vec<(usize, Handle)> =
             seen.flat_map(|(i, r)| r.find(&ident.value).into_iter().map(move |h| (i, h))).collect();
         match found[..] {
             [] => Ok(None),
-            [(relation, handle)] => self.relations[relation].take(handle, at, binder).map(Some),
+            [(relation, handle)] => self.relations[relation].take_bare(handle, at, binder).map(Some),
             _ => Err(self.ambiguous(&ident.value, &found).or_at(Some(at))),
         }
     }

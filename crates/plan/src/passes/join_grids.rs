@@ -23,8 +23,12 @@ pub(super) const PASS: Pass = Pass {
 
 fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Join { left, right, kind, on, filter } = plan else { return Ok(plan) };
-    // A condition of a left join decides which pairs match, not which rows stay.
-    let is_plain = filter.is_none() || kind == JoinKind::Inner;
+    let is_plain = match kind {
+        JoinKind::Inner => true,
+        // A condition of a left join decides which pairs match, not which rows stay.
+        JoinKind::Left => filter.is_none(),
+        JoinKind::Full | JoinKind::Semi | JoinKind::Anti => false,
+    };
     let sides = match (grid_of(&left), is_plain) {
         (Some(grid), true) => joined(query, grid, &right, kind, &on)?,
         _ => None,

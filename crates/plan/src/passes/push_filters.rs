@@ -116,14 +116,12 @@ fn push_into_sides(
     let within = |term: &Expr, side: &HashSet<ColumnId>| term.columns().iter().all(|id| side.contains(id));
     let (mut to_left, mut to_right, mut above) = (Vec::new(), Vec::new(), Vec::new());
     for term in conjuncts {
-        // What a left join adds to its rows must not be filtered before it is added.
-        let right_too = kind == JoinKind::Inner;
         match (within(&term, &of_left), within(&term, &of_right)) {
-            (true, _) => {
-                to_right.extend(right_too.then(|| across_equality(&term, &on, false)).flatten());
+            (true, _) if passes_left(kind) => {
+                to_right.extend(passes_across(kind).then(|| across_equality(&term, &on, false)).flatten());
                 to_left.push(term);
             }
-            (_, true) if right_too => {
+            (_, true) if passes_right(kind) => {
                 to_left.extend(across_equality(&term, &on, true));
                 to_right.push(term);
             }
@@ -138,6 +136,31 @@ fn push_into_sides(
         filter: join_filter,
     };
     filter(join, above)
+}
+
+/// Whether rows of the left may be left out before the join: not where rows of the right would then lose their match and stay.
+fn passes_left(kind: JoinKind) -> bool {
+    match kind {
+        JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti => true,
+        JoinKind::Full => false,
+    }
+}
+
+/// Whether rows of the right may be left out before the join. What is added to rows without a match must not be filtered before
+/// it is added; semi and anti joins show no columns that a term could read.
+fn passes_right(kind: JoinKind) -> bool {
+    match kind {
+        JoinKind::Inner => true,
+        JoinKind::Left | JoinKind::Full | JoinKind::Semi | JoinKind::Anti => false,
+    }
+}
+
+/// Whether what a term says of the left leaves out rows of the right that are equal: only those can be their matches.
+fn passes_across(kind: JoinKind) -> bool {
+    match kind {
+        JoinKind::Inner | JoinKind::Semi | JoinKind::Anti => true,
+        JoinKind::Left | JoinKind::Full => false,
+    }
 }
 
 /// What a term over one side says about the other, where all the columns that it reads are equal to columns there.

@@ -80,6 +80,9 @@ fn plan(node: &RowPlan, names: &Names) -> String {
             let kind = match kind {
                 JoinKind::Inner => "join",
                 JoinKind::Left => "left join",
+                JoinKind::Full => "full join",
+                JoinKind::Semi => "semi join",
+                JoinKind::Anti => "anti join",
             };
             format!(
                 "{}\n{kind} on [{}]{filter} with\n  {}",
