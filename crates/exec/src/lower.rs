@@ -68,9 +68,9 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
         RowPlan::Aggregate { input, keys, aggregates } => {
             aggregate::aggregate(context, &operator, below(input)?.as_ref(), keys, aggregates)?
         }
-        RowPlan::Join { left, right, kind, on, filter } => {
+        RowPlan::Join { left, right, kind, on, asof, filter } => {
             let right = below(right)?;
-            let condition = join::Condition { kind: *kind, on, filter: filter.as_ref() };
+            let condition = join::Condition { kind: *kind, on, asof: asof.as_deref(), filter: filter.as_ref() };
             let left = |columns: &[SourceColumn], rows: &[Batch]| match kind {
                 JoinKind::Inner | JoinKind::Semi => below(&narrowed(left.as_ref().clone(), on, columns, rows, query)?),
                 JoinKind::Left | JoinKind::Full | JoinKind::Anti => below(left),

@@ -2,7 +2,7 @@
 
 use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
-use crate::{Along, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
+use crate::{Along, AsOf, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, RowOrder, display};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -143,9 +143,13 @@ impl Explain<'_> {
             RowPlan::Filter { predicate, .. } => format!("Filter {}", self.expr(predicate)),
             RowPlan::Project { columns, .. } => format!("Project {}", self.computed(columns)),
             RowPlan::Aggregate { keys, aggregates, .. } => format!("Aggregate {}", self.grouping(keys, aggregates)),
-            RowPlan::Join { kind, on, filter, .. } => {
-                let name = if on.is_empty() && filter.is_some() { "LoopJoin" } else { "HashJoin" };
-                self.join(&format!("{name} {}", kind_name(*kind)), on, filter.as_ref())
+            RowPlan::Join { kind, on, asof, filter, .. } => {
+                let name = match (asof, filter) {
+                    (Some(_), _) => "AsOfJoin",
+                    (None, Some(_)) if on.is_empty() => "LoopJoin",
+                    (None, _) => "HashJoin",
+                };
+                self.join(&format!("{name} {}", kind_name(*kind)), on, asof.as_deref(), filter.as_ref())
             }
             RowPlan::Window { window, calls, .. } => self.window(window, calls),
             RowPlan::Sort { keys, .. } => format!("Sort by {}", self.order(keys)),
@@ -173,7 +177,7 @@ impl Explain<'_> {
             GridPlan::Mask { predicate, .. } => format!("Mask {}", self.expr(predicate)),
             GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
             GridPlan::Join { left, right, along, kind, .. } => self.grid_join(left, right, along, *kind),
-            GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None),
+            GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None, None),
             GridPlan::Window { window, calls, reach, .. } => {
                 let dims = reach.dims.dims().map(|dim| grid.scan().dim_names[dim].clone()).collect::<Vec<_>>();
                 let along = if dims.is_empty() { String::new() } else { format!(" along {}", dims.join(", ")) };
@@ -260,9 +264,10 @@ impl Explain<'_> {
         format!("{}({distinct}{args}{order}){filter}", call.function)
     }
 
-    fn join(&self, kind: &str, on: &[(Expr, Expr)], filter: Option<&Expr>) -> String {
+    fn join(&self, kind: &str, on: &[(Expr, Expr)], asof: Option<&AsOf>, filter: Option<&Expr>) -> String {
         let pairs = on.iter().map(|(l, r)| format!("{} = {}", self.expr(l), self.expr(r)));
-        let terms: Vec<String> = pairs.chain(filter.map(|f| self.expr(f))).collect();
+        let asof = asof.map(|a| format!("{} {} {}", self.expr(&a.left), a.operator(), self.expr(&a.right)));
+        let terms: Vec<String> = pairs.chain(asof).chain(filter.map(|f| self.expr(f))).collect();
         if terms.is_empty() { kind.to_string() } else { format!("{kind} on {}", terms.join(" AND ")) }
     }
 

@@ -28,4 +28,4 @@ pub use catalog::{Catalog, DatasetId, DatasetSource, Regrid, RegridTarget, Sourc
 pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Reach, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};
 pub use query::{BoundQuery, Dataset, Table};
-pub use row_plan::{Column, JoinKind, RowPlan, SortKey, TableScan};
+pub use row_plan::{AsOf, AsOfSide, Column, JoinKind, RowPlan, SortKey, TableScan};

@@ -73,6 +73,8 @@ pub enum RowPlan {
         kind: JoinKind,
         /// Pairs of expressions, of one type, over the left and the right that must be equal; NULL equals nothing.
         on: Vec<(Expr, Expr)>,
+        /// Which one of the rows that are equal is a match, if it is not all.
+        asof: Option<Box<AsOf>>,
         /// What else must be true of a pair to be a match.
         filter: Option<Expr>,
     },
@@ -145,6 +147,53 @@ pub enum JoinKind {
     Semi,
     /// Rows of the left without a match.
     Anti,
+}
+
+/// Of the rows on the right that an ASOF join finds for a row of the left, the one with the nearest value on one side of the
+/// left's; of several the first. NULL is near nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// The left's value.
+    pub left: Expr,
+    /// The right's value, of the same type.
+    pub right: Expr,
+    /// On which side of the left's value the right's is looked for.
+    pub side: AsOfSide,
+    /// Whether an equal value is the nearest.
+    pub or_equal: bool,
+}
+
+/// A side of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AsOfSide {
+    /// What is less.
+    Before,
+    /// What is greater.
+    After,
+}
+
+impl AsOf {
+    /// The inequality as SQL has it between the left and the right.
+    pub fn operator(&self) -> &'static str {
+        match (self.side, self.or_equal) {
+            (AsOfSide::Before, true) => ">=",
+            (AsOfSide::Before, false) => ">",
+            (AsOfSide::After, true) => "<=",
+            (AsOfSide::After, false) => "<",
+        }
+    }
+
+    /// The condition that an operator between the left and the right asks for, if it is an inequality.
+    pub fn new(left: Expr, operator: &str, right: Expr) -> Option<Self> {
+        let (side, or_equal) = match operator {
+            ">=" => (AsOfSide::Before, true),
+            ">" => (AsOfSide::Before, false),
+            "<=" => (AsOfSide::After, true),
+            "<" => (AsOfSide::After, false),
+            _ => return None,
+        };
+        Some(Self { left, right, side, or_equal })
+    }
 }
 
 impl JoinKind {

@@ -4,9 +4,10 @@
 use super::BATCH_ROWS;
 use super::evaluate::{evaluate, evaluate_mask};
 use super::key_table::{ABSENT, KeyTable};
+use super::nearest::Nearest;
 use super::stored::{Pile, Place, StoredRows, cuts, hold};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
@@ -15,7 +16,7 @@ use arrow::array::{ArrayRef, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use hyperslab_expr::Expr;
-use hyperslab_plan::JoinKind;
+use hyperslab_plan::{AsOf, JoinKind};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ pub struct Condition<'a> {
     pub kind: JoinKind,
     /// Expressions over the left and the right that must be equal.
     pub on: &'a [(Expr, Expr)],
+    /// Which one of the rows that are equal matches, if it is not all.
+    pub asof: Option<&'a AsOf>,
     /// What else must be true of a pair.
     pub filter: Option<&'a Expr>,
 }
@@ -45,7 +48,13 @@ pub fn join(
     let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.on.iter().cloned().unzip();
     let (batches, memory) = hold(context, operator, right, "the right side of a join")?;
     let left = left(right.columns(), &batches)?;
-    let built = operator.timed(|| Built::new(context, right.columns(), &batches, memory, &right_keys))?;
+    let built = operator.timed(|| {
+        let mut built = Built::new(context, right.columns(), &batches, memory, &right_keys)?;
+        if let Some(asof) = condition.asof {
+            built.sort_by(Nearest::new(asof, right.columns(), &batches)?)?;
+        }
+        Ok::<_, Error>(built)
+    })?;
     let pair_columns: Vec<SourceColumn> = left.columns().iter().chain(right.columns()).cloned().collect();
     let shown = if condition.kind.shows_right() { pair_columns.len() } else { left.columns().len() };
     let mut joined = Joined {
@@ -76,6 +85,8 @@ struct Built {
     /// `places[starts[key]..starts[key + 1]]` are the rows with that key.
     starts: Vec<usize>,
     places: Vec<(u32, u32)>,
+    /// By what the rows of a key are sorted, for an ASOF join.
+    nearest: Option<Nearest>,
     /// How many rows each batch has.
     lengths: Vec<usize>,
     memory: Reservation,
@@ -103,7 +114,15 @@ impl Built {
         let mut rows = Pile::new(columns, batches);
         let null_row = rows.push_null_row(columns);
         let lengths = batches.iter().map(|batch| batch.rows).collect();
-        Ok(Self { rows, null_row, keys: table, starts, places, lengths, memory })
+        Ok(Self { rows, null_row, keys: table, starts, places, nearest: None, lengths, memory })
+    }
+
+    /// Sorts the rows of each key, so that the nearest can be found.
+    fn sort_by(&mut self, nearest: Nearest) -> Result<()> {
+        self.memory.grow(nearest.memory())?;
+        self.starts.windows(2).for_each(|key| nearest.sort(&mut self.places[key[0]..key[1]]));
+        self.nearest = Some(nearest);
+        Ok(())
     }
 
     /// The rows with a key.
@@ -201,9 +220,16 @@ impl Joined {
         let keys = self.keys.iter().map(|key| evaluate(key, self.left.columns(), batch)).collect::<Result<Vec<_>>>()?;
         let mut numbers = self.built.keys.find(&keys, batch.rows)?;
         forget_nulls(&keys, &mut numbers);
+        let nearest = match &self.built.nearest {
+            Some(nearest) => Some((nearest, nearest.of_left(self.left.columns(), batch)?)),
+            None => None,
+        };
         let (mut pairs, mut matched) = (Vec::new(), false);
         for (left, number) in numbers.iter().enumerate() {
-            let matches = self.built.matches(*number);
+            let matches = match &nearest {
+                None => self.built.matches(*number),
+                Some((nearest, values)) => nearest.find(self.built.matches(*number), values.get(left)),
+            };
             if matches.is_empty() && self.kind.keeps_unmatched() {
                 pairs.push(Pair { left: left as u32, right: self.built.null_row, last: true });
             }
@@ -385,7 +411,7 @@ mod tests {
         let found = testing::on_any_threads(|context| {
             let mut random = Random(seed);
             let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
-            let condition = Condition { kind, on: &keys, filter: filter.as_ref() };
+            let condition = Condition { kind, on: &keys, asof: None, filter: filter.as_ref() };
             join(context, &Arc::default(), |_, _| Ok(left), right.as_ref(), &condition)
         });
         assert_eq!(found, naive(&left, &right, kind, on, less), "{kind:?} {on:?} {less}");
@@ -402,6 +428,51 @@ mod tests {
                     check(&mut random, [0, 20], kind, on, less);
                 }
             }
+        }
+    }
+
+    /// What loops give for an ASOF join on equal texts and the nearest number.
+    fn naive_asof(left: &[Row], right: &[Row], kind: JoinKind, operator: &str) -> Vec<Vec<Cell>> {
+        let mut out = Vec::new();
+        for a in left {
+            let is_near = |b: &&Row| {
+                let ordered = a.0.zip(b.0).map(|(a, b)| a.cmp(&b));
+                equal(a, b, 2)
+                    && match operator {
+                        ">=" => ordered.is_some_and(|o| o.is_ge()),
+                        ">" => ordered.is_some_and(|o| o.is_gt()),
+                        "<=" => ordered.is_some_and(|o| o.is_le()),
+                        _ => ordered.is_some_and(|o| o.is_lt()),
+                    }
+            };
+            let distance = |b: &&Row| a.0.zip(b.0).map(|(a, b)| a.abs_diff(b));
+            match right.iter().filter(is_near).min_by_key(distance) {
+                Some(b) => out.push([Cell::of(a), Cell::of(b)].concat()),
+                None if kind == JoinKind::Left => out.push([Cell::of(a), vec![Cell::Null; 3]].concat()),
+                None => {}
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn asof_joins_agree_with_loops() {
+        let mut random = Random(7);
+        let columns = [testing::columns(0), testing::columns(10)];
+        let [key, value] = [2, 0].map(|at| columns.each_ref().map(|side| testing::column(side, at)));
+        for (kind, operator) in
+            [JoinKind::Inner, JoinKind::Left].into_iter().flat_map(|kind| [">=", ">", "<=", "<"].map(|o| (kind, o)))
+        {
+            let (left, right) = (random.rows(80), random.rows(40));
+            let asof = AsOf::new(value[0].clone(), operator, value[1].clone());
+            let found = testing::on_any_threads(|context| {
+                let mut random = Random(3);
+                let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
+                let on = [(key[0].clone(), key[1].clone())];
+                let condition = Condition { kind, on: &on, asof: asof.as_ref(), filter: None };
+                join(context, &Arc::default(), |_, _| Ok(left), right.as_ref(), &condition)
+            });
+            assert_eq!(found, naive_asof(&left, &right, kind, operator), "{kind:?} {operator}");
         }
     }
 

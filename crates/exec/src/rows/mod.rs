@@ -7,6 +7,7 @@ pub mod join;
 pub(crate) mod key_table;
 mod key_words;
 pub mod limit;
+mod nearest;
 pub mod project;
 pub mod sort;
 pub(crate) mod sort_key;

@@ -239,9 +239,9 @@ impl<'a> Binder<'a> {
                 Table::Dataset(dataset) => dataset.plan(),
             },
             FromTree::Join(join) => {
-                let Join { left, right, kind, on, filter, merged, is_implicit: _ } = *join;
+                let Join { left, right, kind, on, asof, filter, merged, is_implicit: _ } = *join;
                 let (left, right) = (Box::new(self.tree_plan(left, frame)?), Box::new(self.tree_plan(right, frame)?));
-                let plan = RowPlan::Join { left, right, kind, on, filter: Expr::all_of(filter) };
+                let plan = RowPlan::Join { left, right, kind, on, asof, filter: Expr::all_of(filter) };
                 Ok(if merged.is_empty() { plan } else { with_columns(plan, merged) })
             }
         }

@@ -3,9 +3,9 @@
 use super::binder::Binder;
 use super::expr::{Bound, Clause, Frame};
 use super::from::FromTree;
-use super::refuse::unsupported;
+use super::refuse::{at_node, unsupported};
 use super::scope::{Handle, Scope, quoted};
-use crate::{Column, Error, JoinKind, Result, Span};
+use crate::{AsOf, Column, Error, JoinKind, Result, Span};
 use hyperslab_expr::Expr;
 use sqlparser::ast::{self, Ident, JoinConstraint, JoinOperator};
 
@@ -15,6 +15,7 @@ pub(super) struct Join {
     pub(super) right: FromTree,
     pub(super) kind: JoinKind,
     pub(super) on: Vec<(Expr, Expr)>,
+    pub(super) asof: Option<Box<AsOf>>,
     pub(super) filter: Vec<Expr>,
     /// What `USING` of a full join computes of both sides.
     pub(super) merged: Vec<(Column, Expr)>,
@@ -29,6 +30,7 @@ impl Join {
             right,
             kind: JoinKind::Inner,
             on: Vec::new(),
+            asof: None,
             filter: Vec::new(),
             merged: Vec::new(),
             is_implicit: true,
@@ -64,22 +66,30 @@ impl<'a> Binder<'a> {
         join: &'a ast::Join,
     ) -> Result<FromTree> {
         let at = self.factor_span(&join.relation);
-        self.refuse(join.global, "GLOBAL JOIN", at)?;
+        // What the parser takes for GLOBAL is ASOF: see `mark_asof`.
+        let is_asof = join.global;
         let (written, constraint) = written(&join.join_operator).map_err(|what| unsupported(what, at))?;
+        self.refuse(is_asof && matches!(written, Written::Right), "ASOF RIGHT JOIN", at)?;
         let (kind, [left, right]) = match written {
             Written::Kind(kind) => (kind, [left, right]),
             Written::Right => (JoinKind::Left, [right, left]),
         };
         let mut joined = Join { is_implicit: false, kind, ..Join::implicit(left, right) };
         match constraint {
-            JoinConstraint::On(condition) => self.on(frame, &mut joined, condition)?,
+            JoinConstraint::On(condition) => {
+                self.on(frame, &mut joined, condition)?;
+                if is_asof {
+                    take_inequality(&mut joined, &frame.scope)
+                        .map_err(|error| error.or_at(Some(at_node(self.text, condition))))?;
+                }
+            }
             JoinConstraint::Using(names) => {
                 let names = names.iter().map(|name| self.simple_name(name).cloned()).collect::<Result<Vec<_>>>()?;
-                self.using(frame, &mut joined, written, &names, start)?;
+                self.using(frame, &mut joined, written, &names, start, is_asof)?;
             }
             JoinConstraint::Natural => {
                 let names = natural(&frame.scope, start, at)?;
-                self.using(frame, &mut joined, written, &names, start)?;
+                self.using(frame, &mut joined, written, &names, start, is_asof)?;
             }
             JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => {
                 joined.is_implicit = true
@@ -115,18 +125,22 @@ impl<'a> Binder<'a> {
         written: Written,
         names: &[Ident],
         start: usize,
+        is_asof: bool,
     ) -> Result<()> {
-        for name in names {
+        for (position, name) in names.iter().enumerate() {
             let at = self.span(name);
             let [(place, left), (_, right)] = self.sides(frame, name, start, at)?;
             let bound = |column: &Column| Bound::new(Expr::Column(column.id, column.ty.clone()), at);
             let sides = || vec![bound(&left), bound(&right)];
-            let equal = self.expr(frame, Clause::On).call("=", sides(), at)?;
-            match key(equal.expr, &join.left, &join.right, &frame.scope) {
-                Ok(pair) => join.on.push(pair),
-                Err(_) => {
-                    return Err(Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at)));
-                }
+            let is_inequality = is_asof && position + 1 == names.len();
+            let operator = if is_inequality { ">=" } else { "=" };
+            join.filter.push(self.expr(frame, Clause::On).call(operator, sides(), at)?.expr);
+            let wrong = || Error::new(format!("{} cannot be joined on", quoted(&name.value))).or_at(Some(at));
+            if is_inequality {
+                take_inequality(join, &frame.scope).map_err(|_| wrong())?;
+            } else {
+                let pair = join.filter.pop().and_then(|term| key(term, &join.left, &join.right, &frame.scope).ok());
+                join.on.push(pair.ok_or_else(wrong)?);
             }
             match written {
                 Written::Kind(JoinKind::Full) => {
@@ -234,6 +248,39 @@ fn key(term: Expr, left: &FromTree, right: &FromTree, scope: &Scope) -> Result<(
         }
     }
     Err(Expr::Call { function, args, ty, at })
+}
+
+/// Makes the one condition of an ASOF join that is no equality its inequality.
+fn take_inequality(join: &mut Join, scope: &Scope) -> Result<()> {
+    let found = match &join.filter[..] {
+        [term] => inequality(term, &join.left, &join.right, scope),
+        _ => None,
+    };
+    join.asof = Some(Box::new(found.ok_or_else(|| {
+        let error = Error::new("ASOF JOIN takes equalities and one inequality between its sides");
+        error.with_hint("such as ON a.k = b.k AND a.t >= b.t")
+    })?));
+    join.filter.clear();
+    Ok(())
+}
+
+fn inequality(term: &Expr, left: &FromTree, right: &FromTree, scope: &Scope) -> Option<AsOf> {
+    let Expr::Call { function, args, .. } = term else { return None };
+    let [a, b] = &args[..] else { return None };
+    if a.sql_type() != b.sql_type() {
+        return None;
+    }
+    if left.covers(a, scope) && right.covers(b, scope) {
+        return AsOf::new(a.clone(), function, b.clone());
+    }
+    let turned = match function.as_str() {
+        ">=" => "<=",
+        ">" => "<",
+        "<=" => ">=",
+        "<" => ">",
+        _ => return None,
+    };
+    (left.covers(b, scope) && right.covers(a, scope)).then(|| AsOf::new(b.clone(), turned, a.clone())).flatten()
 }
 
 /// Takes keys of implicit joins out of the terms of WHERE.

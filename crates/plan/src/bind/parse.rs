@@ -3,6 +3,7 @@
 use super::ExplainMode;
 use super::copy::Copy;
 use super::dialect::HyperslabDialect;
+use super::refuse::unsupported;
 use super::stack::{Deep, with_deep_stack};
 use super::text::Text;
 use crate::{Error, Result, Span};
@@ -66,8 +67,10 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
 fn parse_text(sql: &str) -> Result<Vec<ParsedStatement>> {
     let mut text = Text::new(sql);
     let tokens = Tokenizer::new(&HyperslabDialect, sql).tokenize_with_location();
-    let tokens = tokens.map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), &text, None))?;
+    let mut tokens =
+        tokens.map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), &text, None))?;
     text.note_tokens(&tokens)?;
+    mark_asof(&mut tokens, &text)?;
     let text = Arc::new(text);
     let mut reader = Reader::new(&text, tokens);
     let mut statements = Vec::new();
@@ -79,6 +82,41 @@ fn parse_text(sql: &str) -> Result<Vec<ParsedStatement>> {
         reader.expect_end()?;
     }
     Ok(statements)
+}
+
+/// Writes GLOBAL for the ASOF of a join: the parser takes it before any join, and knows ASOF with a clause of another dialect
+/// only. A GLOBAL of the text itself is refused.
+fn mark_asof(tokens: &mut [TokenWithSpan], text: &Text) -> Result<()> {
+    let words: Vec<(usize, Keyword)> = tokens
+        .iter()
+        .enumerate()
+        .filter_map(|(at, token)| match &token.token {
+            Token::Whitespace(_) => None,
+            Token::Word(word) if word.quote_style.is_none() => Some((at, word.keyword)),
+            _ => Some((at, Keyword::NoKeyword)),
+        })
+        .collect();
+    for pair in words.windows(2) {
+        let [(at, word), (_, next)] = pair else { continue };
+        let starts_join = matches!(
+            next,
+            Keyword::JOIN
+                | Keyword::INNER
+                | Keyword::LEFT
+                | Keyword::RIGHT
+                | Keyword::FULL
+                | Keyword::SEMI
+                | Keyword::ANTI
+        );
+        match word {
+            Keyword::GLOBAL if starts_join => {
+                return Err(unsupported("GLOBAL JOIN", text.span(tokens[*at].span)));
+            }
+            Keyword::ASOF if starts_join => tokens[*at].token = Token::make_keyword("GLOBAL"),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The parser, and the text for the places of what it meets.

@@ -195,6 +195,7 @@ pub(super) fn attach(plan: RowPlan, frame: &Frame<'_>, exprs: &[&Expr], members:
         right: Box::new(attached.plan.clone()),
         kind: if is_member(attached) { JoinKind::Inner } else { JoinKind::Left },
         on: attached.on.clone(),
+        asof: None,
         filter: None,
     })
 }

@@ -25,9 +25,9 @@ fn fold(plan: RowPlan) -> Result<RowPlan> {
             let aggregates = aggregates.into_iter().map(|(column, call)| (column, fold_call(call))).collect();
             RowPlan::Aggregate { input, keys: named(keys), aggregates }
         }
-        RowPlan::Join { left, right, kind, on, filter } => {
+        RowPlan::Join { left, right, kind, on, asof, filter } => {
             let on = on.into_iter().map(|(l, r)| (fold_constants(l), fold_constants(r))).collect();
-            RowPlan::Join { left, right, kind, on, filter: filter.map(fold_constants) }
+            RowPlan::Join { left, right, kind, on, asof, filter: filter.map(fold_constants) }
         }
         RowPlan::Window { input, mut window, mut calls } => {
             window.exprs_mut().for_each(fold_in_place);

@@ -22,8 +22,9 @@ pub(super) const PASS: Pass = Pass {
 };
 
 fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
-    let RowPlan::Join { left, right, kind, on, filter } = plan else { return Ok(plan) };
+    let RowPlan::Join { left, right, kind, on, asof, filter } = plan else { return Ok(plan) };
     let is_plain = match kind {
+        _ if asof.is_some() => false,
         JoinKind::Inner => true,
         // A condition of a left join decides which pairs match, not which rows stay.
         JoinKind::Left => filter.is_none(),
@@ -33,7 +34,7 @@ fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
         (Some(grid), true) => joined(query, grid, &right, kind, &on)?,
         _ => None,
     };
-    let Some(grid) = sides else { return Ok(RowPlan::Join { left, right, kind, on, filter }) };
+    let Some(grid) = sides else { return Ok(RowPlan::Join { left, right, kind, on, asof, filter }) };
     let columns: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
     let cells =
         named(RowPlan::Materialize { grid: Box::new(grid), columns: columns.iter().map(|c| c.id).collect() }, columns);

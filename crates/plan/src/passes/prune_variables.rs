@@ -44,10 +44,11 @@ fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
             let read = read_by_grouping(&keys, &aggregates);
             RowPlan::Aggregate { input: below(input, read), keys, aggregates }
         }
-        RowPlan::Join { left, right, kind, on, filter } => {
+        RowPlan::Join { left, right, kind, on, asof, filter } => {
             let pairs = on.iter().flat_map(|(l, r)| [l, r]);
-            let read = with_columns(wanted.clone(), pairs.chain(&filter));
-            RowPlan::Join { left: below(left, read.clone()), right: below(right, read), kind, on, filter }
+            let sides = asof.iter().flat_map(|asof| [&asof.left, &asof.right]);
+            let read = with_columns(wanted.clone(), pairs.chain(sides).chain(&filter));
+            RowPlan::Join { left: below(left, read.clone()), right: below(right, read), kind, on, asof, filter }
         }
         RowPlan::Window { input, window, calls } => {
             let calls = keep(calls, wanted);

@@ -3,7 +3,7 @@
 use super::{Pass, any_volatile};
 use crate::axis::substitute;
 use crate::window::{Window, WindowCall};
-use crate::{JoinKind, RowPlan};
+use crate::{AsOf, JoinKind, RowPlan};
 use hyperslab_expr::{ColumnId, Expr};
 use std::collections::{HashMap, HashSet};
 
@@ -41,7 +41,9 @@ fn push(plan: RowPlan, conjuncts: Vec<Expr>) -> RowPlan {
             let inputs = inputs.into_iter().map(|input| push_into_branch(input, &columns, &conjuncts)).collect();
             RowPlan::Union { inputs, columns }
         }
-        RowPlan::Join { left, right, kind, on, filter } => push_into_sides(*left, *right, kind, on, filter, conjuncts),
+        RowPlan::Join { left, right, kind, on, asof, filter } => {
+            push_into_sides([*left, *right], kind, on, asof, filter, conjuncts)
+        }
         RowPlan::Window { input, window, calls } => push_below_window(*input, window, calls, conjuncts),
         other @ (RowPlan::Filter { .. }
         | RowPlan::Project { .. }
@@ -104,10 +106,10 @@ fn push_into_branch(input: RowPlan, columns: &[crate::Column], conjuncts: &[Expr
 }
 
 fn push_into_sides(
-    left: RowPlan,
-    right: RowPlan,
+    [left, right]: [RowPlan; 2],
     kind: JoinKind,
     on: Vec<(Expr, Expr)>,
+    asof: Option<Box<AsOf>>,
     join_filter: Option<Expr>,
     conjuncts: Vec<Expr>,
 ) -> RowPlan {
@@ -121,7 +123,8 @@ fn push_into_sides(
                 to_right.extend(passes_across(kind).then(|| across_equality(&term, &on, false)).flatten());
                 to_left.push(term);
             }
-            (_, true) if passes_right(kind) => {
+            // Without a row, another would be the nearest.
+            (_, true) if passes_right(kind) && asof.is_none() => {
                 to_left.extend(across_equality(&term, &on, true));
                 to_right.push(term);
             }
@@ -133,6 +136,7 @@ fn push_into_sides(
         right: Box::new(push(right, to_right)),
         kind,
         on,
+        asof,
         filter: join_filter,
     };
     filter(join, above)

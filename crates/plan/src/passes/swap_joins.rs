@@ -18,7 +18,7 @@ pub(super) const PASS: Pass = Pass {
 /// A join of rows with cells: the cells are streamed past the rows, which have numbers, and what matches is sorted by them.
 fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
     match plan {
-        RowPlan::Join { left, right, kind: JoinKind::Inner, on, filter }
+        RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter }
             if dimensions(&left) == 0 && dimensions(&right) > 0 && !on.is_empty() =>
         {
             let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
@@ -29,7 +29,8 @@ fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
             let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
             let numbered = RowPlan::Window { input: left, window: Window::default(), calls: vec![(number, call)] };
             let on = on.into_iter().map(|(l, r)| (r, l)).collect();
-            let joined = RowPlan::Join { left: right, right: Box::new(numbered), kind: JoinKind::Inner, on, filter };
+            let (left, right, kind) = (right, Box::new(numbered), JoinKind::Inner);
+            let joined = RowPlan::Join { left, right, kind, on, asof: None, filter };
             let keys = vec![SortKey { expr: place, descending: false, nulls_first: false }];
             let sorted = RowPlan::Sort { input: Box::new(joined), keys };
             let columns = shown.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
@@ -60,13 +61,13 @@ fn swapped(plan: RowPlan) -> RowPlan {
         RowPlan::Project { input, columns } if !any_volatile(&columns) => {
             RowPlan::Project { input: Box::new(swapped(*input)), columns }
         }
-        RowPlan::Join { left, right, kind: JoinKind::Inner, on, filter } => {
+        RowPlan::Join { left, right, kind: kind @ JoinKind::Inner, on, asof: None, filter } => {
             let (left, right) = (Box::new(swapped(*left)), Box::new(swapped(*right)));
             if dimensions(&right) > dimensions(&left) {
                 let on = on.into_iter().map(|(l, r)| (r, l)).collect();
-                return RowPlan::Join { left: right, right: left, kind: JoinKind::Inner, on, filter };
+                return RowPlan::Join { left: right, right: left, kind, on, asof: None, filter };
             }
-            RowPlan::Join { left, right, kind: JoinKind::Inner, on, filter }
+            RowPlan::Join { left, right, kind, on, asof: None, filter }
         }
         other => other,
     }

@@ -74,8 +74,12 @@ fn plan(node: &RowPlan, names: &Names) -> String {
                 aggregates.iter().map(|(c, a)| format!("{}: {}", c.name, call(a, names))).collect();
             format!("{}\ngroup by [{}] {}", below(input), list(keys), calls.join(", "))
         }
-        RowPlan::Join { left, right, kind, on, filter } => {
+        RowPlan::Join { left, right, kind, on, asof, filter } => {
             let on: Vec<String> = on.iter().map(|(l, r)| format!("{} = {}", expr(l, names), expr(r, names))).collect();
+            let asof = asof
+                .as_ref()
+                .map(|a| format!(" asof {} {} {}", expr(&a.left, names), a.operator(), expr(&a.right, names)));
+            let asof = asof.unwrap_or_default();
             let filter = filter.as_ref().map(|f| format!(" if {}", expr(f, names))).unwrap_or_default();
             let kind = match kind {
                 JoinKind::Inner => "join",
@@ -85,7 +89,7 @@ fn plan(node: &RowPlan, names: &Names) -> String {
                 JoinKind::Anti => "anti join",
             };
             format!(
-                "{}\n{kind} on [{}]{filter} with\n  {}",
+                "{}\n{kind} on [{}]{asof}{filter} with\n  {}",
                 below(left),
                 on.join(", "),
                 below(right).replace('\n', "\n  ")
