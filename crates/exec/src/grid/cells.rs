@@ -147,6 +147,8 @@ impl<'a> CellReader<'a> {
         let mut parts = Vec::new();
         for part in halved(&region, window.own_dims(program.rank()), &is_small) {
             let seen = window.seen_from(&part, &program.region);
+            let needed = seen.cells().saturating_mul(window.bytes_a_cell());
+            let _computing = self.context.memory().reserve(needed, "window functions")?;
             let gathered = self.gather(seen, window, before)?;
             let columns = window.columns_of(window.compute(self.context, &gathered)?);
             parts.push(Held { region: gathered.region, columns }.narrowed(&part)?);
@@ -160,6 +162,7 @@ impl<'a> CellReader<'a> {
         let mut parts: Vec<Vec<ArrayRef>> = window.columns().iter().map(|_| Vec::new()).collect();
         let mut present = BooleanBufferBuilder::new(region.cells());
         for vector in vectors(&region, VECTOR_CELLS) {
+            self.context.check()?;
             let rows = vector.cells();
             let Some(mut cells) = self.run_steps(vector, before)? else {
                 present.append_n(rows, false);

@@ -135,12 +135,13 @@ impl<'a> Dense<'a> {
         program.keep_only(wanted);
         let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
         let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
-        let chunks = if ordered { in_row_order(&program.driver(), &keys) } else { program.driver() };
-        let chunks = program.with_reach(chunks);
-        let boxes = program.widened(&chunks);
+        let chunks = program.with_reach(program.driver());
+        let chunks = if ordered { in_row_order(&chunks, &keys) } else { chunks };
         let is_key = |dim: usize| keys.axes.iter().any(|key| key.dim == dim && key.one_each);
         // Between the cells of a group boxes are cut only if their order does not matter.
         let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
+        let chunks = program.in_several_boxes(chunks, apart);
+        let boxes = program.widened(&chunks);
         Ok(Self { context, program, keys, calls, chunks, boxes, apart, watch_presence, reads_columns })
     }
 

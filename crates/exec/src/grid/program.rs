@@ -335,12 +335,17 @@ impl Program {
                 axes[dim] = axis.coarsen(wanted.div_ceil(typical).clamp(1, axis.len().max(1)));
             }
         }
-        // Windows take longer than reading: chunks that would leave one box are read again for several.
-        let few = axes.iter().map(AxisChunks::len).product::<usize>() < BOXES && self.windows_needed().next().is_some();
-        if let Some(dim) = self.own_dims().dims().max_by_key(|dim| axes[*dim].positions()).filter(|_| few) {
-            let len = axes[dim].positions();
-            axes[dim] = AxisChunks::regular(len, len.div_ceil(BOXES).max(1));
-        }
+        ChunkGrid::new(axes)
+    }
+
+    /// Chunks that would leave few boxes to threads that compute windows, cut along one of some dimensions: windows take
+    /// longer than reading, so that chunks are read again for several boxes.
+    pub(super) fn in_several_boxes(&self, chunks: ChunkGrid, along: Footprint) -> ChunkGrid {
+        let longest = along.dims().max_by_key(|dim| chunks.axes()[*dim].positions());
+        let Some(dim) = longest.filter(|_| chunks.len() < BOXES && !self.windows.is_empty()) else { return chunks };
+        let mut axes = chunks.axes().to_vec();
+        let len = axes[dim].positions();
+        axes[dim] = AxisChunks::regular(len, len.div_ceil(BOXES).max(1));
         ChunkGrid::new(axes)
     }
 

@@ -115,7 +115,8 @@ fn hold_windows(program: &mut Program, context: &Context) -> Result<Reservation>
         return Ok(memory);
     }
     context.metrics().expect_chunks(program.chunks_to_read() as u64);
-    let boxes = program.with_reach(program.driver()).slabs_meeting(&program.region);
+    let boxes = program.in_several_boxes(program.with_reach(program.driver()), program.own_dims());
+    let boxes = boxes.slabs_meeting(&program.region);
     let mut parts = Vec::new();
     let run = |at: usize| held_part(program, context, program.region.clip(&boxes[at]));
     fold_partitions(context, boxes.len(), run, |_, held| {

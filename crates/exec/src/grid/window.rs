@@ -112,6 +112,12 @@ impl GridWindow {
         columns
     }
 
+    /// How much memory computing takes for a cell: what is read and computed, each as it comes and in its place, and
+    /// where rows stand.
+    pub(super) fn bytes_a_cell(&self) -> usize {
+        2 * size_of::<u64>() * (self.columns.len() + self.calls.len()) + 6 * size_of::<u32>()
+    }
+
     /// Forgets calls that nothing reads; says whether any is left.
     pub(super) fn keep_only(&mut self, needed: impl Fn(ColumnId) -> bool) -> bool {
         self.calls.retain(|(column, _)| needed(column.id));

@@ -120,7 +120,9 @@ impl Grouping {
             return Ok(Expr::Column(column.id, column.ty.clone()));
         }
         match expr {
-            Expr::Column(id, _) if !frame.is_computed(id) => Err(not_grouped(frame, id, within)),
+            Expr::Column(id, _) if !frame.is_computed(id) && !frame.is_attached(id) => {
+                Err(not_grouped(frame, id, within))
+            }
             expr => map_parts(expr, &mut |part| self.over_groups(frame, part, within)),
         }
     }

@@ -22,6 +22,9 @@ struct Side {
     name: String,
     labels: Vec<Option<f64>>,
     is_axis: bool,
+    /// Whether labels are rounded as FLOAT is, or are times, in microseconds.
+    is_float: bool,
+    is_time: bool,
 }
 
 impl ExprBinder<'_, '_> {
@@ -53,16 +56,17 @@ impl ExprBinder<'_, '_> {
                 }
                 let variable_name = dataset.source().schema().variables[variable].name.clone();
                 let name = match &self.frame.scope.relations[relation].name {
-                    Some(table) => format!("{}.{}", quoted(table), quoted(&variable_name)),
-                    None => name(),
+                    Some(table) if !table.contains('*') => format!("{}.{}", quoted(table), quoted(&variable_name)),
+                    _ => name(),
                 };
                 let labels = numbers(&dataset.source().coordinate(variable)?)?;
-                Ok(Some(Side { name, labels, is_axis: true }))
+                let is_float = *ty == SqlType::Float;
+                Ok(Some(Side { name, labels, is_axis: true, is_float, is_time: !ty.is_numeric() }))
             }
             expr if expr.columns().is_empty() && !expr.is_volatile() && expr.sql_type().is_numeric() => {
                 let Ok(value) = eval::evaluate_constant(expr) else { return Ok(None) };
                 let labels = numbers(&value.to_array(1)?)?;
-                Ok(Some(Side { name: name(), labels, is_axis: false }))
+                Ok(Some(Side { name: name(), labels, is_axis: false, is_float: false, is_time: false }))
             }
             _ => Ok(None),
         }
@@ -84,7 +88,8 @@ impl Lost {
         let known: Vec<f64> = axis.labels.iter().flatten().copied().collect();
         let (least, most) = (known.iter().copied().reduce(f64::min)?, known.iter().copied().reduce(f64::max)?);
         let step = (most - least) / (known.len().max(2) - 1) as f64;
-        let rounding = f64::from(f32::EPSILON) * least.abs().max(most.abs());
+        let is_rounded = wanted.is_float || axis.is_float;
+        let rounding = if is_rounded { f64::from(f32::EPSILON) * least.abs().max(most.abs()) } else { 0.0 };
         let tolerance = (SHARE_OF_STEP * step).max(rounding.min(MOST_OF_STEP * step));
         let places = Axis::new(&axis.labels, false);
         let near = |label: f64| axis.labels[places.nearest(label, Some(tolerance))?];
@@ -107,8 +112,16 @@ impl Lost {
         } else {
             format!("no label of {axis_name} equals {wanted_name}, but {near} nearly does")
         };
+        let (what, tolerance) = match axis.is_time {
+            // Microseconds say nothing to people.
+            true => (
+                what.split(": ").next().unwrap_or_default().to_string(),
+                format!("INTERVAL '{} microseconds'", tolerance.ceil()),
+            ),
+            false => (what, format!("{tolerance:.1e}")),
+        };
         let them = if wanted.is_axis { "them" } else { "it" };
-        format!("{what}; nearest({axis_name}, {wanted_name}, {tolerance:.1e}) finds {them}")
+        format!("{what}; nearest({axis_name}, {wanted_name}, {tolerance}) finds {them}")
     }
 }
 
@@ -117,7 +130,8 @@ mod tests {
     use super::*;
 
     fn side(labels: &[f64], is_axis: bool) -> Side {
-        Side { name: "x".to_string(), labels: labels.iter().copied().map(Some).collect(), is_axis }
+        let labels = labels.iter().copied().map(Some).collect();
+        Side { name: "x".to_string(), labels, is_axis, is_float: true, is_time: false }
     }
 
     #[test]

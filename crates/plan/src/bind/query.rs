@@ -5,6 +5,7 @@ use super::expr::{Clause, Frame};
 use super::order::Order;
 use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, quoted};
+use super::subquery::attach;
 use super::unify::unify;
 use crate::{Error, Result, RowPlan, Span};
 use hyperslab_expr::{Expr, Scalar, SqlType, eval};
@@ -213,7 +214,13 @@ impl<'a> Binder<'a> {
         let columns = plan.columns();
         frame.scope.relations.push(Relation::rows(None, plan.clone()));
         let keys = self.result_keys(&mut frame, &columns, order)?;
+        let read: Vec<&Expr> = keys.iter().map(|key| &key.expr).collect();
+        let plan = attach(plan, &frame, &read, &[]);
         let plan = if keys.is_empty() { plan } else { RowPlan::Sort { input: Box::new(plan), keys } };
-        Ok(limits.apply(plan))
+        if plan.columns().len() == columns.len() {
+            return Ok(limits.apply(plan));
+        }
+        let columns = columns.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
+        Ok(limits.apply(RowPlan::Project { input: Box::new(plan), columns }))
     }
 }

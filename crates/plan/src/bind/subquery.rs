@@ -28,22 +28,32 @@ impl<'a> ExprBinder<'_, 'a> {
     /// `(SELECT ..)` as a value: that of its only row, NULL if there is none.
     pub(super) fn scalar_subquery(&mut self, query: &'a ast::Query) -> Result<Bound> {
         let span = self.attachable(query)?;
+        if let Some(known) = self.known(query) {
+            return Ok(Bound::new(known, span));
+        }
         let plan = self.subquery(query)?;
         let value = only_column(&plan, span)?;
         let plan = self.binder.only_row(plan, &value, span)?;
         let column = only_column(&plan, span)?;
-        Ok(Bound::new(self.attach(plan, Vec::new(), &column), span))
+        let value = self.attach(plan, Vec::new(), &column);
+        self.frame.subqueries.push((query, value.clone()));
+        Ok(Bound::new(value, span))
     }
 
     /// `EXISTS (SELECT ..)`.
     pub(super) fn exists(&mut self, query: &'a ast::Query, negated: bool) -> Result<Bound> {
         let span = self.attachable(query)?;
+        if let Some(known) = self.known(query) {
+            return self.not(Bound::new(known, span), negated);
+        }
         let plan = self.subquery(query)?;
         let first = RowPlan::Limit { input: Box::new(plan), limit: Some(1), offset: 0 };
         let (count, plan) = self.binder.counted(first, None, span)?;
         let count = Bound::new(self.attach(plan, Vec::new(), &count), span);
         let none = Bound::new(Expr::Literal(Scalar::Integer(0, SqlType::BigInt)), span);
-        self.call(if negated { "=" } else { ">" }, vec![count, none], span)
+        let exists = self.call(">", vec![count, none], span)?;
+        self.frame.subqueries.push((query, exists.expr.clone()));
+        self.not(exists, negated)
     }
 
     /// `x IN (SELECT ..)`: unknown where `x` is NULL, or not found in a set that has a NULL.
@@ -51,6 +61,9 @@ impl<'a> ExprBinder<'_, 'a> {
         let span = self.attachable(query)?;
         if self.clause != Clause::Where {
             return Err(unsupported("IN (SELECT ..) outside of WHERE", span).with_hint("join the subquery instead"));
+        }
+        if let Some(known) = self.known(query) {
+            return self.not(Bound::new(known, span), negated);
         }
         let (arg, plan) = (self.bind(arg)?, self.subquery(query)?);
         let item = only_column(&plan, span)?;
@@ -86,7 +99,14 @@ impl<'a> ExprBinder<'_, 'a> {
         if let Some(set) = self.frame.attached.last_mut() {
             set.condition = Some(is_in.clone());
         }
+        self.frame.subqueries.push((query, is_in.clone()));
         self.not(Bound::new(is_in, span), negated)
+    }
+
+    /// What a subquery is that was met before.
+    fn known(&self, query: &'a ast::Query) -> Option<Expr> {
+        let mut known = self.frame.subqueries.iter();
+        known.find(|(other, _)| std::ptr::eq(*other, query)).map(|(_, expr)| expr.clone())
     }
 
     /// The plan of a subquery, which sees nothing of the query around it.

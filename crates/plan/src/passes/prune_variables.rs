@@ -69,15 +69,25 @@ fn prune(plan: RowPlan, wanted: &Wanted) -> RowPlan {
         RowPlan::Limit { input, limit, offset } => {
             RowPlan::Limit { input: below(input, wanted.clone()), limit, offset }
         }
-        // The columns of a union are matched by position: its inputs keep theirs.
+        // The columns of a union are matched by position.
         RowPlan::Union { inputs, columns } => {
-            let whole = |input: RowPlan| {
-                let all = input.columns().into_iter().map(|c| c.id).collect();
-                prune(input, &all)
-            };
-            RowPlan::Union { inputs: inputs.into_iter().map(whole).collect(), columns }
+            let kept: Vec<usize> = (0..columns.len()).filter(|at| wanted.contains(&columns[*at].id)).collect();
+            let inputs = inputs.into_iter().map(|input| prune_to(input, &kept)).collect();
+            RowPlan::Union { inputs, columns: kept.into_iter().map(|at| columns[at].clone()).collect() }
         }
     }
+}
+
+/// A plan with just the columns at some places, in this order.
+fn prune_to(plan: RowPlan, places: &[usize]) -> RowPlan {
+    let all = plan.columns();
+    let shown: Vec<Column> = places.iter().map(|at| all[*at].clone()).collect();
+    let pruned = prune(plan, &shown.iter().map(|column| column.id).collect());
+    if pruned.columns() == shown {
+        return pruned;
+    }
+    let columns = shown.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
+    RowPlan::Project { input: Box::new(pruned), columns }
 }
 
 fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {

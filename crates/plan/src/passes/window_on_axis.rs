@@ -57,7 +57,8 @@ fn reach_of(query: &BoundQuery, grid: &GridPlan, window: &Window, calls: &[(Colu
         let direction = direction(query, grid, &window.order, dim)?;
         let seen = calls.iter().map(|(_, call)| rows_seen(call)).collect::<Option<Vec<_>>>()?;
         let [before, after] = seen.into_iter().reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])])?;
-        Some(if direction == Direction::Up { [before, after] } else { [after, before] })
+        let [before, after] = if direction == Direction::Up { [before, after] } else { [after, before] };
+        Some([before, after].map(|rows| rows.min(selected[dim].len())))
     });
     cuts.then_some(Reach { dims, rows })
 }

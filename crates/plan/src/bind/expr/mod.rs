@@ -97,16 +97,22 @@ pub(in crate::bind) struct Frame<'a> {
     pub(in crate::bind) named_windows: &'a [ast::NamedWindowDefinition],
     /// The subqueries met.
     pub(in crate::bind) attached: Vec<Attached>,
+    /// What each of them is as an expression: an alias may be written out several times.
+    pub(in crate::bind) subqueries: Vec<(&'a ast::Query, Expr)>,
     /// Where columns are mentioned.
     pub(in crate::bind) mentions: Vec<(ColumnId, Span)>,
 }
 
 impl Frame<'_> {
-    /// Whether a column is the result of an aggregate, of a window function or of a subquery.
+    /// Whether a column is the result of an aggregate or of a window function.
     pub(in crate::bind) fn is_computed(&self, id: ColumnId) -> bool {
         self.aggregates.iter().any(|(column, _)| column.id == id)
             || self.windows.iter().any(|windowed| windowed.column.id == id)
-            || self.attached.iter().any(|attached| attached.column == id)
+    }
+
+    /// Whether a column is that of a subquery: the same for all rows, or looked up by keys.
+    pub(in crate::bind) fn is_attached(&self, id: ColumnId) -> bool {
+        self.attached.iter().any(|attached| attached.column == id)
     }
 }
 
