@@ -5,11 +5,13 @@ use crate::error::Result;
 use crate::grid;
 use crate::narrow::narrowed;
 use crate::parallel::stream_ordered;
+use crate::rows::stored::{StoredRows, hold};
 use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values, window};
 use crate::source::{Batch, Measured, Source, SourceColumn};
 use crate::tables;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use hyperslab_expr::Expr;
 use hyperslab_plan::{BoundQuery, Column, JoinKind, RowPlan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -69,6 +71,18 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
             aggregate::aggregate(context, &operator, below(input)?.as_ref(), keys, aggregates)?
         }
         RowPlan::Join { left, right, kind, on, asof, filter } => {
+            let is_swapped = matches!(kind, JoinKind::Left | JoinKind::Semi | JoinKind::Anti) && asof.is_none();
+            if is_swapped && !left.has_cells() && right.has_cells() {
+                // Of the cells on the right those matter that some row of the left, which are few, leads to.
+                let rows = below(left)?;
+                let (batches, memory) = hold(context, &operator, rows.as_ref(), "the left side of a join")?;
+                let swapped: Vec<(Expr, Expr)> = on.iter().map(|(l, r)| (r.clone(), l.clone())).collect();
+                let right = narrowed(right.as_ref().clone(), &swapped, rows.columns(), &batches, query)?;
+                let rows = Box::new(StoredRows::new(rows.columns().to_vec(), vec![batches], vec![memory]));
+                let condition = join::Condition { kind: *kind, on, asof: None, filter: filter.as_ref() };
+                let joined = join::join(context, &operator, |_, _| Ok(rows), below(&right)?.as_ref(), &condition)?;
+                return Ok(Box::new(Measured::new(joined, &operator)));
+            }
             let right = below(right)?;
             let condition = join::Condition { kind: *kind, on, asof: asof.as_deref(), filter: filter.as_ref() };
             let left = |columns: &[SourceColumn], rows: &[Batch]| match kind {

@@ -306,6 +306,15 @@ impl RowPlan {
         rewrite(self)
     }
 
+    /// Whether rows stand for cells anywhere beneath: there may be many of them.
+    pub fn has_cells(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |node| {
+            found |= matches!(node, Self::Materialize { grid, .. } if !grid.is_aggregate() && grid.rank() > 0);
+        });
+        found
+    }
+
     /// Calls `visit` for this node and all beneath, outermost first.
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
         visit(self);

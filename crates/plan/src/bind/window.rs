@@ -172,6 +172,14 @@ impl<'a> ExprBinder<'_, 'a> {
         if start == FrameBound::UnboundedFollowing || end == FrameBound::UnboundedPreceding {
             return Err(Error::new("a frame starts before it ends").or_at(Some(span)));
         }
+        let (start_is_after, end_is_before) = (is_after(&start), is_before(&end));
+        if start == FrameBound::CurrentRow && end_is_before
+            || start_is_after && (end == FrameBound::CurrentRow || end_is_before)
+        {
+            let error =
+                Error::new("a frame that starts at the current row, or after it, cannot end before").or_at(Some(span));
+            return Err(error.with_hint("write what comes first first: ROWS BETWEEN 1 PRECEDING AND CURRENT ROW"));
+        }
         Ok(WindowFrame { units, start, end })
     }
 
@@ -340,4 +348,12 @@ fn same_window(a: &Window, b: &Window) -> bool {
     let directions = |window: &Window| window.order.iter().map(|k| (k.descending, k.nulls_first)).collect::<Vec<_>>();
     let counts = |window: &Window| (window.partition.len(), window.order.len());
     counts(a) == counts(b) && directions(a) == directions(b) && a.exprs().zip(b.exprs()).all(|(x, y)| same_expr(x, y))
+}
+
+fn is_before(bound: &FrameBound) -> bool {
+    matches!(bound, FrameBound::Preceding(_) | FrameBound::Value { following: false, .. })
+}
+
+fn is_after(bound: &FrameBound) -> bool {
+    matches!(bound, FrameBound::Following(_) | FrameBound::Value { following: true, .. })
 }

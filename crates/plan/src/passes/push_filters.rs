@@ -16,8 +16,41 @@ pub(super) const PASS: Pass = Pass {
 fn push_node(plan: RowPlan) -> RowPlan {
     match plan {
         RowPlan::Filter { input, predicate } => push(*input, predicate.conjuncts()),
+        RowPlan::Join { left, right, kind, on, asof: None, filter: Some(condition) } => {
+            push_condition([left, right], kind, on, condition.conjuncts())
+        }
         other => other,
     }
+}
+
+/// Terms of a condition of a join that read one side go to that side, if rows of it that are no match are nothing besides.
+fn push_condition(
+    [mut left, mut right]: [Box<RowPlan>; 2],
+    kind: JoinKind,
+    on: Vec<(Expr, Expr)>,
+    terms: Vec<Expr>,
+) -> RowPlan {
+    let within = |term: &Expr, side: &RowPlan| {
+        let (ids, columns) = (term.columns(), side.columns());
+        !ids.is_empty() && !term.is_volatile() && ids.iter().all(|id| columns.iter().any(|c| c.id == *id))
+    };
+    let (mut to_left, mut to_right, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for term in terms {
+        match kind {
+            JoinKind::Inner if within(&term, &left) => to_left.push(term),
+            JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti if within(&term, &right) => {
+                to_right.push(term);
+            }
+            _ => rest.push(term),
+        }
+    }
+    for (side, terms) in [(&mut left, to_left), (&mut right, to_right)] {
+        if !terms.is_empty() {
+            let plan = std::mem::replace(side.as_mut(), RowPlan::Values { columns: Vec::new(), rows: Vec::new() });
+            **side = push(plan, terms);
+        }
+    }
+    RowPlan::Join { left, right, kind, on, asof: None, filter: Expr::all_of(rest) }
 }
 
 /// The plan with conjuncts applied to its rows, each as far down as it may go.

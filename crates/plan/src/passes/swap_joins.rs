@@ -19,7 +19,7 @@ pub(super) const PASS: Pass = Pass {
 fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
     match plan {
         RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter }
-            if !has_cells(&left) && dimensions(&right) > 0 && !on.is_empty() =>
+            if !left.has_cells() && dimensions(&right) > 0 && !on.is_empty() =>
         {
             let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
             let number =
@@ -71,15 +71,6 @@ fn swapped(plan: RowPlan) -> RowPlan {
         }
         other => other,
     }
-}
-
-/// Whether rows stand for cells anywhere beneath: there may be many of them.
-fn has_cells(plan: &RowPlan) -> bool {
-    let mut found = false;
-    plan.walk(&mut |node| {
-        found |= matches!(node, RowPlan::Materialize { grid, .. } if !grid.is_aggregate() && grid.rank() > 0);
-    });
-    found
 }
 
 /// How many dimensions the cells have that rows stand for; 0 for rows that are no cells. A join has those of its left.

@@ -54,7 +54,14 @@ fn reach_of(query: &BoundQuery, grid: &GridPlan, window: &Window, calls: &[(Colu
     let dims: Footprint = (0..selected.len()).filter(|dim| !tell_apart(&on(*dim), &selected[*dim])).collect();
     let cuts = (0..selected.len()).any(|dim| !dims.contains(dim) && selected[dim].len() > 1);
     let rows = dims.single().filter(|dim| on(*dim).is_empty() && has_all_cells(grid)).and_then(|dim| {
-        let direction = direction(query, grid, &window.order, dim)?;
+        // Without an order rows are as they come, and all of them equal: only counting them makes a difference.
+        let is_ordered = !window.order.is_empty();
+        let direction = if is_ordered { direction(query, grid, &window.order, dim)? } else { Direction::Up };
+        let counts_rows = |(_, call): &(Column, WindowCall)| call.frame.units == FrameUnits::Rows;
+        let shifts = |(_, call): &(Column, WindowCall)| matches!(call.function, WindowFunction::Shifted { .. });
+        if !is_ordered && !calls.iter().all(|call| counts_rows(call) || shifts(call)) {
+            return None;
+        }
         let seen = calls.iter().map(|(_, call)| rows_seen(call)).collect::<Option<Vec<_>>>()?;
         let [before, after] = seen.into_iter().reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])])?;
         let [before, after] = if direction == Direction::Up { [before, after] } else { [after, before] };
