@@ -6,7 +6,6 @@ use super::groups::GroupSpace;
 use super::layout::{Folding, Job, Layout};
 use super::program::Program;
 use super::vectors::{VECTOR_CELLS, vectors};
-use super::window::{PART_CELLS, halved};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
@@ -172,9 +171,9 @@ impl<'a> Dense<'a> {
         }
         let mut runs = Vec::new();
         for slab in self.boxes.slabs_meeting(&job.region) {
-            for region in self.read_at_once(job.region.clip(&slab)) {
+            for region in self.program.read_at_once(job.region.clip(&slab), self.apart, self.share() / 2) {
                 reader.enter(&region)?;
-                for part in self.computed_at_once(region) {
+                for part in self.program.computed_at_once(region, self.apart) {
                     reader.enter_part(&part)?;
                     for vector in vectors(&part, VECTOR_CELLS) {
                         if let Some(cells) = reader.run(vector)? {
@@ -186,23 +185,6 @@ impl<'a> Dense<'a> {
             }
         }
         Ok(state)
-    }
-
-    /// A box cut such that a thread can hold what is read for windows.
-    fn read_at_once(&self, region: Region) -> Vec<Region> {
-        if self.program.windows.is_empty() {
-            return vec![region];
-        }
-        let share = self.share() / 2;
-        halved(&region, self.apart, &|part| self.program.bytes_read(part) <= share)
-    }
-
-    /// What is read at once cut such that windows are computed on few cells at a time.
-    fn computed_at_once(&self, region: Region) -> Vec<Region> {
-        if self.program.windows.is_empty() {
-            return vec![region];
-        }
-        halved(&region, self.apart, &|part| self.program.seen_from(part).cells() <= PART_CELLS)
     }
 
     /// The memory that a thread can have for values that are held for long.

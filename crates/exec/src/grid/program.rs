@@ -2,7 +2,7 @@
 
 use super::table::Table;
 use super::variable::{DataVariable, Scanned, scanned};
-use super::window::{GridWindow, Held};
+use super::window::{GridWindow, Held, PART_CELLS, halved};
 use crate::catalog::OpenDataset;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -367,8 +367,24 @@ impl Program {
         self.held.push(columns);
     }
 
+    /// A box cut along some dimensions such that a thread holds no more than `share` bytes of what is read for windows.
+    pub(super) fn read_at_once(&self, region: Region, along: Footprint, share: usize) -> Vec<Region> {
+        if self.windows.is_empty() {
+            return vec![region];
+        }
+        halved(&region, along, &|part| self.bytes_read(part) <= share)
+    }
+
+    /// What is read at once, cut such that windows are computed on few cells at a time.
+    pub(super) fn computed_at_once(&self, region: Region, along: Footprint) -> Vec<Region> {
+        if self.windows.is_empty() {
+            return vec![region];
+        }
+        halved(&region, along, &|part| self.seen_from(part).cells() <= PART_CELLS)
+    }
+
     /// The bytes that are held of what is read, for a region and all that windows see from it.
-    pub(super) fn bytes_read(&self, region: &Region) -> usize {
+    fn bytes_read(&self, region: &Region) -> usize {
         let seen = self.seen_from(region);
         let of = |v: &DataVariable| v.own_region(&seen).cells() * v.cell_bytes();
         self.variables.iter().map(of).sum()

@@ -4,7 +4,7 @@ use super::cells::CellReader;
 use super::program::Program;
 use super::variable::DataVariable;
 use super::vectors::{VECTOR_CELLS, vectors};
-use super::window::{GridWindow, Held, PART_CELLS, halved};
+use super::window::{GridWindow, Held};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
@@ -140,9 +140,9 @@ fn held_part(program: &Program, context: &Context, region: Region) -> Result<Vec
     let apart = program.own_dims();
     let mut reader = CellReader::new(program, context)?;
     let mut parts = Vec::new();
-    for region in halved(&region, apart, &|part| program.bytes_read(part) <= share) {
+    for region in program.read_at_once(region, apart, share) {
         reader.enter(&region)?;
-        for part in halved(&region, apart, &|part| program.seen_from(part).cells() <= PART_CELLS) {
+        for part in program.computed_at_once(region, apart) {
             reader.enter_part(&part)?;
             let columns = reader.windows()?;
             parts.push(Held { region: part, columns });

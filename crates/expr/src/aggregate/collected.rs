@@ -3,9 +3,12 @@
 //! Values are appended as they come, in blocks, with their groups as runs; they are put together group by group only at
 //! the end, some groups at a time, so that no group has a vector of its own and little is held twice.
 
-use super::native::held;
-use super::rows::Fold;
-use crate::GroupRun;
+use super::native::{Native, any_nan, array, held, lists, values};
+use super::rows::{Fold, Mask, fold};
+use crate::{GroupRun, Groups, Result};
+use arrow::array::{ArrayRef, AsArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::DataType;
 use std::ops::Range;
 
 /// The values of a block. Less for the first block, which grows.
@@ -188,6 +191,32 @@ fn gather<N: Copy + Default>(blocks: &[Block<N>], groups: Range<usize>, offsets:
                 }
             }
         }
+    }
+}
+
+/// What an accumulator does that keeps all values of its one argument.
+impl<N: Native> Collected<N> {
+    /// Takes the values of rows; says whether a NaN was among them.
+    pub(super) fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> bool {
+        let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
+        fold(groups, mask.as_ref(), &mut Collect { values: &values, into: self });
+        any_nan(&values, mask.as_ref())
+    }
+
+    /// The values as state: a list for each group, of items of type `ty`.
+    pub(super) fn state(&mut self, ty: &DataType) -> Result<Vec<ArrayRef>> {
+        let sizes: Vec<usize> = self.sizes().iter().map(|size| *size as usize).collect();
+        let mut all: Vec<N> = Vec::with_capacity(sizes.iter().sum());
+        self.visit(|_, values| all.extend_from_slice(values));
+        Ok(vec![lists(array(ty, all, None)?, sizes)?])
+    }
+
+    /// Takes the values of a state; says whether a NaN was among them.
+    pub(super) fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> bool {
+        let lists = state[0].as_list::<i64>();
+        let (values, offsets) = (values::<N>(lists.values()), lists.offsets());
+        groups.for_each(|at, group| self.add_same(group, &values[offsets[at] as usize..offsets[at + 1] as usize]));
+        any_nan(&values, None)
     }
 }
 

@@ -1,12 +1,11 @@
 //! `mad`: the median of the distances from the median.
 
-use super::collected::{Collect, Collected};
-use super::native::{any_nan, array, array_where, lists, values};
+use super::collected::Collected;
+use super::native::array_where;
 use super::quantile::median_of;
-use super::rows::{Mask, fold};
 use super::{AggregateFunction, types};
 use crate::{Accumulator, Groups, Result};
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
 
@@ -34,26 +33,16 @@ impl Accumulator for Deviation {
     }
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
-        let (values, mask) = (values::<f64>(&args[0]), Mask::of(args, present));
-        self.nan = self.nan || any_nan(&values, mask.as_ref());
-        fold(groups, mask.as_ref(), &mut Collect { values: &values, into: &mut self.collected });
+        self.nan |= self.collected.update(groups, args, present);
         Ok(())
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let sizes: Vec<usize> = self.collected.sizes().iter().map(|size| *size as usize).collect();
-        let mut all: Vec<f64> = Vec::with_capacity(sizes.iter().sum());
-        self.collected.visit(|_, values| all.extend_from_slice(values));
-        Ok(vec![lists(array(&DataType::Float64, all, None)?, sizes)?])
+        self.collected.state(&DataType::Float64)
     }
 
     fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
-        let lists = state[0].as_list::<i64>();
-        let (values, offsets) = (values::<f64>(lists.values()), lists.offsets());
-        self.nan = self.nan || any_nan(&values, None);
-        groups.for_each(|at, group| {
-            self.collected.add_same(group, &values[offsets[at] as usize..offsets[at + 1] as usize]);
-        });
+        self.nan |= self.collected.merge(groups, state);
         Ok(())
     }
 

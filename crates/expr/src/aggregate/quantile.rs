@@ -1,11 +1,10 @@
 //! `quantile_cont`, `quantile_disc` and `median`.
 
-use super::collected::{Collect, Collected};
-use super::native::{Native, any_nan, array, array_where, by_native, lists, values};
-use super::rows::{Mask, fold};
+use super::collected::Collected;
+use super::native::{Native, array, array_where, by_native};
 use super::types::Types;
 use crate::{Accumulator, Error, Groups, Result, Scalar, SqlType};
-use arrow::array::{ArrayRef, AsArray, ListArray};
+use arrow::array::{ArrayRef, ListArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field};
 use std::marker::PhantomData;
@@ -240,26 +239,16 @@ impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {
     }
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
-        let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
-        self.nan = self.nan || any_nan(&values, mask.as_ref());
-        fold(groups, mask.as_ref(), &mut Collect { values: &values, into: &mut self.collected });
+        self.nan |= self.collected.update(groups, args, present);
         Ok(())
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let sizes: Vec<usize> = self.collected.sizes().iter().map(|size| *size as usize).collect();
-        let mut all: Vec<N> = Vec::with_capacity(sizes.iter().sum());
-        self.collected.visit(|_, values| all.extend_from_slice(values));
-        Ok(vec![lists(array(&self.arg, all, None)?, sizes)?])
+        self.collected.state(&self.arg)
     }
 
     fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
-        let lists = state[0].as_list::<i64>();
-        let (values, offsets) = (values::<N>(lists.values()), lists.offsets());
-        self.nan = self.nan || any_nan(&values, None);
-        groups.for_each(|at, group| {
-            self.collected.add_same(group, &values[offsets[at] as usize..offsets[at + 1] as usize]);
-        });
+        self.nan |= self.collected.merge(groups, state);
         Ok(())
     }
 
