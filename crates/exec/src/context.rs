@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::memory::MemoryPool;
 use crate::metrics::Metrics;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,13 +16,27 @@ pub struct Context {
     cancel: CancelToken,
     metrics: Arc<Metrics>,
     warnings: Warnings,
+    temp_directory: Arc<Path>,
 }
 
 impl Context {
     /// A context for one query on threads and memory that other queries may share.
     pub fn new(threads: Arc<ThreadPool>, memory: MemoryPool) -> Self {
         let (cancel, metrics, warnings) = Default::default();
-        Self { threads, memory, cancel, metrics, warnings }
+        let temp_directory = std::env::temp_dir().into();
+        Self { threads, memory, cancel, metrics, warnings, temp_directory }
+    }
+
+    /// The same with another folder for temporary files than that of the system.
+    #[must_use]
+    pub fn with_temp_directory(mut self, directory: PathBuf) -> Self {
+        self.temp_directory = directory.into();
+        self
+    }
+
+    /// Where temporary files go.
+    pub fn temp_directory(&self) -> &Path {
+        &self.temp_directory
     }
 
     /// The threads.

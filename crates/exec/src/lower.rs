@@ -1,13 +1,13 @@
 //! From a plan to what runs: one arm a node.
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid;
 use crate::narrow::narrowed;
 use crate::parallel::stream_ordered;
 use crate::rows::stored::{StoredRows, hold};
 use crate::rows::{aggregate, filter, join, limit, project, sort, top_k, union, values, window};
-use crate::source::{Batch, Measured, Source, SourceColumn};
+use crate::source::{Batch, Measured, Source};
 use crate::tables;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -78,25 +78,35 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
                 let (batches, memory) = hold(context, &operator, rows.as_ref(), "the left side of a join")?;
                 let swapped: Vec<(Expr, Expr)> = on.iter().map(|(l, r)| (r.clone(), l.clone())).collect();
                 let right = narrowed(right.as_ref().clone(), &swapped, rows.columns(), &batches, query)?;
-                let rows = Box::new(StoredRows::new(rows.columns().to_vec(), vec![batches], vec![memory]));
+                let rows = StoredRows::new(rows.columns().to_vec(), vec![batches], vec![memory]);
                 let condition = join::Condition { kind: *kind, on, asof: None, filter: filter.as_ref() };
-                let joined = join::join(context, &operator, |_, _| Ok(rows), below(&right)?.as_ref(), &condition)?;
+                let left = |_: Option<&[Batch]>| Ok(Box::new(rows.clone()) as Box<dyn Source>);
+                let joined = join::join(context, &operator, &left, below(&right)?.as_ref(), &condition)?;
                 return Ok(Box::new(Measured::new(joined, &operator)));
             }
             let right = below(right)?;
             let condition = join::Condition { kind: *kind, on, asof: asof.as_deref(), filter: filter.as_ref() };
-            let left = |columns: &[SourceColumn], rows: &[Batch]| match kind {
-                JoinKind::Inner | JoinKind::Semi => below(&narrowed(left.as_ref().clone(), on, columns, rows, query)?),
-                JoinKind::Left | JoinKind::Full | JoinKind::Anti => below(left),
+            let left = |rows: Option<&[Batch]>| match (kind, rows) {
+                (JoinKind::Inner | JoinKind::Semi, Some(rows)) => {
+                    below(&narrowed(left.as_ref().clone(), on, right.columns(), rows, query)?)
+                }
+                _ => below(left),
             };
-            join::join(context, &operator, left, right.as_ref(), &condition)?
+            join::join(context, &operator, &left, right.as_ref(), &condition)?
         }
         RowPlan::Window { input, window, calls } => {
             window::window(context, &operator, below(input)?.as_ref(), window, calls)?
         }
         RowPlan::Sort { input, keys } => sort::sort(context, &operator, below(input)?.as_ref(), keys)?,
         RowPlan::TopK { input, keys, limit, offset } => {
-            top_k::top_k(context, &operator, below(input)?.as_ref(), keys, *limit, *offset)?
+            let rows = below(input)?;
+            match top_k::top_k(context, &operator, rows.as_ref(), keys, *limit, *offset) {
+                Err(Error::OutOfMemory(_)) => {
+                    let sorted = sort::sort(context, &operator, rows.as_ref(), keys)?;
+                    limit::limit(context, &operator, sorted, Some(*limit), *offset)?
+                }
+                outcome => outcome?,
+            }
         }
         RowPlan::Limit { input, limit, offset } => limit::limit(context, &operator, below(input)?, *limit, *offset)?,
         RowPlan::Union { inputs, columns } => {

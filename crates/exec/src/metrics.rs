@@ -29,6 +29,7 @@ pub struct Operator {
     nanoseconds: AtomicU64,
     memory: AtomicUsize,
     memory_peak: AtomicUsize,
+    spilled: AtomicU64,
 }
 
 /// What one operator did.
@@ -44,6 +45,8 @@ pub struct OperatorReport {
     pub seconds: f64,
     /// The most bytes it had reserved at a time.
     pub memory_bytes: usize,
+    /// The bytes that it wrote to temporary files.
+    pub spilled_bytes: u64,
 }
 
 impl Metrics {
@@ -72,6 +75,7 @@ impl Metrics {
                 rows: operator.rows.load(Ordering::Relaxed),
                 seconds: own.as_secs_f64(),
                 memory_bytes: operator.memory_peak.load(Ordering::Relaxed),
+                spilled_bytes: operator.spilled_bytes(),
             }
         };
         entered.iter().enumerate().map(report).collect()
@@ -136,6 +140,16 @@ impl Operator {
         let out = part();
         self.spent(start.elapsed());
         out
+    }
+
+    /// Counts bytes that it wrote to temporary files.
+    pub fn spilled(&self, bytes: usize) {
+        self.spilled.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The bytes that it wrote to temporary files so far.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spilled.load(Ordering::Relaxed)
     }
 
     pub(crate) fn memory_grew(&self, bytes: usize) {

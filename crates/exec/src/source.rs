@@ -71,6 +71,20 @@ pub trait Source: Send + Sync {
     fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()>;
 }
 
+impl Source for Arc<dyn Source> {
+    fn columns(&self) -> &[SourceColumn] {
+        self.as_ref().columns()
+    }
+
+    fn partitions(&self) -> usize {
+        self.as_ref().partitions()
+    }
+
+    fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
+        self.as_ref().run(partition, sink)
+    }
+}
+
 /// Counts the rows that a source gives, and the time it takes, the sink's left out.
 pub struct Measured {
     source: Box<dyn Source>,

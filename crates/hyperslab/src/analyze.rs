@@ -24,6 +24,10 @@ pub(crate) fn report(query: &BoundQuery, metrics: &QueryMetrics, elapsed: Durati
     if reads.chunks_absent > 0 {
         lines.push(format!("{} chunks were never written and read as fill values", count(reads.chunks_absent)));
     }
+    let spilled: u64 = metrics.operators.iter().map(|operator| operator.spilled_bytes).sum();
+    if spilled > 0 {
+        lines.push(format!("wrote {} to temporary files", bytes(spilled)));
+    }
     lines.push(format!("took {:.3} s, at most {} reserved", elapsed.as_secs_f64(), bytes(metrics.peak_memory as u64)));
     lines.push(String::new());
     lines.extend(operators(&metrics.operators));
@@ -60,6 +64,7 @@ mod tests {
             rows,
             seconds: 0.25,
             memory_bytes: 2000,
+            spilled_bytes: 0,
         };
         let lines = operators(&[report(0, "Sort", 12), report(1, "Materialize", 1_000_000)]);
         assert_eq!(lines[1], "Sort                        12      0.250     2.00 kB");

@@ -207,6 +207,7 @@ impl State {
 
     fn context(&self) -> Context {
         Context::new(self.threads.clone(), self.memory.clone())
+            .with_temp_directory(self.settings.temp_directory.clone())
     }
 
     fn start(&self, query: BoundQuery, sql: Arc<str>) -> Result<Query> {

@@ -5,6 +5,7 @@
 use crate::{Error, ErrorKind, Result};
 use hyperslab_expr::closest;
 use std::num::NonZero;
+use std::path::PathBuf;
 
 /// The settings of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Settings {
     pub threads: usize,
     /// The most bytes that running queries hold.
     pub memory_limit: usize,
+    /// The folder for temporary files, which take what does not fit the memory limit.
+    pub temp_directory: PathBuf,
     /// Whether the optimizer's passes run. Answers are the same without, only slower: for tests and diagnosis.
     pub passes: bool,
     /// Whether a warning is an error.
@@ -50,6 +53,15 @@ pub static SETTINGS: &[Setting] = &[
         reset: |settings, initial| settings.memory_limit = initial.memory_limit,
     },
     Setting {
+        name: "temp_directory",
+        about: "the folder that takes what does not fit the memory limit: one that is there, such as '/scratch/me'",
+        read: |settings, text| {
+            settings.temp_directory = Some(PathBuf::from(text)).filter(|folder| folder.is_dir())?;
+            Some(())
+        },
+        reset: |settings, initial| settings.temp_directory = initial.temp_directory,
+    },
+    Setting {
         name: "passes",
         about: "whether the optimizer runs: 'on' or 'off' (answers are the same, for diagnosis)",
         read: |settings, text| {
@@ -62,7 +74,7 @@ pub static SETTINGS: &[Setting] = &[
         name: "warnings",
         about: "what a doubtful result is: a 'warning' or an 'error'",
         read: |settings, text| {
-            settings.warnings_are_errors = match text {
+            settings.warnings_are_errors = match text.to_ascii_lowercase().as_str() {
                 "error" => true,
                 "warning" | "on" => false,
                 _ => return None,
@@ -74,10 +86,16 @@ pub static SETTINGS: &[Setting] = &[
 ];
 
 impl Default for Settings {
-    /// All cores, and four fifths of the machine's memory.
+    /// All cores, four fifths of the machine's memory, and the system's folder for temporary files.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { threads, memory_limit: available_memory() / 5 * 4, passes: true, warnings_are_errors: false }
+        Self {
+            threads,
+            memory_limit: available_memory() / 5 * 4,
+            temp_directory: std::env::temp_dir(),
+            passes: true,
+            warnings_are_errors: false,
+        }
     }
 }
 
@@ -88,7 +106,7 @@ impl Settings {
     /// If there is no such setting, or the text is no value of it.
     pub fn set(&mut self, name: &str, text: &str) -> Result<()> {
         let setting = find(name)?;
-        (setting.read)(self, &text.trim().to_ascii_lowercase()).ok_or_else(|| {
+        (setting.read)(self, text.trim()).ok_or_else(|| {
             let message = format!("'{text}' is no value of the setting {}", setting.name);
             Error::new(ErrorKind::Setting, message).with_hint(setting.about)
         })
@@ -142,7 +160,7 @@ pub fn parse_size(text: &str) -> Option<usize> {
 }
 
 fn parse_switch(text: &str) -> Option<bool> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "1" | "yes" => Some(true),
         "off" | "false" | "0" | "no" => Some(false),
         _ => None,
@@ -181,10 +199,17 @@ mod tests {
     fn settings_are_set_and_reset() {
         let mut settings = Settings::default();
         let initial = settings.clone();
-        for (name, text) in [("threads", "3"), ("Memory_Limit", "64MB"), ("passes", "OFF"), ("warnings", "error")] {
+        let given = [("threads", "3"), ("Memory_Limit", "64MB"), ("passes", "OFF"), ("warnings", "Error")];
+        for (name, text) in given.into_iter().chain([("temp_directory", "..")]) {
             settings.set(name, text).expect("a known setting with a value of it");
         }
-        let wanted = Settings { threads: 3, memory_limit: 64_000_000, passes: false, warnings_are_errors: true };
+        let wanted = Settings {
+            threads: 3,
+            memory_limit: 64_000_000,
+            temp_directory: "..".into(),
+            passes: false,
+            warnings_are_errors: true,
+        };
         assert_eq!(settings, wanted);
         SETTINGS.iter().for_each(|setting| settings.reset(setting.name).expect("a known setting"));
         assert_eq!(settings, initial);
@@ -195,6 +220,8 @@ mod tests {
         let mut settings = Settings::default();
         let unknown = settings.set("memory_limt", "1GB").expect_err("no such setting");
         assert_eq!(unknown.to_string(), "there is no setting memory_limt\nhint: did you mean memory_limit?");
+        let folder = settings.set("temp_directory", "/no/such/folder").expect_err("no such folder");
+        assert!(folder.to_string().contains("one that is there"), "{folder}");
         let value = settings.set("threads", "0").expect_err("no such number");
         assert!(value.to_string().starts_with("'0' is no value of the setting threads\nhint: how many"), "{value}");
     }

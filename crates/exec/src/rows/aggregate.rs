@@ -1,11 +1,14 @@
 //! Groups rows by hashing their keys. Each partition has a table of its own; the tables are merged in the order of the
-//! partitions, so groups come in order of first appearance and floats are added in one order only.
+//! partitions, so groups come in order of first appearance and floats are added in one order only. Groups that do not fit the
+//! memory limit are worked on by buckets of keys, with the rows on disk.
 
 use super::evaluate::{evaluate, evaluate_mask, keep, keep_numbers};
 use super::key_table::KeyTable;
+use super::spill::buckets::{Side, by_key};
+use super::spill::places;
 use super::stored::StoredRows;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
@@ -13,7 +16,8 @@ use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::DataType;
-use hyperslab_expr::{Accumulator, AggregateCall, Expr, GroupRun, Groups, aggregate::create};
+use hyperslab_expr::aggregate::{self, create};
+use hyperslab_expr::{Accumulator, AggregateCall, Expr, GroupRun, Groups};
 use hyperslab_plan::Column;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,8 +25,21 @@ use std::sync::Arc;
 /// The groups of `input`: the keys, then the aggregates. Without keys there is one group, also of no rows.
 ///
 /// # Errors
-/// What the input, an expression or an aggregate makes go wrong, or groups that do not fit the memory limit.
+/// What the input, an expression or an aggregate makes go wrong; one group that does not fit the memory limit.
 pub fn aggregate(
+    context: &Context,
+    operator: &Arc<Operator>,
+    input: &dyn Source,
+    keys: &[(Column, Expr)],
+    aggregates: &[(Column, AggregateCall)],
+) -> Result<Box<dyn Source>> {
+    match in_memory(context, operator, input, keys, aggregates) {
+        Err(Error::OutOfMemory(_)) if !keys.is_empty() => by_buckets(context, operator, input, keys, aggregates),
+        outcome => outcome,
+    }
+}
+
+fn in_memory(
     context: &Context,
     operator: &Arc<Operator>,
     input: &dyn Source,
@@ -37,9 +54,30 @@ pub fn aggregate(
         calls: aggregates.iter().map(|(_, call)| call).collect(),
     };
     let all = grouping.fold(input)?;
-    let columns = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
     let (rows, memory) = operator.timed(|| all.finish(&grouping))?;
-    Ok(Box::new(StoredRows::cut(columns.map(SourceColumn::from).collect(), &rows, vec![memory])))
+    Ok(Box::new(StoredRows::cut(columns(keys, aggregates), &rows, vec![memory])))
+}
+
+fn columns(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> Vec<SourceColumn> {
+    let columns = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
+    columns.map(SourceColumn::from).collect()
+}
+
+/// The same with the rows on disk, by key. The least place of the rows of a group tells when it appeared first.
+fn by_buckets(
+    context: &Context,
+    operator: &Arc<Operator>,
+    input: &dyn Source,
+    keys: &[(Column, Expr)],
+    aggregates: &[(Column, AggregateCall)],
+) -> Result<Box<dyn Source>> {
+    let place = places::column(0);
+    let first = Column { id: place.id, name: String::new(), ty: place.ty.clone(), metadata: Default::default() };
+    let least = aggregate::call("min", vec![Expr::Column(place.id, place.ty)])?;
+    let aggregates: Vec<_> = aggregates.iter().cloned().chain([(first, least)]).collect();
+    let side = Side { input, keys: keys.iter().map(|(_, key)| key.clone()).collect(), is_held: true };
+    let run = |sides: Vec<Box<dyn Source>>| in_memory(context, operator, sides[0].as_ref(), keys, &aggregates);
+    by_key(context, operator, &[side], &columns(keys, &aggregates), &run)
 }
 
 /// What is grouped, by what, and what for.
@@ -232,26 +270,11 @@ fn update_all(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
-    use crate::memory::MemoryPool;
     use crate::rows::testing::{self, Cell, Random, Row};
     use hyperslab_expr::SqlType;
 
     fn call(function: &str, arg: Option<Expr>, filter: Option<Expr>) -> AggregateCall {
-        let args: Vec<Expr> = arg.into_iter().collect();
-        let types: Vec<SqlType> = args.iter().map(Expr::sql_type).collect();
-        let bound = hyperslab_expr::aggregate::bind(function, &types, &[]).unwrap();
-        let function = bound.name.to_string();
-        AggregateCall {
-            function,
-            args,
-            order: Vec::new(),
-            parameters: Vec::new(),
-            distinct: false,
-            filter,
-            ty: bound.ty,
-            at: None,
-        }
+        AggregateCall { filter, ..aggregate::call(function, arg.into_iter().collect()).unwrap() }
     }
 
     fn named<T>(first: u32, exprs: Vec<T>, ty: impl Fn(&T) -> SqlType) -> Vec<(Column, T)> {
@@ -354,13 +377,38 @@ mod tests {
     }
 
     #[test]
+    fn groups_by_way_of_the_disk_have_the_same_bits_and_order() {
+        let mut random = Random(5);
+        let row = |at: u64, random: &mut Random| {
+            let key = random.below(9000) as i64 - 200;
+            ((at % 50 > 0).then_some(key), Some(random.below(1 << 50) as f64 / 3e9), Some(format!("text {at}")))
+        };
+        let rows: Vec<Row> = (0..40_000).map(|at| row(at, &mut random)).collect();
+        let input = testing::source(&mut random, 0, &rows);
+        let columns = testing::columns(0);
+        let more = ["sum", "median"].map(|name| call(name, Some(testing::column(&columns, 1)), None));
+        let calls: Vec<_> = aggregates().into_iter().chain(named(20, more.to_vec(), |call| call.ty.clone())).collect();
+        let run = |context: &Context, operator: &Arc<Operator>| {
+            aggregate(context, operator, input.as_ref(), &keys(&[0]), &calls)
+        };
+        let in_memory = testing::on_any_threads(|context| run(context, &Arc::default()));
+        for limit in [2_000_000, 1_200_000] {
+            let operator = Arc::default();
+            let on_disk = testing::on_any_threads(|context| run(&testing::with_memory(context, limit), &operator));
+            let differ = on_disk.iter().zip(&in_memory).find(|(a, b)| a != b);
+            assert!(differ.is_none() && on_disk.len() == in_memory.len(), "{limit}: {differ:?}");
+            assert!(operator.spilled_bytes() > 0, "{limit}");
+        }
+    }
+
+    #[test]
     fn nan_is_said_once_and_too_many_groups_are_an_error() {
         let rows: Vec<Row> = (0..20_000).map(|at| (Some(at << 20), Some(f64::NAN), None)).collect();
         let input = testing::source(&mut Random(8), 0, &rows);
         let context = testing::context(2);
         aggregate(&context, &Arc::default(), input.as_ref(), &keys(&[0]), &aggregates()).unwrap();
         assert_eq!(context.warnings().said().len(), 1);
-        let small = Context::new(context.threads().clone(), MemoryPool::new(100_000));
+        let small = testing::with_memory(&context, 100_000);
         let outcome = aggregate(&small, &Arc::default(), input.as_ref(), &keys(&[0]), &aggregates());
         assert!(matches!(outcome, Err(Error::OutOfMemory(_))));
         assert_eq!(small.memory().reserved(), 0);

@@ -1,13 +1,15 @@
 //! Joins rows by hashing: the right side is held in memory, the left streams past it in order. Without keys all pairs are
-//! tried, a batch at a time.
+//! tried, a batch at a time. What is held and does not fit the memory limit is joined by buckets of keys, with the rows on disk.
 
 use super::BATCH_ROWS;
 use super::evaluate::{evaluate, evaluate_mask};
 use super::key_table::{ABSENT, KeyTable};
 use super::nearest::Nearest;
+use super::spill::buckets::{Side, by_key};
+use super::spill::places;
 use super::stored::{Pile, Place, StoredRows, cuts, hold};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, OutOfMemory, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
@@ -33,21 +35,74 @@ pub struct Condition<'a> {
     pub filter: Option<&'a Expr>,
 }
 
-/// Pairs of rows that match: those of the left in order, for each its matches on the right in order. `left` is made once the
-/// right is held, and may depend on it. A full join holds the left too: it must be seen whole, and then be given.
+/// How the left side is made: once the rows of the right are held it may depend on them.
+pub type MakeLeft<'a> = dyn Fn(Option<&[Batch]>) -> Result<Box<dyn Source>> + 'a;
+
+/// Pairs of rows that match: those of the left in order, for each its matches on the right in order. A full join holds the left
+/// too: it must be seen whole, and then be given.
 ///
 /// # Errors
-/// What goes wrong on a side that is held, or one that does not fit the memory limit.
+/// What goes wrong on a side that is held; without keys, one that does not fit the memory limit.
 pub fn join(
     context: &Context,
     operator: &Arc<Operator>,
-    left: impl FnOnce(&[SourceColumn], &[Batch]) -> Result<Box<dyn Source>>,
+    left: &MakeLeft<'_>,
+    right: &dyn Source,
+    condition: &Condition<'_>,
+) -> Result<Box<dyn Source>> {
+    match in_memory(context, operator, left, right, condition) {
+        Err(Error::OutOfMemory(_)) if !condition.on.is_empty() => {
+            by_buckets(context, operator, left(None)?.as_ref(), right, condition)
+        }
+        outcome => outcome,
+    }
+}
+
+/// The same with the rows of both sides on disk, by key.
+fn by_buckets(
+    context: &Context,
+    operator: &Arc<Operator>,
+    left: &dyn Source,
     right: &dyn Source,
     condition: &Condition<'_>,
 ) -> Result<Box<dyn Source>> {
     let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.on.iter().cloned().unzip();
-    let (batches, memory) = hold(context, operator, right, "the right side of a join")?;
-    let left = left(right.columns(), &batches)?;
+    let sides = [
+        Side { input: left, keys: left_keys, is_held: condition.kind == JoinKind::Full },
+        Side { input: right, keys: right_keys, is_held: true },
+    ];
+    let placed = |side: &dyn Source, number| side.columns().iter().cloned().chain([places::column(number)]).collect();
+    let mut columns: Vec<SourceColumn> = placed(left, 0);
+    if condition.kind.shows_right() {
+        columns.extend::<Vec<SourceColumn>>(placed(right, 1));
+    }
+    let run = |mut sides: Vec<Box<dyn Source>>| {
+        let (right, left) = (sides.pop(), sides.pop());
+        let [Some(left), Some(right)] = [left, right] else { return Err(Error::internal("a join has two sides")) };
+        let left: Arc<dyn Source> = left.into();
+        in_memory(context, operator, &|_| Ok(Box::new(left.clone())), right.as_ref(), condition)
+    };
+    by_key(context, operator, &sides, &columns, &run)
+}
+
+/// What memory is reserved for.
+const RIGHT: &str = "the right side of a join";
+
+fn in_memory(
+    context: &Context,
+    operator: &Arc<Operator>,
+    left: &MakeLeft<'_>,
+    right: &dyn Source,
+    condition: &Condition<'_>,
+) -> Result<Box<dyn Source>> {
+    let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.on.iter().cloned().unzip();
+    let (batches, memory) = hold(context, operator, right, RIGHT)?;
+    let limit = context.memory().limit();
+    if memory.bytes() > limit / 2 && !condition.on.is_empty() {
+        // The rest is for reading the left.
+        let (what, requested) = (RIGHT.to_string(), memory.bytes());
+        return Err(Error::OutOfMemory(OutOfMemory { what, requested, reserved: requested, limit }));
+    }
     let built = operator.timed(|| {
         let mut built = Built::new(context, right.columns(), &batches, memory, &right_keys)?;
         if let Some(asof) = condition.asof {
@@ -55,6 +110,7 @@ pub fn join(
         }
         Ok::<_, Error>(built)
     })?;
+    let left = left(Some(&batches))?;
     let pair_columns: Vec<SourceColumn> = left.columns().iter().chain(right.columns()).cloned().collect();
     let shown = if condition.kind.shows_right() { pair_columns.len() } else { left.columns().len() };
     let mut joined = Joined {
@@ -401,6 +457,46 @@ mod tests {
 
     const KINDS: [JoinKind; 5] = [JoinKind::Inner, JoinKind::Left, JoinKind::Full, JoinKind::Semi, JoinKind::Anti];
 
+    fn join_sources(
+        context: &Context,
+        operator: &Arc<Operator>,
+        left: Box<dyn Source>,
+        right: &dyn Source,
+        condition: &Condition<'_>,
+    ) -> Result<Box<dyn Source>> {
+        let left: Arc<dyn Source> = left.into();
+        join(context, operator, &|_| Ok(Box::new(left.clone())), right, condition)
+    }
+
+    #[test]
+    fn joins_by_way_of_the_disk_give_the_same_rows() {
+        let mut random = Random(31);
+        let wide = |count: usize, random: &mut Random| -> Vec<Row> {
+            let row = |random: &mut Random| {
+                let key = random.below(4000) as i64;
+                ((key % 40 > 0).then_some(key), Some(random.below(9) as f64), Some(format!("row {key}")))
+            };
+            (0..count).map(|_| row(random)).collect()
+        };
+        let (left, right) = (wide(6000, &mut random), wide(20_000, &mut random));
+        let columns = [testing::columns(0), testing::columns(10)];
+        let on = [(testing::column(&columns[0], 0), testing::column(&columns[1], 0))];
+        let less = testing::test("<", columns.iter().map(|side| testing::column(side, 1)).collect());
+        for (kind, filter) in KINDS.into_iter().flat_map(|kind| [(kind, None), (kind, Some(&less))]) {
+            let condition = Condition { kind, on: &on, asof: None, filter };
+            let run = |context: &Context, operator: &Arc<Operator>| {
+                let mut random = Random(3);
+                let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
+                join_sources(context, operator, left, right.as_ref(), &condition)
+            };
+            let in_memory = testing::on_any_threads(|context| run(context, &Arc::default()));
+            let operator = Arc::default();
+            let on_disk = testing::on_any_threads(|context| run(&testing::with_memory(context, 900_000), &operator));
+            assert!(on_disk == in_memory, "{kind:?} {}", filter.is_some());
+            assert!(operator.spilled_bytes() > 0);
+        }
+    }
+
     fn check(random: &mut Random, sizes: [usize; 2], kind: JoinKind, on: &[usize], less: bool) {
         let (left, right) = (random.rows(sizes[0]), random.rows(sizes[1]));
         let columns = [testing::columns(0), testing::columns(10)];
@@ -412,7 +508,7 @@ mod tests {
             let mut random = Random(seed);
             let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
             let condition = Condition { kind, on: &keys, asof: None, filter: filter.as_ref() };
-            join(context, &Arc::default(), |_, _| Ok(left), right.as_ref(), &condition)
+            join_sources(context, &Arc::default(), left, right.as_ref(), &condition)
         });
         assert_eq!(found, naive(&left, &right, kind, on, less), "{kind:?} {on:?} {less}");
     }
@@ -470,7 +566,7 @@ mod tests {
                 let (left, right) = (testing::source(&mut random, 0, &left), testing::source(&mut random, 10, &right));
                 let on = [(key[0].clone(), key[1].clone())];
                 let condition = Condition { kind, on: &on, asof: asof.as_ref(), filter: None };
-                join(context, &Arc::default(), |_, _| Ok(left), right.as_ref(), &condition)
+                join_sources(context, &Arc::default(), left, right.as_ref(), &condition)
             });
             assert_eq!(found, naive_asof(&left, &right, kind, operator), "{kind:?} {operator}");
         }

@@ -79,6 +79,26 @@ impl KeyTable {
     }
 }
 
+/// Hashes of keys: equal keys have the same, in all batches.
+#[derive(Debug)]
+pub(crate) struct KeyHasher {
+    converter: RowConverter,
+}
+
+impl KeyHasher {
+    /// A hasher of keys of these types.
+    pub(crate) fn new(types: &[DataType]) -> Result<Self> {
+        let types = types.iter().map(key_type).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { converter: RowConverter::new(types.into_iter().map(SortField::new).collect())? })
+    }
+
+    /// The hashes of the keys of all rows.
+    pub(crate) fn hashes(&self, keys: &[ArrayRef]) -> Result<Vec<u64>> {
+        let keys = keys.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.converter.convert_columns(&keys)?.iter().map(|key| hash_bytes(key.data())).collect())
+    }
+}
+
 /// Keys as words, and how they are found.
 #[derive(Debug)]
 struct WordKeys {

@@ -11,6 +11,7 @@ mod nearest;
 pub mod project;
 pub mod sort;
 pub(crate) mod sort_key;
+pub(crate) mod spill;
 pub mod stored;
 #[cfg(test)]
 mod testing;

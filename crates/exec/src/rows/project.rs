@@ -21,6 +21,38 @@ impl Projected {
     }
 }
 
+/// Some columns of a source, as they are.
+pub(crate) struct Chosen {
+    input: Box<dyn Source>,
+    columns: Vec<SourceColumn>,
+    chosen: Vec<usize>,
+}
+
+impl Chosen {
+    /// Those of the columns of `input` whose numbers are given.
+    pub(crate) fn new(input: Box<dyn Source>, chosen: Vec<usize>) -> Self {
+        let columns = chosen.iter().map(|at| input.columns()[*at].clone()).collect();
+        Self { input, columns, chosen }
+    }
+}
+
+impl Source for Chosen {
+    fn columns(&self) -> &[SourceColumn] {
+        &self.columns
+    }
+
+    fn partitions(&self) -> usize {
+        self.input.partitions()
+    }
+
+    fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
+        self.input.run(partition, &mut |batch| {
+            let columns = self.chosen.iter().map(|at| batch.columns[*at].clone()).collect();
+            sink(Batch { columns, rows: batch.rows })
+        })
+    }
+}
+
 impl Source for Projected {
     fn columns(&self) -> &[SourceColumn] {
         &self.columns

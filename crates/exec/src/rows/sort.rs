@@ -1,107 +1,54 @@
-//! Sorts all rows in memory, stably.
+//! Sorts all rows, stably: in memory, or by runs on disk where they do not fit.
 
-use super::sort_key::{Entry, SortOrder};
-use super::stored::{Collected, Picked, Pile};
+use super::spill::places::place;
+use super::spill::sorter::Sorter;
+use super::stored::Collected;
 use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::memory::Reservation;
+use crate::error::Result;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
 use crate::source::{Batch, Source};
-use arrow::row::Rows;
 use hyperslab_plan::SortKey;
-use rayon::slice::ParallelSliceMut;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The rows of `input` in order.
 ///
 /// # Errors
-/// What goes wrong in the input or in a key, or rows that do not fit the memory limit.
+/// What goes wrong in the input, in a key, or in writing what does not fit the memory limit.
 pub fn sort(
     context: &Context,
     operator: &Arc<Operator>,
     input: &dyn Source,
     keys: &[SortKey],
 ) -> Result<Box<dyn Source>> {
-    let order = SortOrder::new(keys, input.columns())?;
-    let mut all = Unsorted::new(context, operator)?;
-    let run = |partition| operator.timed(|| Unsorted::collect(context, operator, input, partition, &order));
-    fold_partitions(context, input.partitions(), run, |_, part| {
-        all.append(part);
+    let sorter = Sorter::new(context, operator, input.columns(), keys)?;
+    let run = |partition| operator.timed(|| push_partition(&sorter, input, partition));
+    fold_partitions(context, input.partitions(), run, |_, ()| Ok(ControlFlow::Continue(())))?;
+    operator.timed(|| sorter.finish())
+}
+
+fn push_partition(sorter: &Sorter<'_>, input: &dyn Source, partition: usize) -> Result<()> {
+    let (mut collected, mut row) = (Collected::default(), 0);
+    let mut push = |batches: Vec<Batch>| -> Result<()> {
+        for batch in batches {
+            let start = place(partition, row)?;
+            row += batch.rows;
+            sorter.push(start, batch)?;
+        }
+        Ok(())
+    };
+    input.run(partition, &mut |batch| {
+        collected.push(batch)?;
+        push(collected.take_full())?;
         Ok(ControlFlow::Continue(()))
     })?;
-    operator.timed(|| all.sorted(context, input))
-}
-
-/// Rows and their keys, batch by batch.
-struct Unsorted {
-    batches: Vec<Batch>,
-    keys: Vec<Rows>,
-    memory: Reservation,
-}
-
-impl Unsorted {
-    fn new(context: &Context, operator: &Arc<Operator>) -> Result<Self> {
-        let memory = context.memory().reserve(0, "sorting")?.counted_by(operator);
-        Ok(Self { batches: Vec::new(), keys: Vec::new(), memory })
-    }
-
-    /// The rows of a partition.
-    fn collect(
-        context: &Context,
-        operator: &Arc<Operator>,
-        input: &dyn Source,
-        partition: usize,
-        order: &SortOrder<'_>,
-    ) -> Result<Self> {
-        let mut out = Self::new(context, operator)?;
-        let mut collected = Collected::default();
-        input.run(partition, &mut |batch| {
-            out.memory.grow(batch.bytes())?;
-            collected.push(batch)?;
-            Ok(ControlFlow::Continue(()))
-        })?;
-        out.batches = collected.finish()?;
-        for batch in &out.batches {
-            let keys = order.keys_of(batch)?;
-            out.memory.grow(keys.size())?;
-            out.keys.push(keys);
-        }
-        Ok(out)
-    }
-
-    fn append(&mut self, later: Self) {
-        self.batches.extend(later.batches);
-        self.keys.extend(later.keys);
-        self.memory.absorb(later.memory);
-    }
-
-    fn sorted(mut self, context: &Context, input: &dyn Source) -> Result<Box<dyn Source>> {
-        let rows: usize = self.batches.iter().map(|batch| batch.rows).sum();
-        self.memory.grow(rows * 2 * size_of::<Entry>())?;
-        let mut entries = Vec::with_capacity(rows);
-        for (at, keys) in self.keys.iter().enumerate() {
-            let at = u32::try_from(at).map_err(|_| Error::internal("more than 4 billion batches to sort"))?;
-            entries.extend(Entry::of(at, keys));
-        }
-        context.check()?;
-        let keys = &self.keys;
-        context.threads().install(|| entries.par_sort_unstable_by(|a, b| a.compare(b, keys)));
-        let order: Vec<(u32, u32)> = entries.iter().map(Entry::place).collect();
-        drop(entries);
-        drop(std::mem::take(&mut self.keys));
-        let held = self.batches.iter().map(Batch::bytes).sum::<usize>() + order.len() * size_of::<(u32, u32)>();
-        self.memory.resize(held)?;
-        let pile = Pile::new(input.columns(), &self.batches);
-        Ok(Box::new(Picked::new(input.columns().to_vec(), pile, order, vec![self.memory])))
-    }
+    push(collected.finish()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryPool;
     use crate::rows::testing::{self, Cell, Random, Row};
     use crate::rows::top_k::top_k;
     use hyperslab_expr::Expr;
@@ -175,13 +122,32 @@ mod tests {
     }
 
     #[test]
-    fn a_sort_that_does_not_fit_says_so() {
+    fn a_sort_by_way_of_the_disk_gives_the_same_rows() {
+        let mut random = Random(21);
+        let rows = random.rows(30_000);
+        let input = testing::source(&mut random, 0, &rows);
+        for choice in [0, 5, 8, 63] {
+            let keys = keys(&testing::columns(0), choice);
+            let run = |context: &Context, operator: &Arc<Operator>| sort(context, operator, input.as_ref(), &keys);
+            let in_memory = testing::on_any_threads(|context| run(context, &Arc::default()));
+            // Some runs that are merged at once, and many that are merged in several rounds.
+            for limit in [1_500_000, 300_000] {
+                let operator = Arc::default();
+                let on_disk = testing::on_any_threads(|context| run(&testing::with_memory(context, limit), &operator));
+                assert!(on_disk == in_memory, "{choice} {limit}");
+                assert!(operator.spilled_bytes() > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_said() {
         let input = testing::source(&mut Random(1), 0, &Random(2).rows(2000));
-        let context = Context::new(testing::context(2).threads().clone(), MemoryPool::new(20_000));
+        let context = testing::with_memory(&testing::context(2), 20_000).with_temp_directory("/no/such/folder".into());
         let Err(error) = sort(&context, &Arc::default(), input.as_ref(), &keys(&testing::columns(0), 0)) else {
             panic!("it cannot fit")
         };
-        assert!(error.to_string().starts_with("sorting needs"), "{error}");
+        assert!(error.to_string().contains("/no/such/folder"), "{error}");
         assert_eq!(context.memory().reserved(), 0);
     }
 }

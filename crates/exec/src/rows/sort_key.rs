@@ -28,6 +28,11 @@ impl<'a> SortOrder<'a> {
         Ok(Self { keys, columns, converter: RowConverter::new(fields)? })
     }
 
+    /// The columns of the rows.
+    pub(crate) fn columns(&self) -> &[SourceColumn] {
+        self.columns
+    }
+
     /// The keys of the rows of a batch.
     pub(crate) fn keys_of(&self, batch: &Batch) -> Result<Rows> {
         let key = |key: &SortKey| evaluate(&key.expr, self.columns, batch);
@@ -65,6 +70,11 @@ impl Entry {
     /// Where the row is.
     pub(crate) fn place(&self) -> (u32, u32) {
         (self.batch, self.row)
+    }
+
+    /// Where the row is, as rows are picked.
+    pub(crate) fn batch_and_row(&self) -> (usize, usize) {
+        (self.batch as usize, self.row as usize)
     }
 
     /// Its key.

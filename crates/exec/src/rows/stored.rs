@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
-use crate::source::{Batch, Sink, Source, SourceColumn};
+use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave};
 use arrow::datatypes::DataType;
@@ -16,17 +16,18 @@ use std::sync::Arc;
 /// How many batches of an operator's own making are a partition.
 const PARTITION_BATCHES: usize = 8;
 
-/// Rows in memory as a source.
+/// Rows in memory as a source. Clones share them.
+#[derive(Clone)]
 pub struct StoredRows {
     columns: Vec<SourceColumn>,
-    partitions: Vec<Vec<Batch>>,
-    _memory: Vec<Reservation>,
+    partitions: Arc<Vec<Vec<Batch>>>,
+    _memory: Arc<Vec<Reservation>>,
 }
 
 impl StoredRows {
     /// Batches in order, each inner list a partition; `memory` is held as long as the rows.
     pub fn new(columns: Vec<SourceColumn>, partitions: Vec<Vec<Batch>>, memory: Vec<Reservation>) -> Self {
-        Self { columns, partitions, _memory: memory }
+        Self { columns, partitions: Arc::new(partitions), _memory: Arc::new(memory) }
     }
 
     /// One large batch, cut.
@@ -91,6 +92,11 @@ impl Collected {
             self.small_rows = 0;
         }
         Ok(())
+    }
+
+    /// The batches that need not wait for more rows.
+    pub(crate) fn take_full(&mut self) -> Vec<Batch> {
+        std::mem::take(&mut self.full)
     }
 
     /// The batches, in order.
@@ -183,6 +189,11 @@ impl Pile {
         }
         self.batches += 1;
         (self.batches - 1, 0)
+    }
+
+    /// The bytes of all rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.columns.iter().flatten().map(array_bytes).sum()
     }
 
     /// Picks rows of one column.

@@ -126,6 +126,11 @@ pub(super) fn context(threads: usize) -> Context {
     Context::new(thread_pool(threads).expect("threads can be started"), MemoryPool::new(1 << 30))
 }
 
+/// The same threads with so much memory of their own.
+pub(super) fn with_memory(context: &Context, limit: usize) -> Context {
+    Context::new(context.threads().clone(), MemoryPool::new(limit))
+}
+
 /// All rows of a source.
 pub(super) fn cells(context: &Context, source: &dyn Source) -> Result<Vec<Vec<Cell>>> {
     let mut batches = Vec::new();

@@ -113,6 +113,24 @@ pub fn bind(name: &str, args: &[SqlType], parameters: &[Scalar]) -> Result<Bound
     Ok(BoundAggregate { name: function.names[0], arg_types, ty, keeps_units: function.keeps_units })
 }
 
+/// A plain call of a function with arguments of the types that it takes.
+///
+/// # Errors
+/// As for [`bind`].
+pub fn call(function: &str, args: Vec<Expr>) -> Result<AggregateCall> {
+    let bound = bind(function, &args.iter().map(Expr::sql_type).collect::<Vec<_>>(), &[])?;
+    Ok(AggregateCall {
+        function: bound.name.to_string(),
+        args,
+        order: Vec::new(),
+        parameters: Vec::new(),
+        distinct: false,
+        filter: None,
+        ty: bound.ty,
+        at: None,
+    })
+}
+
 /// The accumulator of a bound call, still without groups. It takes the values of the call's arguments; the filter is
 /// the caller's, who takes rows away by presence.
 ///

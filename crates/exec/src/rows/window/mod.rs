@@ -1,5 +1,6 @@
 //! Window functions: for each row something computed from the rows of its partition. All rows are held in memory, sorted
-//! by partition and order; the results go back to the rows in their first order.
+//! by partition and order; the results go back to the rows in their first order. Where not all rows fit the memory limit, those
+//! of some partitions at a time are held, and the others are on disk.
 
 mod frames;
 mod over;
@@ -8,6 +9,8 @@ mod places;
 use super::evaluate::evaluate;
 use super::key_table::KeyTable;
 use super::sort_key::SortOrder;
+use super::spill::buckets::{Side, by_key};
+use super::spill::places::column as place_column;
 use super::stored::{StoredRows, hold, joined_or_empty};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -27,8 +30,27 @@ use std::sync::Arc;
 /// The rows of `input` with a column for each call.
 ///
 /// # Errors
-/// What goes wrong in the input or in a call, or rows that do not fit the memory limit.
+/// What goes wrong in the input or in a call; a partition that does not fit the memory limit.
 pub fn window(
+    context: &Context,
+    operator: &Arc<Operator>,
+    input: &dyn Source,
+    window: &Window,
+    calls: &[(Column, WindowCall)],
+) -> Result<Box<dyn Source>> {
+    match in_memory(context, operator, input, window, calls) {
+        Err(Error::OutOfMemory(_)) if !window.partition.is_empty() => {
+            let side = Side { input, keys: window.partition.clone(), is_held: true };
+            let added = calls.iter().map(|(column, _)| SourceColumn::from(column));
+            let columns = input.columns().iter().cloned().chain([place_column(0)]).chain(added);
+            let run = |sides: Vec<Box<dyn Source>>| in_memory(context, operator, sides[0].as_ref(), window, calls);
+            by_key(context, operator, &[side], &columns.collect::<Vec<_>>(), &run)
+        }
+        outcome => outcome,
+    }
+}
+
+fn in_memory(
     context: &Context,
     operator: &Arc<Operator>,
     input: &dyn Source,

@@ -1,0 +1,12 @@
+//! What operators do with rows that do not fit the memory limit: they go to temporary files, sorted ([`sorter`]) or by key
+//! ([`buckets`]), and come back piece by piece.
+//!
+//! # Invariants
+//! * Each row keeps its place, its number in the order of the input. Places tell ties apart and bring results back into order,
+//!   so that a result has the same rows, the same bits and the same order, however much of it was on disk.
+
+pub(crate) mod buckets;
+pub(crate) mod file;
+mod merge;
+pub(crate) mod places;
+pub(crate) mod sorter;
