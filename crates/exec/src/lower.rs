@@ -64,7 +64,7 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
     let source: Box<dyn Source> = match plan {
         RowPlan::Values { columns, rows } => values::values(columns, rows)?,
         RowPlan::Table(scan) => tables::scan(scan, query, context, &operator)?,
-        RowPlan::Materialize { grid, columns } => grid::materialize(grid, columns, query, context)?,
+        RowPlan::Materialize { grid, columns } => grid::materialize(grid, columns, query, context, &operator)?,
         RowPlan::Filter { input, predicate } => Box::new(filter::Filtered::new(below(input)?, predicate.clone())),
         RowPlan::Project { input, columns } => Box::new(project::Projected::new(below(input)?, columns)),
         RowPlan::Aggregate { input, keys, aggregates } => {

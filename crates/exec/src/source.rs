@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::metrics::Operator;
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
 use hyperslab_expr::{ColumnId, SqlType};
 use hyperslab_plan::Column;
 use std::ops::ControlFlow;
@@ -22,6 +23,15 @@ impl Batch {
     /// The rows `offset..offset + rows`.
     pub fn slice(&self, offset: usize, rows: usize) -> Self {
         Self { columns: self.columns.iter().map(|column| column.slice(offset, rows)).collect(), rows }
+    }
+
+    /// The rows with these numbers.
+    ///
+    /// # Errors
+    /// If Arrow cannot pick from one of the columns.
+    pub(crate) fn take(&self, rows: &UInt32Array) -> Result<Self> {
+        let columns = self.columns.iter().map(|column| take(column, rows, None)).collect::<Result<_, _>>()?;
+        Ok(Self { columns, rows: rows.len() })
     }
 
     /// The bytes of these rows, without those of a larger array that they may be a part of.

@@ -30,6 +30,13 @@ pub(super) enum Folding {
     Whole(usize),
 }
 
+impl Folding {
+    /// Whether folded dimensions are cut too.
+    pub(super) fn is_cut(self) -> bool {
+        matches!(self, Self::Cut)
+    }
+}
+
 /// Cells that are folded by one thread, in order.
 #[derive(Debug)]
 pub(super) struct Job {

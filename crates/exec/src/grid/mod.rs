@@ -25,9 +25,11 @@ mod window;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::metrics::Operator;
 use crate::source::Source;
 use hyperslab_expr::ColumnId;
 use hyperslab_plan::{BoundQuery, GridPlan};
+use std::sync::Arc;
 
 /// The present cells of a grid as rows, in row-major order, with these columns.
 ///
@@ -38,10 +40,11 @@ pub fn materialize(
     columns: &[ColumnId],
     query: &BoundQuery,
     context: &Context,
+    operator: &Arc<Operator>,
 ) -> Result<Box<dyn Source>> {
     match grid {
         GridPlan::Aggregate { input, keys, aggregates } => {
-            dense::aggregate(input, keys, aggregates, columns, query, context)
+            dense::aggregate(input, keys, aggregates, columns, query, (context, operator))
         }
         GridPlan::Scan(_)
         | GridPlan::Mask { .. }

@@ -16,7 +16,6 @@ use crate::parallel::fold_partitions;
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::{ArrayRef, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::take;
 use hyperslab_expr::Expr;
 use hyperslab_plan::{AsOf, JoinKind};
 use std::ops::ControlFlow;
@@ -367,13 +366,12 @@ impl Joined {
     /// The left rows of pairs, with the right rows or without.
     fn pick(&self, batch: &Batch, pairs: &[Pair], with_right: bool) -> Result<Batch> {
         let left = UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.left));
-        let mut columns =
-            batch.columns.iter().map(|column| take(column, &left, None)).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = batch.take(&left)?;
         if with_right {
             let right: Vec<Place> = pairs.iter().map(|pair| pair.right).collect();
-            columns.extend(self.built.rows.pick(&right)?.columns);
+            rows.columns.extend(self.built.rows.pick(&right)?.columns);
         }
-        Ok(Batch { columns, rows: pairs.len() })
+        Ok(rows)
     }
 
     /// The rows of the right that no row of the left matches, in order. All pairs are tried once for this, and once more when rows

@@ -2,6 +2,7 @@
 //! the hash of their keys, and the operator runs on one bucket after the other. Buckets that are still too large are divided
 //! again. What the operator gives is brought into the order of places in the end.
 
+use super::bucket_writer::{BucketWriter, Waiting, Written};
 use super::file::{Segment, SpillFile};
 use super::places::{self, place};
 use super::sorter::Sorter;
@@ -12,14 +13,13 @@ use crate::parallel::fold_partitions;
 use crate::rows::evaluate::evaluate;
 use crate::rows::key_table::KeyHasher;
 use crate::rows::project::Chosen;
-use crate::rows::stored::{StoredRows, cuts, joined, joined_or_empty};
+use crate::rows::stored::{StoredRows, cuts, joined_or_empty};
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::UInt32Array;
-use arrow::compute::take;
 use hyperslab_expr::Expr;
 use hyperslab_plan::SortKey;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// How many bits of a hash choose a bucket.
 const BUCKET_BITS: u32 = 5;
@@ -78,7 +78,7 @@ impl Buckets<'_> {
         let scatter = Scatter::new(self.context, self.operator, columns, side, round)?;
         let run = |partition| scatter.take_partition(side.input, partition, unplaced.is_some());
         fold_partitions(self.context, side.input.partitions(), run, |_, ()| Ok(ControlFlow::Continue(())))?;
-        scatter.finish(side)
+        scatter.finish()
     }
 
     /// Runs the operator on each bucket.
@@ -142,21 +142,8 @@ struct Scatter<'a> {
     columns: Vec<SourceColumn>,
     side: &'a Side<'a>,
     hasher: KeyHasher,
-    file: SpillFile,
     shift: u32,
-    /// The bytes of rows of a bucket that are written together.
-    piece: usize,
-    /// What waits to be written, for as many threads as were at work together.
-    waiting: Mutex<Vec<Vec<Waiting>>>,
-    written: Mutex<Vec<Vec<Segment>>>,
-    _memory: crate::memory::Reservation,
-}
-
-/// Rows of a bucket that wait to be written.
-#[derive(Default)]
-struct Waiting {
-    batches: Vec<Batch>,
-    bytes: usize,
+    writer: BucketWriter<()>,
 }
 
 impl<'a> Scatter<'a> {
@@ -167,88 +154,51 @@ impl<'a> Scatter<'a> {
         side: &'a Side<'a>,
         round: u32,
     ) -> Result<Self> {
-        let threads = match context.threads().current_thread_index() {
-            None => context.threads().current_num_threads(),
-            Some(_) => 1,
-        };
-        let share = context.memory().limit() / (8 * context.threads().current_num_threads() * BUCKETS);
-        let piece = share.clamp(4 << 10, 256 << 10);
-        let memory = context.memory().reserve(threads * BUCKETS * piece, "writing rows by key")?.counted_by(operator);
         let types: Vec<_> = side.keys.iter().map(|key| key.sql_type().to_arrow()).collect();
-        Ok(Self {
-            file: SpillFile::create(context, operator, &columns)?,
-            columns,
-            side,
-            hasher: KeyHasher::new(&types)?,
-            shift: round * BUCKET_BITS,
-            piece,
-            waiting: Mutex::default(),
-            written: Mutex::new(vec![Vec::new(); BUCKETS]),
-            _memory: memory,
-        })
+        let writer = BucketWriter::new(context, operator, &columns, BUCKETS)?;
+        Ok(Self { columns, side, hasher: KeyHasher::new(&types)?, shift: round * BUCKET_BITS, writer })
     }
 
     fn take_partition(&self, input: &dyn Source, partition: usize, adds_places: bool) -> Result<()> {
-        let unused = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut waiting = unused.unwrap_or_else(|| (0..BUCKETS).map(|_| Waiting::default()).collect());
+        let mut waiting = self.writer.begin();
         let mut row = 0;
-        input.run(partition, &mut |batch| {
+        input.run(partition, &mut |mut batch| {
             let keys = self.side.keys.iter().map(|key| evaluate(key, input.columns(), &batch));
             let hashes = self.hasher.hashes(&keys.collect::<Result<Vec<_>>>()?)?;
-            let start = place(partition, row)?;
-            row += batch.rows;
-            let batch = match adds_places {
-                true => {
-                    let end = start + batch.rows as u64;
-                    places::with(batch, start..end)
-                }
-                false => batch,
-            };
+            if adds_places {
+                let start = place(partition, row)?;
+                row += batch.rows;
+                let end = start + batch.rows as u64;
+                batch = places::with(batch, start..end);
+            }
             self.share_out(&batch, &hashes, &mut waiting)?;
             Ok(ControlFlow::Continue(()))
         })?;
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+        self.writer.give_back(waiting);
         Ok(())
     }
 
-    fn share_out(&self, batch: &Batch, hashes: &[u64], waiting: &mut [Waiting]) -> Result<()> {
+    fn share_out(&self, batch: &Batch, hashes: &[u64], waiting: &mut [Waiting<()>]) -> Result<()> {
         let mut rows: Vec<Vec<u32>> = vec![Vec::new(); BUCKETS];
         for (row, hash) in hashes.iter().enumerate() {
             rows[(hash >> self.shift) as usize % BUCKETS].push(row as u32);
         }
-        for ((bucket, rows), waiting) in
-            rows.into_iter().enumerate().zip(waiting).filter(|((_, rows), _)| !rows.is_empty())
-        {
-            let rows = UInt32Array::from(rows);
-            let columns = batch.columns.iter().map(|column| take(column, &rows, None)).collect::<Result<_, _>>()?;
-            let part = Batch { columns, rows: rows.len() };
-            waiting.bytes += part.bytes();
-            waiting.batches.push(part);
-            if waiting.bytes >= self.piece {
-                self.write(bucket, waiting)?;
-            }
+        for (bucket, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            self.writer.push(waiting, bucket, batch.take(&UInt32Array::from(rows))?, ())?;
         }
         Ok(())
     }
 
-    fn write(&self, bucket: usize, waiting: &mut Waiting) -> Result<()> {
-        if waiting.batches.is_empty() {
-            return Ok(());
-        }
-        let Waiting { batches, .. } = std::mem::take(waiting);
-        let segment = self.file.write(&joined(&batches)?)?;
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)[bucket].push(segment);
-        Ok(())
-    }
-
-    fn finish(self, side: &Side<'_>) -> Result<Scattered> {
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        for mut of_thread in waiting {
-            of_thread.iter_mut().enumerate().try_for_each(|(bucket, waiting)| self.write(bucket, waiting))?;
-        }
-        let buckets = self.written.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (keys, is_held) = (side.keys.clone(), side.is_held);
-        Ok(Scattered { columns: self.columns, keys, is_held, file: Arc::new(self.file), buckets })
+    fn finish(self) -> Result<Scattered> {
+        let (file, written) = self.writer.finish()?;
+        let segments = |written: Vec<Written<()>>| written.into_iter().map(|written| written.segment).collect();
+        Ok(Scattered {
+            columns: self.columns,
+            keys: self.side.keys.clone(),
+            is_held: self.side.is_held,
+            file: Arc::new(file),
+            buckets: written.into_iter().map(segments).collect(),
+        })
     }
 }
 
@@ -297,9 +247,7 @@ fn in_order(rows: &Batch) -> Result<Batch> {
     let of_rows = places::of(rows).values();
     let mut order: Vec<u32> = (0..rows.rows as u32).collect();
     order.sort_unstable_by_key(|row| of_rows[*row as usize]);
-    let order = UInt32Array::from(order);
-    let columns = rows.columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
-    Ok(Batch { columns, rows: rows.rows })
+    rows.take(&UInt32Array::from(order))
 }
 
 /// Rows of a bucket as they are read: a segment is a partition.

@@ -27,6 +27,9 @@ use rayon::slice::ParallelSliceMut;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// About what a key takes for each row: as it is computed, as it is compared, and its number.
+const KEY_BYTES: usize = 40;
+
 /// The rows of `input` with a column for each call.
 ///
 /// # Errors
@@ -59,10 +62,11 @@ fn in_memory(
 ) -> Result<Box<dyn Source>> {
     let (batches, mut memory) = hold(context, operator, input, "the rows of window functions")?;
     operator.timed(|| {
-        // The rows once more, sorted, and their numbers.
+        // The rows once more, sorted, and what stands beside each: numbers, keys and the like.
         let held: usize = batches.iter().map(Batch::bytes).sum();
         let count: usize = batches.iter().map(|batch| batch.rows).sum();
-        memory.grow(held + count * 6 * size_of::<u32>())?;
+        let keys = window.order.len() + window.partition.len();
+        memory.grow(held + count * (6 * size_of::<u32>() + keys * KEY_BYTES))?;
         let mut rows = joined_or_empty(input.columns(), batches)?;
         let sorted = Sorted::new(context, input.columns(), &rows, window)?;
         let mut columns = input.columns().to_vec();
@@ -153,8 +157,7 @@ impl<'a> Sorted<'a> {
         let mut back = vec![0; places.len()];
         places.iter().enumerate().for_each(|(at, row)| back[*row as usize] = at as u32);
         let places = UInt32Array::from(places);
-        let sorted = rows.columns.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?;
-        let rows = Batch { columns: sorted, rows: rows.rows };
+        let rows = rows.take(&places)?;
         Ok(Self { columns, rows, back: back.into(), partition_of, partitions, peers_of, peers, order, keys, places })
     }
 

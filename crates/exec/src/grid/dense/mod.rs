@@ -1,25 +1,31 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
-use super::bins::KeyAxes;
-use super::cells::{CellReader, Cells, truth};
-use super::groups::GroupSpace;
-use super::layout::{Folding, Job, Layout};
-use super::program::Program;
-use super::vectors::{VECTOR_CELLS, vectors};
+mod transposed;
+mod units;
+
 use crate::context::Context;
 use crate::error::Result;
+use crate::grid::bins::KeyAxes;
+use crate::grid::cells::{CellReader, Cells, truth};
+use crate::grid::groups::GroupSpace;
+use crate::grid::layout::{Folding, Job, Layout};
+use crate::grid::program::Program;
+use crate::grid::vectors::{VECTOR_CELLS, vectors};
 use crate::memory::Reservation;
+use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
-use crate::rows::stored::{StoredRows, cuts};
+use crate::rows::spill::kept::Kept;
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{concat, filter, take};
+use arrow::compute::{filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use units::{Finished, Part, Units};
 
 /// The groups of a grid as rows with these columns.
 ///
@@ -31,45 +37,41 @@ pub(super) fn aggregate(
     aggregates: &[(Column, AggregateCall)],
     columns: &[ColumnId],
     query: &BoundQuery,
-    context: &Context,
+    (context, operator): (&Context, &Arc<Operator>),
 ) -> Result<Box<dyn Source>> {
     let dense = Dense::new(input, keys, aggregates, query, context)?;
     let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
-    let mut memory = context.memory().reserve(0, GROUPS)?;
-    let mut batches = Vec::new();
-    let mut units = Units { dense: &dense, layout: &layout, open: Open::Nothing, next: 0 };
-    let mut finished = |batch: Batch| -> Result<()> {
-        memory.grow(batch.columns.iter().map(array_bytes).sum())?;
-        batches.push(batch);
-        Ok(())
+    let described = |id: &ColumnId| {
+        let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
+        SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
     };
+    let mut kept = Kept::new(context, operator, columns.iter().map(described).collect(), GROUPS)?;
+    let mut units = Units::new(&dense, &layout);
     if layout.jobs.is_empty() {
         let none = dense.finish(units.start(0)?)?;
-        finished(dense.give_out(none, columns)?)?;
+        kept.push(&dense.give_out(none, columns)?)?;
     }
     context.metrics().expect_chunks(dense.program.chunks_to_read() as u64);
+    let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
     fold_partitions(
         context,
         layout.jobs.len(),
         |at| {
-            let state = dense.run(&layout.jobs[at])?;
+            let state = match &transposed {
+                Some(transposed) => transposed.run(&dense, at, &layout.jobs[at])?,
+                None => dense.run(&layout.jobs[at])?,
+            };
             // What no other job adds to is finished by the thread that made it.
             Ok(if layout.is_disjoint { Part::Finished(dense.finish(state)?) } else { Part::State(state) })
         },
         |at, part| {
             if let Some(unit) = units.add(&layout.jobs[at], part)? {
-                finished(dense.give_out(unit, columns)?)?;
+                kept.push(&dense.give_out(unit, columns)?)?;
             }
             Ok(ControlFlow::Continue(()))
         },
     )?;
-    let described = |id: &ColumnId| {
-        let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
-        SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
-    };
-    let partitions = batches.iter().map(|unit| cuts(unit.rows).map(|cut| unit.slice(cut.start, cut.len())).collect());
-    let columns = columns.iter().map(described).collect();
-    Ok(Box::new(StoredRows::new(columns, partitions.collect(), vec![memory])))
+    Ok(Box::new(kept))
 }
 
 /// What memory is reserved for.
@@ -111,6 +113,13 @@ struct State<'a> {
     /// The bytes that groups take besides their accumulators: their presence.
     own: usize,
     memory: Reservation,
+}
+
+/// What calls take of the cells of a vector.
+struct Given {
+    present: Option<BooleanBuffer>,
+    /// For each call its arguments, and which of the cells count.
+    of_calls: Vec<(Vec<ArrayRef>, Option<BooleanBuffer>)>,
 }
 
 impl<'a> Dense<'a> {
@@ -214,19 +223,34 @@ impl<'a> Dense<'a> {
         state: &mut State<'_>,
         runs: &mut Vec<GroupRun>,
     ) -> Result<()> {
-        state.space.runs(cells.region(), runs);
-        let groups = Groups::Runs(runs);
-        if self.watch_presence {
-            mark_seen(runs, cells.present(), &mut state.seen);
-        }
-        for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
-            let present = match &call.call.filter {
-                Some(filter) => Some(kept(&reader.evaluate(&mut cells, filter)?, cells.present())),
+        let given = self.given(reader, &mut cells)?;
+        self.update(cells.region(), &given, state, runs)
+    }
+
+    /// What the calls take of the cells of a vector.
+    fn given(&self, reader: &mut CellReader<'_>, cells: &mut Cells) -> Result<Given> {
+        let of_call = |call: &Call| {
+            let counted = match &call.call.filter {
+                Some(filter) => Some(kept(&reader.evaluate(cells, filter)?, cells.present())),
                 None => cells.present().cloned(),
             };
-            let args = call.call.args.iter().map(|arg| reader.evaluate_where(&mut cells, arg, present.as_ref()));
-            let args = args.collect::<Result<Vec<_>>>()?;
-            let outcome = accumulator.update(&groups, &args, present.as_ref());
+            let args = call.call.args.iter().map(|arg| reader.evaluate_where(cells, arg, counted.as_ref()));
+            Ok((args.collect::<Result<Vec<_>>>()?, counted))
+        };
+        let of_calls = self.calls.iter().map(of_call).collect::<Result<_>>()?;
+        Ok(Given { present: cells.present().cloned(), of_calls })
+    }
+
+    /// Folds in what the calls take of the cells of a vector.
+    fn update(&self, region: &Region, given: &Given, state: &mut State<'_>, runs: &mut Vec<GroupRun>) -> Result<()> {
+        state.space.runs(region, runs);
+        if self.watch_presence {
+            mark_seen(runs, given.present.as_ref(), &mut state.seen);
+        }
+        for ((call, accumulator), (args, counted)) in
+            self.calls.iter().zip(&mut state.accumulators).zip(&given.of_calls)
+        {
+            let outcome = accumulator.update(&Groups::Runs(runs), args, counted.as_ref());
             outcome.map_err(|error| error.or_at(call.call.at))?;
         }
         Ok(())
@@ -342,110 +366,5 @@ fn mark_seen(runs: &[GroupRun], present: Option<&BooleanBuffer>, seen: &mut [boo
             seen[first..first + len].iter_mut().enumerate().for_each(|(i, seen)| *seen |= here(i));
         }
         at += len;
-    }
-}
-
-/// The results of some groups.
-struct Finished<'a> {
-    space: GroupSpace<'a>,
-    /// One array a call, with one entry a group.
-    results: Vec<ArrayRef>,
-    seen: Vec<bool>,
-    _memory: Reservation,
-}
-
-/// What a job gives: states to be merged, or the results of groups that are its alone.
-enum Part<'a> {
-    State(State<'a>),
-    Finished(Finished<'a>),
-}
-
-/// Puts jobs together into units, in order, and closes each unit with its last job.
-struct Units<'a> {
-    dense: &'a Dense<'a>,
-    layout: &'a Layout,
-    open: Open<'a>,
-    /// How many jobs of the open unit were added.
-    next: usize,
-}
-
-/// What is there of the unit that is being put together.
-enum Open<'a> {
-    Nothing,
-    State(State<'a>),
-    Finished(Vec<Finished<'a>>),
-}
-
-impl<'a> Units<'a> {
-    fn start(&self, unit: usize) -> Result<State<'a>> {
-        self.dense.state(self.layout.units[unit].groups.clone())
-    }
-
-    /// Adds what a job gave; the unit, if that was its last.
-    fn add(&mut self, job: &Job, part: Part<'a>) -> Result<Option<Finished<'a>>> {
-        let unit = &self.layout.units[job.unit];
-        self.open = match (std::mem::replace(&mut self.open, Open::Nothing), part) {
-            (Open::Finished(mut parts), Part::Finished(part)) => {
-                parts.push(part);
-                Open::Finished(parts)
-            }
-            (_, Part::Finished(part)) => Open::Finished(vec![part]),
-            (Open::State(mut into), Part::State(state)) => {
-                self.fold_in(&mut into, state)?;
-                Open::State(into)
-            }
-            (_, Part::State(state)) if unit.groups == job.groups => Open::State(state),
-            (_, Part::State(state)) => {
-                let mut into = self.start(job.unit)?;
-                self.fold_in(&mut into, state)?;
-                Open::State(into)
-            }
-        };
-        self.next += 1;
-        if self.next < unit.jobs {
-            return Ok(None);
-        }
-        self.next = 0;
-        Ok(match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => None,
-            Open::State(state) => Some(self.dense.finish(state)?),
-            Open::Finished(parts) => Some(self.side_by_side(job.unit, parts)?),
-        })
-    }
-
-    /// The results of jobs that have no group in common, as those of their unit.
-    fn side_by_side(&self, unit: usize, mut parts: Vec<Finished<'a>>) -> Result<Finished<'a>> {
-        if parts.len() == 1 {
-            return Ok(parts.remove(0));
-        }
-        let space = GroupSpace::new(&self.dense.keys, self.layout.units[unit].groups.clone());
-        let mut place_of = vec![0u32; space.len()];
-        let numbers = parts.iter().flat_map(|part| part.space.numbers_in(&space));
-        numbers.enumerate().for_each(|(at, number)| place_of[number as usize] = at as u32);
-        let place_of = UInt32Array::from(place_of);
-        let mut memory = self.dense.context.memory().reserve(place_of.len() * size_of::<u32>(), GROUPS)?;
-        let mut results = Vec::new();
-        for call in 0..self.dense.calls.len() {
-            let arrays: Vec<&dyn arrow::array::Array> = parts.iter().map(|part| part.results[call].as_ref()).collect();
-            let values = take(&concat(&arrays)?, &place_of, None)?;
-            memory.grow(array_bytes(&values))?;
-            results.push(values);
-        }
-        let seen: Vec<bool> = parts.iter().flat_map(|part| &part.seen).copied().collect();
-        let seen = if seen.is_empty() { seen } else { place_of.values().iter().map(|at| seen[*at as usize]).collect() };
-        Ok(Finished { space, results, seen, _memory: memory })
-    }
-
-    fn fold_in(&self, into: &mut State<'a>, mut from: State<'a>) -> Result<()> {
-        let numbers = from.space.numbers_in(&into.space);
-        for ((call, into), from) in self.dense.calls.iter().zip(&mut into.accumulators).zip(&mut from.accumulators) {
-            self.dense.warn_of_nan(call, from.as_ref());
-            let state = from.state()?;
-            into.merge(&Groups::Each(&numbers), &state).map_err(|error| error.or_at(call.call.at))?;
-        }
-        for (number, seen) in numbers.iter().zip(&from.seen) {
-            into.seen[*number as usize] |= *seen;
-        }
-        into.memory.resize(into.own + held(&into.accumulators))
     }
 }

@@ -1,0 +1,116 @@
+//! Results kept until they are asked for: in memory as long as they take no more than a quarter of it, then on disk.
+
+use super::file::{Segment, SpillFile};
+use crate::context::Context;
+use crate::error::Result;
+use crate::memory::Reservation;
+use crate::metrics::Operator;
+use crate::rows::stored::cuts;
+use crate::source::{Batch, Sink, Source, SourceColumn};
+use std::sync::Arc;
+
+/// Rows in order, each batch pushed being a partition.
+pub(crate) struct Kept {
+    context: Context,
+    operator: Arc<Operator>,
+    columns: Vec<SourceColumn>,
+    partitions: Vec<Vec<Item>>,
+    memory: Reservation,
+    file: Option<SpillFile>,
+}
+
+enum Item {
+    Held(Batch),
+    Written(Segment),
+}
+
+impl Kept {
+    /// No rows yet; `what` is what memory is reserved for.
+    pub(crate) fn new(
+        context: &Context,
+        operator: &Arc<Operator>,
+        columns: Vec<SourceColumn>,
+        what: &'static str,
+    ) -> Result<Self> {
+        let memory = context.memory().reserve(0, what)?.counted_by(operator);
+        let (context, operator) = (context.clone(), operator.clone());
+        Ok(Self { context, operator, columns, partitions: Vec::new(), memory, file: None })
+    }
+
+    /// Adds rows behind those there are.
+    ///
+    /// # Errors
+    /// If they do not fit, and cannot be written either.
+    pub(crate) fn push(&mut self, rows: &Batch) -> Result<()> {
+        let bytes = rows.bytes();
+        let has_room = self.memory.bytes() + bytes <= self.context.memory().limit() / 4;
+        let is_held = has_room && self.memory.grow(bytes).is_ok();
+        let mut items = Vec::new();
+        for cut in cuts(rows.rows) {
+            let batch = rows.slice(cut.start, cut.len());
+            items.push(if is_held { Item::Held(batch) } else { Item::Written(self.file()?.write(&batch)?) });
+        }
+        self.partitions.push(items);
+        Ok(())
+    }
+
+    fn file(&mut self) -> Result<&SpillFile> {
+        if self.file.is_none() {
+            self.file = Some(SpillFile::create(&self.context, &self.operator, &self.columns)?);
+        }
+        Ok(self.file.as_ref().expect("it was just made"))
+    }
+}
+
+impl Source for Kept {
+    fn columns(&self) -> &[SourceColumn] {
+        &self.columns
+    }
+
+    fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
+        for item in &self.partitions[partition] {
+            let batch = match (item, &self.file) {
+                (Item::Written(segment), Some(file)) => file.read(segment)?,
+                (Item::Held(batch), _) => batch.clone(),
+                (Item::Written(_), None) => return Err(crate::error::Error::internal("rows on disk without a file")),
+            };
+            if sink(batch)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::testing::{self, Random};
+
+    #[test]
+    fn rows_come_back_in_order_from_memory_and_from_disk() {
+        let mut random = Random(9);
+        let rows = random.rows(30_000);
+        let input = testing::source(&mut random, 0, &rows);
+        let expected = testing::cells(&testing::context(1), input.as_ref()).unwrap();
+        let operator = Arc::default();
+        for limit in [1 << 30, 400_000] {
+            let context = testing::with_memory(&testing::context(2), limit);
+            let mut kept = Kept::new(&context, &operator, input.columns().to_vec(), "rows").unwrap();
+            for partition in 0..input.partitions() {
+                input
+                    .run(partition, &mut |batch| {
+                        kept.push(&batch)?;
+                        Ok(std::ops::ControlFlow::Continue(()))
+                    })
+                    .unwrap();
+            }
+            assert!(testing::cells(&context, &kept).unwrap() == expected);
+            assert_eq!(operator.spilled_bytes() > 0, limit < 1 << 20);
+        }
+    }
+}
