@@ -134,6 +134,8 @@ impl Cuts {
         }
         let affordable = match folding {
             Folding::Whole(_) if jobs >= ENOUGH_JOBS => 1,
+            // Merged states would hold all cells: keys are cut instead.
+            Folding::Whole(most) if region.cells() > most && (0..rank).any(|dim| own_groups(&dim)) => 1,
             Folding::Whole(_) | Folding::Cut => {
                 (region.cells() / groups.saturating_mul(CELLS_PER_GROUP).max(1)).clamp(1, JOBS)
             }
@@ -279,6 +281,18 @@ mod tests {
         };
         assert_eq!((jobs(usize::MAX), jobs(8_000_000), jobs(1_000_000)), (12, 24, 384));
         assert!(!Layout::new(&chunks, &region, &keys(&[]), Folding::Cut).is_disjoint);
+    }
+
+    #[test]
+    fn what_is_held_whole_is_cut_along_keys_where_maps_are_chunks() {
+        let chunks = ChunkGrid::regular(&[120, 30, 40], &[1, 30, 40]);
+        let region = Region::all(&chunks.shape());
+        let jobs = |most: usize| {
+            let layout = Layout::new(&chunks, &region, &keys(&[(1, 30, true), (2, 40, true)]), Folding::Whole(most));
+            check(&layout, &region);
+            (layout.jobs.len(), layout.is_disjoint)
+        };
+        assert_eq!((jobs(usize::MAX), jobs(80_000), jobs(20_000)), ((32, false), (2, true), (8, true)));
     }
 
     #[test]

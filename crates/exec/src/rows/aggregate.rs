@@ -382,7 +382,11 @@ mod tests {
         let mut random = Random(5);
         let row = |at: u64, random: &mut Random| {
             let key = random.below(9000) as i64 - 200;
-            ((!at.is_multiple_of(50)).then_some(key), Some(random.below(1 << 50) as f64 / 3e9), Some(format!("text {at}")))
+            (
+                (!at.is_multiple_of(50)).then_some(key),
+                Some(random.below(1 << 50) as f64 / 3e9),
+                Some(format!("text {at}")),
+            )
         };
         let rows: Vec<Row> = (0..40_000).map(|at| row(at, &mut random)).collect();
         let input = testing::source(&mut random, 0, &rows);

@@ -14,6 +14,9 @@ use std::ops::Range;
 /// The values of a block. Less for the first block, which grows.
 const BLOCK: usize = 1 << 15;
 
+/// Runs up to this length become singles among singles.
+const SHORT: usize = 16;
+
 /// The values put together at a time, at least.
 const WINDOW: usize = 1 << 21;
 
@@ -38,6 +41,11 @@ impl<N: Copy + Default> Block<N> {
     /// A block has its groups in one of two ways: as runs, or one by one.
     fn takes(&self, singly: bool) -> bool {
         self.values.len() < BLOCK && self.values.is_empty() | (singly != self.each.is_empty())
+    }
+
+    /// Whether runs take less room than the numbers of single groups would.
+    fn has_long_runs(&self) -> bool {
+        self.runs.len() * size_of::<GroupRun>() < self.values.len() * size_of::<u32>()
     }
 
     fn memory(&self) -> usize {
@@ -95,6 +103,12 @@ impl<N: Copy + Default> Collected<N> {
         self.sizes[group] += 1;
         self.largest = self.largest.max(self.sizes[group]);
         self.len += 1;
+        let run = GroupRun { len: 1, first: group as u32, step: 0 };
+        if let Some(block) = self.blocks.last_mut().filter(|block| block.takes(false) && block.has_long_runs()) {
+            block.values.push(value);
+            block.add_run(run);
+            return;
+        }
         self.singles += 1;
         let block = self.open(true);
         block.values.push(value);
@@ -102,6 +116,17 @@ impl<N: Copy + Default> Collected<N> {
     }
 
     fn append(&mut self, mut values: &[N], mut first: u32, step: u32) {
+        if values.len() <= SHORT && self.blocks.last().is_some_and(|block| block.takes(true) && !block.each.is_empty())
+        {
+            for (at, value) in (0..).zip(values) {
+                self.len += 1;
+                self.singles += 1;
+                let block = self.open(true);
+                block.values.push(*value);
+                block.each.push(first + at * step);
+            }
+            return;
+        }
         self.len += values.len() as u64;
         while !values.is_empty() {
             let block = self.open(false);
@@ -117,7 +142,8 @@ impl<N: Copy + Default> Collected<N> {
     fn open(&mut self, singly: bool) -> &mut Block<N> {
         if !self.blocks.last().is_some_and(|block| block.takes(singly)) {
             self.closed += self.blocks.last().map_or(0, Block::memory);
-            let room = if self.blocks.is_empty() { 0 } else { BLOCK };
+            // A block that is begun because values come in the other way may stay small.
+            let room = if self.blocks.last().is_some_and(|block| block.values.len() == BLOCK) { BLOCK } else { 0 };
             let each = Vec::with_capacity(if singly { room } else { 0 });
             self.blocks.push(Block { values: Vec::with_capacity(room), runs: Vec::new(), each });
         }

@@ -88,12 +88,15 @@ pub fn depends_on_order(name: &str) -> bool {
 }
 
 /// How many values of each row a call keeps until the end: if any, its states are as large as what they were made of.
+/// Distinct values count three times: they are found again by their hash.
 pub fn kept_values(call: &AggregateCall) -> usize {
     let all = call.args.len();
     match find(&call.function).map(|function| function.names[0]) {
-        _ if call.distinct || !call.order.is_empty() => all,
+        Some("mode" | "entropy" | "approx_count_distinct") => 3 * all,
+        _ if call.distinct => 3 * all,
+        _ if !call.order.is_empty() => all,
         Some("median" | "quantile_cont" | "quantile_disc" | "approx_quantile" | "weighted_quantile" | "mad") => all,
-        Some("mode" | "entropy" | "approx_count_distinct" | "list" | "string_agg") => all,
+        Some("list" | "string_agg") => all,
         _ => 0,
     }
 }

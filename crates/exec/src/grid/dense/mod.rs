@@ -257,13 +257,13 @@ impl<'a> Dense<'a> {
     }
 
     /// How the aggregates allow the grid to be cut. What keeps all values is held by one thread at a time, in a share of
-    /// the memory that it can have: a column is written once as it comes and once by groups.
+    /// the memory that it can have: a column is written once as it comes, once by groups, and may have come from the disk.
     fn folding(&self) -> Folding {
         let keeping: usize = self.calls.iter().map(|call| aggregate::kept_values(&call.call)).sum();
         if keeping == 0 {
             return Folding::Cut;
         }
-        Folding::Whole((self.share() / (keeping * 2 * size_of::<u64>())).max(1))
+        Folding::Whole((self.share() / (keeping * 3 * size_of::<u64>())).max(1))
     }
 
     /// The results of the groups of a state.

@@ -1,0 +1,131 @@
+//! What does not fit the memory limit goes by way of temporary files, and gives the same rows, bits and order.
+
+use hyperslab::{Session, Settings};
+use hyperslab_tests::classic::{self, Values};
+use hyperslab_tests::setup::answer;
+use hyperslab_tests::shown;
+use std::path::Path;
+
+/// Times, rows and columns of the grid: 144,000 cells with two variables.
+const SHAPE: [usize; 3] = [120, 30, 40];
+
+/// Numbers without order, some of them equal.
+fn scrambled(cell: usize, seed: usize) -> f64 {
+    let mixed = (cell + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f64 / 97.0
+}
+
+/// Writes the grid in several files along time, so that a cell's values lie far apart.
+fn write_grid(folder: &Path) {
+    let [times, rows, columns] = SHAPE;
+    let part = times / 8;
+    for first in (0..times).step_by(part) {
+        let axis = |from: usize, len: usize| Values::Doubles((from..from + len).map(|at| at as f64).collect());
+        let cells = rows * columns;
+        let values =
+            |seed| Values::Doubles((first * cells..(first + part) * cells).map(|cell| scrambled(cell, seed)).collect());
+        let dimensions = [("time", part), ("y", rows), ("x", columns)];
+        let variables = [
+            ("time", &[0][..], axis(first, part)),
+            ("y", &[1], axis(0, rows)),
+            ("x", &[2], axis(0, columns)),
+            ("a", &[0, 1, 2], values(1)),
+            ("b", &[0, 1, 2], values(77)),
+        ];
+        let path = folder.join(format!("part{first:03}.nc"));
+        std::fs::write(path, classic::file(&dimensions, &variables)).expect("a file is written");
+    }
+}
+
+fn session(memory_limit: usize, threads: usize) -> Session {
+    Session::with_settings(Settings { threads, memory_limit, ..Settings::default() }).expect("threads")
+}
+
+/// The rows of a query, and whether it wrote to temporary files.
+fn run(sql: &str, memory_limit: usize, threads: usize) -> (Vec<String>, bool) {
+    let session = session(memory_limit, threads);
+    let given = answer(&session, sql).unwrap_or_else(|error| panic!("{sql} with {memory_limit} bytes: {error}"));
+    let report = answer(&session, &format!("EXPLAIN ANALYZE {sql}")).expect("it ran before");
+    let is_written = report.batches.iter().flat_map(shown::rows).any(|line| line.ends_with("to temporary files"));
+    (given.batches.iter().flat_map(shown::rows).collect(), is_written)
+}
+
+fn check(select: &str, small: usize) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_grid(folder.path());
+    let sql = select.replace("FILES", &format!("'{}/*.nc'", folder.path().display()));
+    let (expected, is_written) = run(&sql, 1 << 30, 2);
+    assert!(!is_written && expected.len() > 100, "{} rows", expected.len());
+    for threads in [1, 2] {
+        let (rows, is_written) = run(&sql, small, threads);
+        assert!(is_written, "{small} bytes are enough for {sql}");
+        let differ = rows.iter().zip(&expected).find(|(a, b)| a != b);
+        assert!(rows.len() == expected.len() && differ.is_none(), "{differ:?} with {threads} threads");
+    }
+}
+
+#[test]
+fn all_cells_in_order_of_values() {
+    check("SELECT a, time, y, x FROM FILES WHERE x < 20 ORDER BY a DESC, b", 2 << 20);
+}
+
+#[test]
+fn first_rows_of_an_order_that_are_many() {
+    check("SELECT a, time, y FROM FILES ORDER BY a LIMIT 60000 OFFSET 10", 2 << 20);
+}
+
+#[test]
+fn groups_by_values() {
+    check("SELECT floor(a) AS k, count(*), avg(b), sum(a * b), max(time) FROM FILES WHERE y < 15 GROUP BY k", 3 << 20);
+}
+
+#[test]
+fn values_of_groups_by_values() {
+    check(
+        "SELECT floor(a / 500) AS k, median(b), list(time)[7] FROM FILES WHERE y < 15 GROUP BY k ORDER BY k",
+        3 << 20,
+    );
+}
+
+#[test]
+fn distinct_rows() {
+    check("SELECT DISTINCT floor(a) AS a, time FROM FILES WHERE y < 8", 3 << 20);
+}
+
+#[test]
+fn pairs_of_values() {
+    let sql = "SELECT l.time, l.a, r.b, r.y FROM FILES AS l LEFT JOIN (SELECT * FROM FILES WHERE y < 9) AS r \
+               ON floor(l.a) = floor(r.b) AND l.time < r.time WHERE l.y = 3";
+    check(sql, 3 << 20);
+}
+
+#[test]
+fn windows_of_values() {
+    let sql = "SELECT time, y, x, rank() OVER (PARTITION BY floor(a / 20) ORDER BY b) AS r, \
+               sum(a) OVER (PARTITION BY floor(a / 20) ORDER BY b ROWS 3 PRECEDING) AS s FROM FILES WHERE x < 12";
+    check(sql, 3 << 20);
+}
+
+#[test]
+fn all_values_of_cells() {
+    check("SELECT y, x, median(a), quantile_cont(b, 0.9), mode(floor(a)) FROM FILES WHERE b > 5 GROUP BY ALL", 5 << 20);
+}
+
+#[test]
+fn a_result_of_many_groups() {
+    check("SELECT time, y, x, sum(a) AS s FROM FILES GROUP BY ALL", 3 << 20);
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_grid(folder.path());
+    let session = session(2 << 20, 2);
+    let gone = tempfile::tempdir().expect("a temporary folder");
+    answer(&session, &format!("SET temp_directory = '{}'", gone.path().display())).expect("it is there");
+    let name = gone.path().display().to_string();
+    drop(gone);
+    let sql = format!("SELECT a FROM '{}/*.nc' ORDER BY a", folder.path().display());
+    let error = answer(&session, &sql).expect_err("the folder is gone").to_string();
+    assert!(error.contains(&name) && error.contains("SET temp_directory"), "{error}");
+}
