@@ -81,6 +81,10 @@ fn record_problem(record: &Record, outcome: &Result<Answer, String>, format: For
 
 fn rows(answer: &Answer, format: Format, sorted: bool) -> Vec<String> {
     let mut rows: Vec<String> = answer.batches.iter().flat_map(shown::rows).map(|row| format.text(&row)).collect();
+    if let Some(at) = rows.iter().position(|row| row.starts_with("takes at most")) {
+        // What a plan says of memory depends on the threads and on the machine: it goes, with the empty line before it.
+        rows.drain(at.saturating_sub(1)..=at);
+    }
     if sorted {
         rows.sort();
     }

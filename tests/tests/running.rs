@@ -45,6 +45,41 @@ fn a_query_beyond_its_memory_limit_says_so_and_the_session_goes_on() {
     assert_eq!(outcome(&mut query).ok(), Some(1), "what was reserved has been given back");
 }
 
+/// The number of bytes after some words of a report.
+fn bytes_after(report: &[String], words: &str, unit_ends: &str) -> f64 {
+    let found = report.iter().filter(|line| line.contains(unit_ends)).find_map(|line| {
+        let (_, text) = line.split_once(words)?;
+        text.split(unit_ends).next()
+    });
+    let text = found.unwrap_or_else(|| panic!("no '{words}' in {report:?}"));
+    let (number, unit) = text.split_once(' ').expect("a number and its unit");
+    let factor = [("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)].into_iter().find(|(name, _)| *name == unit);
+    number.parse::<f64>().expect("a number") * factor.expect("a unit").1
+}
+
+#[test]
+fn what_a_plan_says_of_memory_is_enough_and_not_absurd() {
+    let session = session(1 << 30);
+    for sql in [
+        "SELECT lat, avg(air) FROM 'real/air.nc' GROUP BY lat",
+        "SELECT lat, lon, median(air), max(air) FROM 'real/air.nc' GROUP BY lat, lon",
+        "SELECT time, lat, lon, air FROM 'real/air.nc' ORDER BY air",
+        "SELECT time, lat, lon, air FROM 'real/air.nc' ORDER BY air LIMIT 1000",
+        "SELECT round(air, 1) AS k, count(*), median(lat) FROM 'real/air.nc' GROUP BY k",
+        "SELECT time, lat, lon, avg(air) OVER (PARTITION BY lat, lon ORDER BY time ROWS 4 PRECEDING) AS m FROM 'real/air.nc'",
+        "SELECT rank() OVER (PARTITION BY round(air) ORDER BY lat) AS r FROM 'real/air.nc'",
+        "SELECT a.lat, avg(a.air - m.t) FROM 'real/air.nc' a JOIN (SELECT lat, lon, avg(air) AS t FROM 'real/air.nc' \
+         GROUP BY lat, lon) m ON a.lat = m.lat AND a.lon = m.lon GROUP BY a.lat",
+    ] {
+        let given = answer(&session, &format!("EXPLAIN ANALYZE {sql}")).expect("it runs");
+        let report: Vec<String> = given.batches.iter().flat_map(shown::rows).collect();
+        let said = bytes_after(&report, "takes at most about ", " of memory");
+        let taken = bytes_after(&report, "at most ", " reserved");
+        assert!(taken <= said, "{sql}: {taken} of {said}");
+        assert!(said < 20.0 * taken + 4e6, "{sql}: {taken} of {said}");
+    }
+}
+
 #[test]
 fn a_cancelled_query_stops_soon_and_the_session_goes_on() {
     let session = session(1 << 30);

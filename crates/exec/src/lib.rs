@@ -17,6 +17,7 @@
 pub mod catalog;
 pub mod context;
 pub mod error;
+pub mod forecast;
 pub mod grid;
 pub mod lower;
 pub mod memory;

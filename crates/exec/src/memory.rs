@@ -34,9 +34,14 @@ impl MemoryPool {
         self.shared.reserved.load(Ordering::Relaxed)
     }
 
-    /// The most bytes that were reserved at a time so far.
+    /// The most bytes that were reserved at a time since [`Self::forget_peak`].
     pub fn peak(&self) -> usize {
         self.shared.peak.load(Ordering::Relaxed)
+    }
+
+    /// Begins to look for the peak anew: a query starts.
+    pub fn forget_peak(&self) {
+        self.shared.peak.store(self.reserved(), Ordering::Relaxed);
     }
 
     /// Reserves bytes until the reservation is dropped. `what` is the subject of the error: `"sorting"`.
@@ -153,6 +158,8 @@ mod tests {
         first.absorb(second);
         assert_eq!((first.bytes(), pool.reserved()), (100, 100));
         drop(first);
-        assert_eq!(pool.reserved(), 0);
+        assert_eq!((pool.reserved(), pool.peak()), (0, 100));
+        pool.forget_peak();
+        assert_eq!(pool.peak(), 0);
     }
 }

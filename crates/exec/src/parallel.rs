@@ -7,6 +7,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::memory::Reservation;
 use crate::source::{Batch, Sink, Source};
 use rayon::Scope;
 use std::collections::{BTreeMap, VecDeque};
@@ -36,7 +37,8 @@ pub fn fold_partitions<S: Send>(
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    run_ordered(context, partitions, 0, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)? };
+    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 
 /// Hands the batches of all partitions to `sink` on this thread, in order, while partitions run in parallel. The sink
@@ -62,9 +64,19 @@ pub fn stream_mapped<T: Send>(
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, T>| source.run(partition, &mut |batch| give(map(batch)?));
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
-    let queue = context.memory().reserve(budget, "waiting for earlier partitions");
-    let budget = queue.as_ref().map_or(0, |queue| queue.bytes());
-    run_ordered(context, source.partitions(), budget, &produce, bytes, &mut |_, item| sink(item))
+    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)? };
+    run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
+}
+
+/// What memory is reserved for.
+const WAITING: &str = "rows that wait for earlier partitions";
+
+/// The memory of items that wait for partitions before theirs.
+struct Queue {
+    /// The most bytes that may wait.
+    budget: usize,
+    /// Reserved for those that do. Items of the partition whose turn it is wait also where nothing can be reserved.
+    memory: Reservation,
 }
 
 /// What a producer gives its items to.
@@ -77,7 +89,7 @@ type Consume<'a, T> = dyn FnMut(usize, T) -> Result<ControlFlow<()>> + 'a;
 fn run_ordered<T: Send>(
     context: &Context,
     partitions: usize,
-    budget: usize,
+    queue: Queue,
     produce: &Produce<'_, T>,
     bytes: &(dyn Fn(&T) -> usize + Sync),
     consume: &mut Consume<'_, T>,
@@ -85,7 +97,7 @@ fn run_ordered<T: Send>(
     if context.threads().current_thread_index().is_some() {
         return run_here(context, partitions, produce, consume);
     }
-    let lanes = Lanes::new(context, partitions, budget, produce, bytes);
+    let lanes = Lanes::new(context, partitions, queue, produce, bytes);
     context.threads().in_place_scope(|scope| {
         let _stop = StopOnDrop(&lanes);
         lanes.consume(scope, consume)
@@ -120,7 +132,6 @@ struct Lanes<'a, T> {
     produce: &'a Produce<'a, T>,
     bytes: &'a (dyn Fn(&T) -> usize + Sync),
     threads: usize,
-    budget: usize,
     state: Mutex<State<T>>,
     /// Something came for the consumer.
     arrived: Condvar,
@@ -138,6 +149,7 @@ struct State<T> {
     workers: usize,
     stopped: bool,
     waiting_bytes: usize,
+    queue: Queue,
     lanes: BTreeMap<usize, Lane<T>>,
 }
 
@@ -156,7 +168,7 @@ impl<'a, T: Send> Lanes<'a, T> {
     fn new(
         context: &'a Context,
         partitions: usize,
-        budget: usize,
+        queue: Queue,
         produce: &'a Produce<'a, T>,
         bytes: &'a (dyn Fn(&T) -> usize + Sync),
     ) -> Self {
@@ -167,11 +179,12 @@ impl<'a, T: Send> Lanes<'a, T> {
             workers: 0,
             stopped: false,
             waiting_bytes: 0,
+            queue,
             lanes: BTreeMap::new(),
         };
         let threads = context.threads().current_num_threads();
         let (arrived, taken) = Default::default();
-        Self { context, produce, bytes, threads, budget, state: Mutex::new(state), arrived, taken }
+        Self { context, produce, bytes, threads, state: Mutex::new(state), arrived, taken }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -232,14 +245,14 @@ impl<'a, T: Send> Lanes<'a, T> {
     fn give(&self, partition: usize, item: T) -> Result<ControlFlow<()>> {
         let bytes = (self.bytes)(&item);
         let mut state = self.lock();
-        while !state.stopped && !state.has_room(partition, bytes, self.budget) {
+        while !state.stopped && !state.has_room(partition, bytes) {
             self.context.check()?;
             state = self.taken.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
         if state.stopped {
             return Ok(ControlFlow::Break(()));
         }
-        state.waiting_bytes += bytes;
+        state.waiting_changed(bytes, 0);
         state.lane(partition).items.push_back(item);
         drop(state);
         self.arrived.notify_all();
@@ -276,17 +289,24 @@ impl<T> State<T> {
         self.lanes.entry(partition).or_insert_with(|| Lane { items: VecDeque::new(), outcome: None })
     }
 
-    fn has_room(&mut self, partition: usize, bytes: usize, budget: usize) -> bool {
+    fn has_room(&mut self, partition: usize, bytes: usize) -> bool {
         if partition == self.head {
             return self.lane(partition).items.len() < HEAD_ITEMS;
         }
-        self.waiting_bytes.checked_add(bytes).is_some_and(|total| total <= budget)
+        let total = self.waiting_bytes.saturating_add(bytes);
+        total <= self.queue.budget && self.queue.memory.resize(total).is_ok()
+    }
+
+    fn waiting_changed(&mut self, more: usize, less: usize) {
+        self.waiting_bytes = self.waiting_bytes + more - less;
+        // Where it does not fit it is the partition's whose turn it is: that must go on.
+        let _ = self.queue.memory.resize(self.waiting_bytes);
     }
 
     fn turn(&mut self, head: usize, bytes: &dyn Fn(&T) -> usize) -> Option<Result<Turn<T>>> {
         let lane = self.lane(head);
         if let Some(item) = lane.items.pop_front() {
-            self.waiting_bytes -= bytes(&item);
+            self.waiting_changed(0, bytes(&item));
             return Some(Ok(Turn::Item(item)));
         }
         let outcome = lane.outcome.take()?;

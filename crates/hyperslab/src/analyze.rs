@@ -2,10 +2,25 @@
 
 use crate::query::QueryMetrics;
 use hyperslab_exec::OperatorReport;
+use hyperslab_exec::forecast::Forecast;
 use hyperslab_plan::BoundQuery;
 use hyperslab_plan::explain::estimate;
 use hyperslab_plan::numbers::{bytes, count};
 use std::time::Duration;
+
+/// What a query will take of memory and of temporary files, as `EXPLAIN` says it.
+pub(crate) fn memory(forecast: &Forecast, limit: usize) -> String {
+    let limit = limit as u64;
+    let memory = match forecast.memory >= limit {
+        true => format!("takes at most the memory limit of {}", bytes(limit)),
+        false => format!("takes at most about {} of memory (the limit is {})", bytes(forecast.memory), bytes(limit)),
+    };
+    match forecast.disk {
+        0 => memory,
+        u64::MAX => format!("{memory}, and temporary files for rows of unknown number"),
+        disk => format!("{memory}, and about {} of temporary files", bytes(disk)),
+    }
+}
 
 /// Chunks and bytes read of those present, and rows, seconds and memory of each operator of the query that ran.
 pub(crate) fn report(query: &BoundQuery, metrics: &QueryMetrics, elapsed: Duration) -> Vec<String> {

@@ -7,6 +7,7 @@ use arrow::array::StringArray;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use hyperslab_exec::catalog::FileCatalog;
+use hyperslab_exec::forecast::forecast;
 use hyperslab_exec::{Context, MemoryPool, thread_pool};
 use hyperslab_expr::Scalar;
 use hyperslab_plan::bind::{self, BoundStatement, CopyTarget, ExplainMode, ParsedStatement};
@@ -185,7 +186,10 @@ impl State {
             BoundStatement::Explain { query, mode } => match mode {
                 ExplainMode::Plan => {
                     let query = optimize(query)?;
-                    Planned::Answer(Answer::Plan, lines(explain(&query).lines())?, query.warnings)
+                    let memory = analyze::memory(&forecast(&query, &self.context()), self.settings.memory_limit);
+                    let plan = explain(&query);
+                    let text = plan.lines().chain(["", &memory]);
+                    Planned::Answer(Answer::Plan, lines(text)?, query.warnings)
                 }
                 ExplainMode::Passes => {
                     let warnings = query.warnings.clone();
@@ -206,6 +210,7 @@ impl State {
     }
 
     fn context(&self) -> Context {
+        self.memory.forget_peak();
         Context::new(self.threads.clone(), self.memory.clone())
             .with_temp_directory(self.settings.temp_directory.clone())
     }
@@ -240,11 +245,12 @@ impl State {
         let warnings = query.warnings.clone();
         Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |context, mut outlet| {
             let start = Instant::now();
+            let memory = analyze::memory(&forecast(&query, context), context.memory().limit());
             execute(&query, context, &sql, &mut |_| ControlFlow::Continue(()))?;
             let report = analyze::report(&query, &metrics(context), start.elapsed());
             let plan = explain(&query);
             // Nobody to take the answer is no error.
-            let _ = outlet.give(lines(plan.lines().chain(report.iter().map(String::as_str)))?);
+            let _ = outlet.give(lines(plan.lines().chain(["", &memory]).chain(report.iter().map(String::as_str)))?);
             Ok(())
         })
     }

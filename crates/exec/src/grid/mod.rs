@@ -31,6 +31,9 @@ use hyperslab_expr::ColumnId;
 use hyperslab_plan::{BoundQuery, GridPlan};
 use std::sync::Arc;
 
+/// The most cells that columns are computed on at a time.
+pub(crate) const CELLS_AT_ONCE: u64 = vectors::VECTOR_CELLS as u64;
+
 /// The present cells of a grid as rows, in row-major order, with these columns.
 ///
 /// # Errors

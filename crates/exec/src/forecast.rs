@@ -1,0 +1,281 @@
+//! How much memory a plan will take, said before it runs: from shapes, chunks, settings, and how operators work. Nothing is read
+//! for it. What depends on data is taken at its most: every cell a row, every row a group.
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::grid::CELLS_AT_ONCE;
+use crate::rows::key_table::KeyTable;
+use arrow::array::ArrayRef;
+use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
+use hyperslab_grid::ChunkGrid;
+use hyperslab_plan::axis::along_axis;
+use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
+use std::collections::BTreeMap;
+
+/// What a plan will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// The most bytes of memory, at most the limit.
+    pub memory: u64,
+    /// The most bytes of temporary files.
+    pub disk: u64,
+}
+
+/// What the operators of a plan will take of memory and of temporary files, at most.
+pub fn forecast(query: &BoundQuery, context: &Context) -> Forecast {
+    let (threads, limit) = (context.threads().current_num_threads() as u64, context.memory().limit() as u64);
+    let model = Model { query, threads, limit };
+    let mut all = model.rows(&query.plan);
+    // Results wait for their turn, a few batches a thread.
+    let waiting = all.rows.saturating_mul(width(&query.plan.columns()));
+    all.held = all.held.saturating_add(waiting.min(2 * threads * BATCHES_BYTES).min(limit / 8));
+    let memory = all.held.saturating_add(all.reading).saturating_add(threads * SCRATCH_BYTES);
+    Forecast { memory: memory.min(limit), disk: all.disk }
+}
+
+/// What a thread takes whatever it does.
+const SCRATCH_BYTES: u64 = 256 << 10;
+
+/// What waits of the rows of a thread, about.
+const BATCHES_BYTES: u64 = 1 << 20;
+
+/// What a value of a type without a fixed width takes, about.
+const TEXT_BYTES: u64 = 24;
+
+/// What a row takes besides its columns where it is found by its key.
+const ENTRY_BYTES: u64 = 32;
+
+/// The groups that one thread holds of an aggregate, where it can be cut between them.
+const GROUPS_AT_ONCE: u64 = 1 << 19;
+
+/// What is known of the output of a node, and of it and all beneath it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Needs {
+    /// The most rows that it gives.
+    rows: u64,
+    /// Bytes held while the whole plan runs.
+    held: u64,
+    /// Bytes of the largest reading beneath: readings come one after the other.
+    reading: u64,
+    /// Bytes on disk.
+    disk: u64,
+}
+
+impl Needs {
+    /// The same with rows that are held, by way of the disk beyond half of the limit.
+    fn holding(mut self, bytes: u64, limit: u64, goes_to_disk: bool) -> Self {
+        if goes_to_disk && bytes > limit / 2 {
+            self.disk = self.disk.saturating_add(bytes);
+            self.held = self.held.saturating_add(limit / 2);
+        } else {
+            self.held = self.held.saturating_add(bytes);
+        }
+        self
+    }
+
+    fn beside(self, other: Self) -> Self {
+        Self {
+            rows: self.rows,
+            held: self.held.saturating_add(other.held),
+            reading: self.reading.max(other.reading),
+            disk: self.disk.saturating_add(other.disk),
+        }
+    }
+
+    fn giving(self, rows: u64) -> Self {
+        Self { rows, ..self }
+    }
+}
+
+struct Model<'a> {
+    query: &'a BoundQuery,
+    threads: u64,
+    limit: u64,
+}
+
+impl Model<'_> {
+    fn rows(&self, plan: &RowPlan) -> Needs {
+        let inputs: Vec<Needs> = plan.inputs().into_iter().map(|input| self.rows(input)).collect();
+        let first = inputs.first().copied().unwrap_or_default();
+        match plan {
+            RowPlan::Values { rows, .. } => Needs::default().giving(rows.len() as u64),
+            RowPlan::Table(scan) => {
+                let table = &self.query.table(scan.table).opened;
+                let rows = table.rows().unwrap_or(u64::MAX);
+                Needs { rows, reading: self.threads * 2 * BATCHES_BYTES, ..Needs::default() }
+            }
+            RowPlan::Materialize { grid, columns } => self.materialized(grid, columns.len() as u64),
+            RowPlan::Filter { .. } | RowPlan::Project { .. } => first,
+            RowPlan::Aggregate { input, keys, aggregates } => {
+                let groups = if keys.is_empty() { 1 } else { first.rows };
+                let kept: u64 = aggregates.iter().map(|(_, call)| aggregate::kept_values(call) as u64 * 8).sum();
+                let state = state_bytes(aggregates.iter().map(|(_, call)| call));
+                let group = state + width(&plan.columns()) + 2 * ENTRY_BYTES;
+                let states = groups.saturating_mul(group).saturating_add(first.rows.saturating_mul(2 * kept));
+                let on_disk = first.rows.saturating_mul(width(&input.columns()) + 8);
+                let goes_to_disk = !keys.is_empty();
+                let needs = first.giving(groups).holding(states, self.limit, goes_to_disk);
+                if needs.disk > first.disk {
+                    Needs { disk: first.disk.saturating_add(on_disk), ..needs }
+                } else {
+                    needs
+                }
+            }
+            RowPlan::Join { right, kind, on, .. } => {
+                let other = inputs[1];
+                let held = other.rows.saturating_mul(width(&right.columns()) + ENTRY_BYTES);
+                let rows = match kind {
+                    JoinKind::Semi | JoinKind::Anti => first.rows,
+                    _ if on.is_empty() => first.rows.saturating_mul(other.rows),
+                    // Keys of one side are unique, as a rule.
+                    _ => first.rows.max(other.rows),
+                };
+                first.beside(other).giving(rows).holding(held, self.limit, !on.is_empty())
+            }
+            RowPlan::Window { input, window, .. } => {
+                let keys = (window.order.len() + window.partition.len()) as u64;
+                let row = 2 * width(&input.columns()) + width(&plan.columns()) + ENTRY_BYTES + keys * 40;
+                first.holding(first.rows.saturating_mul(row), self.limit, !window.partition.is_empty())
+            }
+            RowPlan::Sort { input, keys } => {
+                let row = width(&input.columns()) + keys.len() as u64 * 16 + ENTRY_BYTES;
+                first.holding(first.rows.saturating_mul(row), self.limit, true)
+            }
+            RowPlan::TopK { input, keys, limit, offset } => {
+                let kept = first.rows.min(limit.saturating_add(*offset).saturating_mul(2).saturating_add(256));
+                let row = width(&input.columns()) + keys.len() as u64 * 16 + ENTRY_BYTES;
+                // Each partition has its own until they are merged; keys of a batch are there before they are weeded out.
+                let all = kept.saturating_mul(2 * row).saturating_mul(2 + 2 * self.threads);
+                first.giving(first.rows.min(*limit)).holding(all, self.limit, true)
+            }
+            RowPlan::Limit { limit, .. } => first.giving(first.rows.min(limit.unwrap_or(u64::MAX))),
+            RowPlan::Union { .. } => {
+                let rows = inputs.iter().fold(0, |all: u64, input| all.saturating_add(input.rows));
+                inputs.into_iter().fold(Needs::default(), Needs::beside).giving(rows)
+            }
+        }
+    }
+
+    fn materialized(&self, grid: &GridPlan, columns: u64) -> Needs {
+        let beneath = self.grid(grid);
+        match grid {
+            GridPlan::Aggregate { input, keys, aggregates } => self.aggregated(beneath, input, keys, aggregates),
+            _ => beneath
+                .giving(beneath.rows)
+                .beside(Needs { reading: self.threads * columns * 8 * CELLS_AT_ONCE, ..Needs::default() }),
+        }
+    }
+
+    /// A chain of a grid, without its aggregate: what is read of it at a time, and what is held beside it.
+    fn grid(&self, grid: &GridPlan) -> Needs {
+        let below = grid.input().map(|input| self.grid(input)).unwrap_or_default();
+        match grid {
+            GridPlan::Scan(scan) => self.scan(scan),
+            GridPlan::Join { right, .. } => {
+                let other = self.grid(right);
+                Needs { reading: below.reading.saturating_add(other.reading), ..below.beside(other) }
+            }
+            GridPlan::Lookup { rows, .. } => {
+                let other = self.rows(rows);
+                let held = other.rows.saturating_mul(width(&rows.columns()) + ENTRY_BYTES);
+                below.beside(other).holding(held, self.limit, false)
+            }
+            GridPlan::Window { calls, .. } => {
+                let part = CELLS_AT_ONCE * 32;
+                let computing = self.threads * part * (3 + calls.len() as u64) * 8;
+                Needs { reading: below.reading.saturating_mul(2).saturating_add(computing), ..below }
+            }
+            GridPlan::Mask { .. } | GridPlan::Map { .. } | GridPlan::Aggregate { .. } => below,
+        }
+    }
+
+    /// The blocks of a scan, one of each variable a thread: a chunk as it is stored, and as it is decoded.
+    fn scan(&self, scan: &Scan) -> Needs {
+        let dataset = self.query.dataset(scan.dataset);
+        let block = |source: &ColumnSource| -> u64 {
+            let ColumnSource::Variable(v) = source else { return 0 };
+            let variable = &dataset.schema().variables[*v];
+            if variable.dims.len() < 2 {
+                return 0;
+            }
+            let dims: Vec<usize> =
+                variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
+            let (region, chunks) = dataset.stored(*v, &scan.region.project(&dims));
+            let cells = largest_chunk(&chunks).max(4 * CELLS_AT_ONCE).min(region.cells() as u64);
+            cells * 2 * variable.stored_size as u64
+        };
+        let blocks: u64 = scan.columns.iter().map(|column| block(&column.source)).sum();
+        Needs { rows: scan.region.cells() as u64, reading: self.threads * blocks, ..Needs::default() }
+    }
+
+    /// A dense aggregate: states of the groups that threads work on and of those that they are merged into, and all results.
+    fn aggregated(
+        &self,
+        beneath: Needs,
+        input: &GridPlan,
+        keys: &[(Column, Expr)],
+        aggregates: &[(Column, AggregateCall)],
+    ) -> Needs {
+        let groups = self.groups(input, keys);
+        let kept: u64 = aggregates.iter().map(|(_, call)| aggregate::kept_values(call) as u64).sum();
+        let state = state_bytes(aggregates.iter().map(|(_, call)| call));
+        let results = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
+        let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
+        let working = (self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
+        let mut needs = beneath.giving(groups);
+        needs.held = needs.held.saturating_add(working);
+        if kept > 0 {
+            // Each value as it comes and once more in order; where that is too much cells are turned over on disk.
+            let values = beneath.rows.saturating_mul(kept * 24);
+            let share = self.limit / 2;
+            needs.held = needs.held.saturating_add(values.min(share));
+            needs.disk =
+                needs.disk.saturating_add(if values > share { beneath.rows.saturating_mul(kept * 8) } else { 0 });
+        }
+        let kept = groups.saturating_mul(result);
+        needs
+            .holding(kept.min(self.limit / 4), self.limit, false)
+            .beside(Needs { disk: kept.saturating_sub(self.limit / 4), ..Needs::default() })
+    }
+
+    /// How many groups the keys of a dense aggregate make: for each dimension the distinct keys along it.
+    fn groups(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
+        let mut by_dim: BTreeMap<usize, Vec<ArrayRef>> = BTreeMap::new();
+        for (_, key) in keys {
+            if let Some((dim, labels)) = along_axis(self.query, input, key) {
+                by_dim.entry(dim).or_default().push(labels);
+            }
+        }
+        let along = |(dim, labels): (usize, Vec<ArrayRef>)| {
+            let selected = input.scan().region.sets()[dim].len() as u64;
+            distinct(&labels).map_or(selected, |distinct| (distinct as u64).min(selected))
+        };
+        by_dim.into_iter().map(along).fold(1, u64::saturating_mul)
+    }
+}
+
+/// How many different tuples labels of one dimension make.
+fn distinct(labels: &[ArrayRef]) -> Result<usize> {
+    let types: Vec<_> = labels.iter().map(|label| label.data_type().clone()).collect();
+    let mut table = KeyTable::new(&types)?;
+    table.number(labels, labels.first().map_or(0, |label| label.len()))?;
+    Ok(table.len())
+}
+
+fn largest_chunk(chunks: &ChunkGrid) -> u64 {
+    let longest = |axis: &hyperslab_grid::AxisChunks| (0..axis.len()).map(|at| axis.range(at).len() as u64).max();
+    chunks.axes().iter().map(|axis| longest(axis).unwrap_or(0)).product()
+}
+
+/// The bytes of the states of a group.
+fn state_bytes<'a>(calls: impl Iterator<Item = &'a AggregateCall>) -> u64 {
+    calls.map(|call| aggregate::create(call).map_or(16, |accumulator| 2 * accumulator.bytes_a_group() as u64)).sum()
+}
+
+fn width(columns: &[Column]) -> u64 {
+    columns.iter().map(|column| column_width(&column.ty)).sum()
+}
+
+fn column_width(ty: &SqlType) -> u64 {
+    ty.to_arrow().primitive_width().map_or(TEXT_BYTES, |width| width as u64)
+}
