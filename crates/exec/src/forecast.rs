@@ -121,12 +121,15 @@ impl Model<'_> {
                     needs
                 }
             }
-            RowPlan::Join { right, kind, on, .. } => {
+            RowPlan::Join { left, right, kind, on, .. } => {
                 let other = inputs[1];
                 let held = other.rows.saturating_mul(width(&right.columns()) + ENTRY_BYTES);
                 let rows = match kind {
                     JoinKind::Semi | JoinKind::Anti => first.rows,
                     _ if on.is_empty() => first.rows.saturating_mul(other.rows),
+                    // A cell is found by as many keys as it has dimensions.
+                    _ if rank(left).is_some_and(|rank| rank <= on.len()) => other.rows,
+                    _ if rank(right).is_some_and(|rank| rank <= on.len()) => first.rows,
                     // Keys of one side are unique, as a rule.
                     _ => first.rows.max(other.rows),
                 };
@@ -260,6 +263,15 @@ fn distinct(labels: &[ArrayRef]) -> Result<usize> {
     let mut table = KeyTable::new(&types)?;
     table.number(labels, labels.first().map_or(0, |label| label.len()))?;
     Ok(table.len())
+}
+
+/// The dimensions of the cells that rows stand for.
+fn rank(plan: &RowPlan) -> Option<usize> {
+    match plan {
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid.rank()),
+        RowPlan::Filter { input, .. } | RowPlan::Project { input, .. } => rank(input),
+        _ => None,
+    }
 }
 
 fn largest_chunk(chunks: &ChunkGrid) -> u64 {

@@ -13,6 +13,7 @@ mod mask_blocks;
 mod prune_variables;
 mod push_filters;
 mod select_region;
+mod stream_cells;
 mod swap_joins;
 mod top_k;
 mod window_by_axes;
@@ -47,6 +48,7 @@ pub static PASSES: &[Pass] = &[
     mask_blocks::PASS,
     map_cells::PASS,
     join_grids::PASS,
+    stream_cells::PASS,
     window_by_axes::PASS,
     window_on_axis::PASS,
     aggregate_densely::PASS,

@@ -15,12 +15,20 @@ pub(super) const PASS: Pass = Pass {
     },
 };
 
-/// A join of rows with cells: the cells are streamed past the rows, which have numbers, and what matches is sorted by them.
+/// A join of rows with cells streams the cells.
 fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
+    match &plan {
+        RowPlan::Join { left, right, on, .. } if !left.has_cells() && dimensions(right) > 0 && !on.is_empty() => {
+            in_order_of_left(plan, next)
+        }
+        _ => plan,
+    }
+}
+
+/// An inner join with its right side streamed past the left, whose rows have numbers; what matches is sorted by them.
+pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
     match plan {
-        RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter }
-            if !left.has_cells() && dimensions(&right) > 0 && !on.is_empty() =>
-        {
+        RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter } => {
             let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
             let number =
                 Column { id: ColumnId(*next), name: "row".into(), ty: SqlType::BigInt, metadata: Default::default() };
