@@ -6,6 +6,7 @@
 mod aggregate_densely;
 mod aggregate_inputs;
 mod drop_sort;
+mod first_rows;
 mod fold_constants;
 mod join_grids;
 mod map_cells;
@@ -47,6 +48,7 @@ pub static PASSES: &[Pass] = &[
     mask_blocks::PASS,
     map_cells::PASS,
     join_grids::PASS,
+    first_rows::PASS,
     window_by_axes::PASS,
     window_on_axis::PASS,
     aggregate_densely::PASS,
