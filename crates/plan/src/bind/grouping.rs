@@ -120,7 +120,10 @@ impl Grouping {
             return Ok(Expr::Column(column.id, column.ty.clone()));
         }
         match expr {
-            Expr::Column(id, _) if !frame.is_computed(id) && !frame.is_attached(id) => {
+            // A column of none of the tables is one of the query around: the same for all rows.
+            Expr::Column(id, _)
+                if !frame.is_computed(id) && !frame.is_attached(id) && frame.scope.column(id).is_some() =>
+            {
                 Err(not_grouped(frame, id, within))
             }
             expr => map_parts(expr, &mut |part| self.over_groups(frame, part, within)),

@@ -7,9 +7,11 @@
 //! A clause is either bound or refused by name: none is ignored.
 
 mod aggregate;
+mod attach;
 mod axis_function;
 mod binder;
 mod copy;
+mod correlation;
 mod dataset;
 mod describe;
 mod dialect;
@@ -19,6 +21,7 @@ mod grouping;
 mod join;
 mod labels;
 mod literal;
+mod membership;
 mod name;
 mod order;
 mod parse;

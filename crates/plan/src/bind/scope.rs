@@ -223,6 +223,11 @@ impl Scope {
         }
     }
 
+    /// Whether a table with a name can be seen.
+    pub(super) fn has_table(&self, name: &Ident) -> bool {
+        self.visible().any(|(_, relation)| relation.is_named(&name.value))
+    }
+
     /// The position of the table with a name.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A SELECT: its clauses are bound first, then the plan is built from the leaves up.
 
+use super::attach::{attach, needed};
 use super::binder::Binder;
 use super::expr::{Clause, Frame};
 use super::grouping::{Grouping, distinct, map_parts, same_expr};
@@ -7,7 +8,6 @@ use super::order::{Direction, Order, position};
 use super::projection::{Output, aliases};
 use super::query::Limits;
 use super::refuse::at_node;
-use super::subquery::attach;
 use super::window::lift_windows;
 use crate::{Column, Error, Result, RowPlan, SortKey, Span};
 use hyperslab_expr::{ColumnId, Expr};
@@ -53,7 +53,7 @@ impl<'a> Binder<'a> {
         let mut shown: Vec<Expr> = of_list.chain(conditions).cloned().collect();
         let below = if is_grouped { grouping.exprs(&frame) } else { std::mem::take(&mut shown) };
         let plan = self.plan_of_from(tree, &mut frame, predicate, &below)?;
-        let plan = if is_grouped { self.group(plan, &frame, grouping, having, &shown) } else { plan };
+        let plan = if is_grouped { self.group(plan, &frame, grouping, having, &shown)? } else { plan };
         let plan = self.windows(plan, &frame);
         let plan = match qualify {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
@@ -98,14 +98,19 @@ impl<'a> Binder<'a> {
         grouping: Grouping,
         having: Option<(Expr, Span)>,
         shown: &[Expr],
-    ) -> RowPlan {
+    ) -> Result<RowPlan> {
+        let mut needed = needed(frame, &shown.iter().collect::<Vec<_>>(), &[])?;
+        for (attached, _) in &mut needed {
+            let span = attached.span;
+            attached.on.iter_mut().try_for_each(|(outer, _)| grouping.lift(frame, outer, span))?;
+        }
         let plan =
             RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
-        let plan = attach(plan, frame, &shown.iter().collect::<Vec<_>>(), &[]);
-        match having {
+        let plan = attach(plan, needed);
+        Ok(match having {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,
-        }
+        })
     }
 
     /// The columns of the list. A column that is passed on keeps its number, the first time.

@@ -6,10 +6,11 @@ mod operator;
 mod special;
 mod temporal;
 
+use super::attach::Attached;
 use super::binder::Binder;
+use super::membership::Quantifier;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
-use super::subquery::Attached;
 use super::unify::{adapt, cast, condition, unify};
 use super::window::Windowed;
 use crate::{Column, Error, Result, Span};
@@ -112,7 +113,12 @@ impl Frame<'_> {
 
     /// Whether a column is that of a subquery: the same for all rows, or looked up by keys.
     pub(in crate::bind) fn is_attached(&self, id: ColumnId) -> bool {
-        self.attached.iter().any(|attached| attached.column == id)
+        self.attached.iter().any(|attached| attached.columns.contains(&id))
+    }
+
+    /// Whether a column is the result of a window function.
+    pub(in crate::bind) fn is_window(&self, id: ColumnId) -> bool {
+        self.windows.iter().any(|windowed| windowed.column.id == id)
     }
 }
 
@@ -208,6 +214,10 @@ impl<'a> ExprBinder<'_, 'a> {
             }
             E::Subquery(query) => self.scalar_subquery(query),
             E::Exists { subquery, negated } => self.exists(subquery, *negated),
+            E::AnyOp { left, compare_op, right, is_some: _ } => {
+                self.compared(expr, left, compare_op, right, Quantifier::Any)
+            }
+            E::AllOp { left, compare_op, right } => self.compared(expr, left, compare_op, right, Quantifier::All),
             E::InSubquery { expr: arg, subquery, negated } => self.in_subquery(arg, subquery, *negated),
             E::Array(array) => self.list(&array.elem, expr),
             E::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, expr),
@@ -308,7 +318,6 @@ fn settle(name: &str, args: &[Bound]) -> Result<scalar::BoundFunction> {
 fn kind(expr: &ast::Expr) -> &'static str {
     use ast::Expr as E;
     match expr {
-        E::AnyOp { .. } | E::AllOp { .. } => "ANY and ALL",
         E::InUnnest { .. } => "IN UNNEST",
         E::SimilarTo { .. } => "SIMILAR TO",
         E::RLike { .. } => "RLIKE",
