@@ -45,6 +45,31 @@ impl<'a> Binder<'a> {
             None => Ok(Correlated { plan, on, rest }),
         }
     }
+
+    /// The first rows of each partition, after `offset` of them.
+    pub(super) fn first_rows(
+        &mut self,
+        plan: RowPlan,
+        window: Window,
+        limit: impl Into<Option<u64>>,
+        offset: u64,
+    ) -> Result<RowPlan> {
+        let number = self.column("row", SqlType::BigInt);
+        let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
+        let numbered = RowPlan::Window { input: Box::new(plan), window, calls: vec![(number.clone(), call)] };
+        let bound = |sign: &str, rows: u64| -> Result<Expr> {
+            let function = hyperslab_expr::scalar::bind(sign, &[SqlType::BigInt, SqlType::BigInt])?;
+            let rows = Expr::Literal(Scalar::Integer(i128::from(rows.min(i64::MAX as u64)), SqlType::BigInt));
+            let args = vec![read(&number), rows];
+            Ok(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: None })
+        };
+        let last = limit.into().map(|limit| bound("<=", limit.saturating_add(offset)));
+        let first = (offset > 0).then(|| bound(">", offset));
+        Ok(match Expr::all_of(last.into_iter().chain(first).collect::<Result<_>>()?) {
+            Some(predicate) => RowPlan::Filter { input: Box::new(numbered), predicate },
+            None => numbered,
+        })
+    }
 }
 
 impl Decorrelation<'_, '_, '_> {
@@ -85,7 +110,10 @@ impl Decorrelation<'_, '_, '_> {
                 let (input, on) = self.pull_all(*input)?;
                 match on.is_empty() {
                     true => Ok(RowPlan::Limit { input: Box::new(input), limit, offset }),
-                    false => self.limit_each(input, &on, limit, offset),
+                    false => {
+                        let partition = on.iter().map(|(_, column)| read(column)).collect();
+                        self.binder.first_rows(input, Window { partition, order: Vec::new() }, limit, offset)
+                    }
                 }
             }
             RowPlan::Join { left, right, kind, on, asof, filter } => {
@@ -177,33 +205,6 @@ impl Decorrelation<'_, '_, '_> {
         let column = self.binder.column("key", expr.sql_type());
         let shown = columns.into_iter().map(|c| (c.clone(), read(&c))).chain([(column.clone(), expr)]).collect();
         (RowPlan::Project { input: Box::new(plan), columns: shown }, column)
-    }
-
-    /// The first rows of those that belong together.
-    fn limit_each(&mut self, plan: RowPlan, on: &[(Expr, Column)], limit: Option<u64>, offset: u64) -> Result<RowPlan> {
-        let number = self.binder.column("row", SqlType::BigInt);
-        let partition = on.iter().map(|(_, column)| read(column)).collect();
-        let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
-        let calls = vec![(number.clone(), call)];
-        let numbered =
-            RowPlan::Window { input: Box::new(plan), window: Window { partition, order: Vec::new() }, calls };
-        let bound = |sign: &str, rows: u64| -> Result<Expr> {
-            let function = hyperslab_expr::scalar::bind(sign, &[SqlType::BigInt, SqlType::BigInt])?;
-            let rows = Expr::Literal(Scalar::Integer(i128::from(rows.min(i64::MAX as u64)), SqlType::BigInt));
-            let args = vec![read(&number), rows];
-            Ok(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: None })
-        };
-        let mut terms = Vec::new();
-        if let Some(limit) = limit {
-            terms.push(bound("<=", limit.saturating_add(offset))?);
-        }
-        if offset > 0 {
-            terms.push(bound(">", offset)?);
-        }
-        Ok(match Expr::all_of(terms) {
-            Some(predicate) => RowPlan::Filter { input: Box::new(numbered), predicate },
-            None => numbered,
-        })
     }
 
     fn is_outer(&self, id: ColumnId) -> bool {

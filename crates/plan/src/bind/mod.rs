@@ -18,6 +18,7 @@ mod dialect;
 mod expr;
 mod from;
 mod grouping;
+mod grouping_sets;
 mod join;
 mod labels;
 mod literal;

@@ -28,7 +28,11 @@ fn rewrite(plan: RowPlan, query: &BoundQuery, next: &mut u32) -> Result<RowPlan>
         predicate.clone().conjuncts().into_iter().partition(|term| is_first(term, number));
     let is_volatile = window.exprs().chain(&rest).any(Expr::is_volatile);
     let Some(grid) = cells(rows).filter(|_| !first.is_empty() && !is_volatile) else { return Ok(plan) };
-    let groups = FirstRows { query, next, window: window.clone(), shown: rows.columns() };
+    let mut window = window.clone();
+    // What is the same for a whole partition orders nothing.
+    let Window { partition, order } = &mut window;
+    order.retain(|key| !partition.contains(&key.expr));
+    let groups = FirstRows { query, next, window, shown: rows.columns() };
     let groups = groups.of(grid.clone(), number.clone())?;
     Ok(match Expr::all_of(rest) {
         Some(predicate) => RowPlan::Filter { input: Box::new(groups), predicate },

@@ -8,6 +8,7 @@ mod temporal;
 
 use super::attach::Attached;
 use super::binder::Binder;
+use super::grouping_sets::GroupingCall;
 use super::membership::Quantifier;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
@@ -94,6 +95,8 @@ pub(in crate::bind) struct Frame<'a> {
     pub(in crate::bind) aggregates: Vec<(Column, AggregateCall)>,
     /// The calls of window functions met, each once.
     pub(in crate::bind) windows: Vec<Windowed>,
+    /// The calls of GROUPING met, each once.
+    pub(in crate::bind) grouping_calls: Vec<GroupingCall>,
     /// The windows that the SELECT names.
     pub(in crate::bind) named_windows: &'a [ast::NamedWindowDefinition],
     /// The subqueries met.
@@ -108,6 +111,7 @@ impl Frame<'_> {
     /// Whether a column is the result of an aggregate or of a window function.
     pub(in crate::bind) fn is_computed(&self, id: ColumnId) -> bool {
         self.aggregates.iter().any(|(column, _)| column.id == id)
+            || self.grouping_calls.iter().any(|call| call.column.id == id)
             || self.windows.iter().any(|windowed| windowed.column.id == id)
     }
 
