@@ -1,4 +1,4 @@
-//! Functions of a whole axis (SEMANTICS section 6): `nearest`, `dim_index`, `dim_size`, `cell_area`. They look at coordinates,
+//! Functions of a whole axis (SEMANTICS section 6): `nearest`, `dim_index`, `dim_size`, `cell_area`, `is_complete`. They look at coordinates,
 //! which are known when a query is bound, and become ordinary expressions: an equality, a position, a constant, areas by
 //! position.
 
@@ -15,7 +15,7 @@ use hyperslab_expr::{Expr, Scalar, SqlType, eval, sphere};
 use hyperslab_grid::regrid::{Geometry, half_way};
 use sqlparser::ast::{self, FunctionArguments};
 
-const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area"];
+const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area", "is_complete"];
 
 /// Whether a name is that of a function of an axis.
 pub(super) fn is_axis_function(name: &str) -> bool {
@@ -38,12 +38,13 @@ impl<'a> ExprBinder<'_, 'a> {
                 Ok(Bound::new(Expr::Literal(Scalar::Integer(len as i128, SqlType::BigInt)), span))
             }
             ("cell_area", [lat, lon]) => self.cell_area(lat, lon, span),
+            ("is_complete", [time, period]) => self.is_complete(time, period, span),
             _ => Err(wrong(name, span)),
         }
     }
 
     /// The table of a coordinate, and the axis that it labels.
-    fn axis(&self, coord: &Bound, function: &str) -> Result<(usize, AxisColumn)> {
+    pub(super) fn axis(&self, coord: &Bound, function: &str) -> Result<(usize, AxisColumn)> {
         let refused = |reason: &str| Err(Error::new(format!("{function} {reason}")).or_at(Some(coord.span)));
         let Expr::Column(id, _) = &coord.expr else { return refused("takes a coordinate, not an expression") };
         let Some(relation) = self.frame.scope.relation_of(*id) else { return refused("takes a coordinate") };
@@ -110,7 +111,7 @@ impl<'a> ExprBinder<'_, 'a> {
         self.call("=", vec![index, position], span)
     }
 
-    fn labels(&self, relation: usize, axis: &AxisColumn) -> Result<ArrayRef> {
+    pub(super) fn labels(&self, relation: usize, axis: &AxisColumn) -> Result<ArrayRef> {
         match axis.variable {
             Some(variable) => self.dataset(relation).coordinate(variable),
             None => Ok(std::sync::Arc::new(arrow::array::Int64Array::from_iter_values(0..axis.len as i64))),
@@ -136,7 +137,12 @@ impl<'a> ExprBinder<'_, 'a> {
     ) -> Result<Bound> {
         let edges = self.edges(relation, &axis).map_err(|error| error.or_at(Some(coord.span)))?;
         let values = edges.into_iter().map(|(low, high)| Scalar::Double(of_edges(low, high))).collect();
-        let list = Bound::new(Expr::Literal(Scalar::List(values, SqlType::Double)), span);
+        self.listed(coord, Scalar::List(values, SqlType::Double), span)
+    }
+
+    /// What a list has at the position along the axis of a coordinate.
+    pub(super) fn listed(&mut self, coord: &Bound, values: Scalar, span: Span) -> Result<Bound> {
+        let list = Bound::new(Expr::Literal(values), span);
         let index = self.dim_index(coord, span)?;
         let one = Bound::new(Expr::Literal(Scalar::Integer(1, SqlType::BigInt)), span);
         let index = self.call("+", vec![index, one], span)?;
@@ -168,6 +174,7 @@ fn wrong(name: &str, span: Span) -> Error {
     let usage = match name {
         "nearest" => "nearest(coord, value), perhaps with a tolerance",
         "cell_area" => "cell_area(lat, lon)",
+        "is_complete" => "is_complete(time, 'season'), or with 'year' or 'month'",
         "dim_index" => "dim_index(coord)",
         _ => "dim_size(coord)",
     };

@@ -10,6 +10,7 @@ mod aggregate;
 mod attach;
 mod axis_function;
 mod binder;
+mod complete;
 mod copy;
 mod correlation;
 mod dataset;
