@@ -23,13 +23,13 @@ enum Period {
 impl ExprBinder<'_, '_> {
     /// True for the times whose period the whole axis has all parts of.
     pub(super) fn is_complete(&mut self, time: &Bound, period: &Bound, span: Span) -> Result<Bound> {
-        let (relation, axis) = self.axis(time, "is_complete")?;
+        let (_, axis) = self.axis(time, "is_complete")?;
         if !matches!(time.expr.sql_type(), SqlType::Timestamp(_) | SqlType::Date) {
             let error = Error::new(format!("is_complete takes a coordinate of time, not {}", time.expr.sql_type()));
             return Err(error.or_at(Some(time.span)));
         }
         let period = period_of(period)?;
-        let labels = self.labels(relation, &axis)?;
+        let labels = self.labels(&axis)?;
         let mut part = |name: &str| -> Result<Vec<Option<i64>>> {
             let part = self.call(name, vec![time.clone()], span)?.expr;
             let part = Expr::Cast { arg: Box::new(part), to: SqlType::BigInt, or_null: false, at: Some(span) };

@@ -1,7 +1,7 @@
 //! `COPY (query) TO 'path' (FORMAT .., option ..)`: the format and its options, named as in DuckDB.
 
 use super::binder::Binder;
-use super::refuse::at_node;
+use super::refuse::{at_node, unsupported};
 use super::scope::with_names;
 use crate::{Error, Result, Span};
 use hyperslab_expr::Scalar;
@@ -91,6 +91,8 @@ impl<'a> Binder<'a> {
         let mut format = self.copy_format(copy, &path, at)?;
         for option in copy.options.iter().filter(|option| !is_format(option)) {
             let name = option.name.value.to_lowercase();
+            let at = self.span(&option.name);
+            self.refuse(name == "partition_by", "PARTITION_BY: writing into several files", at)?;
             let value = self.option_value(option)?;
             let name_at = self.span(&option.name);
             match set_option(&mut format, &name, &value) {
@@ -123,6 +125,15 @@ impl<'a> Binder<'a> {
             return known(&name).ok_or_else(|| unknown().or_at(Some(at)));
         }
         let file = path.rsplit('/').next().unwrap_or(path);
+        let is_grid = |ending: &str| {
+            ["nc", "nc4", "cdf", "h5", "hdf5", "zarr"].iter().any(|known| known.eq_ignore_ascii_case(ending))
+        };
+        if file.rsplit_once('.').is_some_and(|(_, ending)| is_grid(ending)) {
+            let error = unsupported("writing NetCDF or HDF5", path_at);
+            return Err(error.with_hint(
+                "write a table, x.parquet or x.csv; pandas makes a grid of one: df.set_index([..]).to_xarray()",
+            ));
+        }
         file.rsplit_once('.').and_then(|(_, ending)| known(ending)).ok_or_else(|| {
             let error = Error::new(format!("the name of '{file}' does not say in which format it shall be written"));
             error.or_at(Some(path_at)).with_hint(format!("write (FORMAT name); there are {}", names().join(", ")))

@@ -9,6 +9,7 @@
 mod aggregate;
 mod attach;
 mod axis_function;
+mod beneath;
 mod binder;
 mod complete;
 mod copy;

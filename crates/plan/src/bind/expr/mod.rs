@@ -12,6 +12,7 @@ use super::grouping_sets::GroupingCall;
 use super::membership::Quantifier;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
+use super::text::Text;
 use super::unify::{adapt, cast, condition, unify};
 use super::window::Windowed;
 use crate::{Column, Error, Result, Span};
@@ -277,7 +278,8 @@ impl<'a> ExprBinder<'_, 'a> {
         if args.len() > 1 {
             adapt(&mut args);
         }
-        let function = settle(name, &args).map_err(|error| error.or_at(Some(span)))?;
+        let function =
+            settle(name, &args).map_err(|error| with_time(error, &args, self.binder.text).or_at(Some(span)))?;
         let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
         let spans: Vec<Span> = args.iter().map(|arg| arg.span).collect();
         let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
@@ -305,6 +307,20 @@ impl<'a> ExprBinder<'_, 'a> {
         let text = self.binder.text;
         let ends = items.first().zip(items.last()).map(|(first, last)| at_node(text, first).to(at_node(text, last)));
         ends.unwrap_or_else(|| at_node(text, whole))
+    }
+}
+
+/// A hint where a time meets a number that may be a year.
+fn with_time(error: Error, args: &[Bound], text: &Text) -> Error {
+    let is_time = |arg: &&Bound| matches!(arg.expr.sql_type(), SqlType::Timestamp(_) | SqlType::Date);
+    let year = args.iter().find_map(|arg| match &arg.expr {
+        Expr::Literal(Scalar::Integer(year @ 1000..=9999, _)) => Some(*year),
+        _ => None,
+    });
+    match (args.iter().find(is_time), year) {
+        (Some(time), Some(year)) => Error { hint: None, ..error }
+            .with_hint(format!("write TIMESTAMP '{year}-01-01', or compare year({})", text.slice(time.span))),
+        _ => error,
     }
 }
 

@@ -137,8 +137,17 @@ impl<'a> ExprBinder<'_, 'a> {
         let operands: Vec<&ast::Expr> = std::iter::once(arg).chain(list).collect();
         let bound = self.bind_together(&operands)?;
         let span = spans(&bound);
+        let of_arg = bound[0].span;
+        let places: Vec<Span> = bound[1..].iter().map(|item| item.span).collect();
         let (mut exprs, _) = unify(bound, "the operands of IN")?;
         let arg = Box::new(exprs.remove(0));
+        // One warning says enough, and a list may be long.
+        const WATCHED: usize = 64;
+        for (item, at) in exprs.iter().zip(places).take(WATCHED) {
+            if self.watch_labels((&arg, of_arg), (item, at))? {
+                break;
+            }
+        }
         Ok(Bound::new(Expr::InList { arg, list: exprs, negated }, span))
     }
 
@@ -227,7 +236,10 @@ impl<'a> ExprBinder<'_, 'a> {
             return Ok(Bound::new(bound.expr, span));
         }
         if !or_null {
-            return Ok(Bound::new(crate::bind::unify::cast(bound, &to)?, span));
+            let hint = "TRY_CAST gives NULL instead";
+            let cast = crate::bind::unify::cast(bound, &to);
+            let cast = cast.map_err(|error| if error.hint.is_none() { error.with_hint(hint) } else { error });
+            return Ok(Bound::new(cast?, span));
         }
         Ok(Bound::new(Expr::Cast { arg: Box::new(bound.expr), to, or_null, at: Some(span) }, span))
     }
