@@ -2,11 +2,12 @@
 
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
-use super::scope::with_names;
-use crate::{Error, Result, Span};
-use hyperslab_expr::Scalar;
+use super::scope::{quoted, with_names};
+use crate::{BoundQuery, Error, Result, RowPlan, Span};
+use hyperslab_expr::{Expr, Scalar, SqlType};
 use serde::{Deserialize, Serialize};
 use sqlparser::ast::{self, UtilityOption};
+use std::collections::HashSet;
 
 /// A statement `COPY`, as parsed.
 pub(super) struct Copy {
@@ -75,6 +76,34 @@ static COPY_FORMATS: &[(&str, CopyFormat)] = &[
 
 const PARQUET: CopyFormat =
     CopyFormat::Parquet { compression: ParquetCompression::Snappy, row_group_rows: ROW_GROUP_ROWS };
+
+/// The query with columns that the file can have: in Parquet names differ, and times are those of one calendar.
+pub(super) fn fitting(mut query: BoundQuery, target: &CopyTarget) -> BoundQuery {
+    let CopyFormat::Parquet { .. } = target.format else { return query };
+    let (own, mut columns) = (query.columns(), query.columns());
+    let mut names: HashSet<String> = HashSet::new();
+    for column in &mut columns {
+        let numbered = |n: usize| if n == 0 { column.name.clone() } else { format!("{}_{n}", column.name) };
+        let free = (0..).map(numbered).find(|name| !names.contains(&name.to_lowercase()));
+        column.name = free.expect("there are more numbers than columns");
+        names.insert(column.name.to_lowercase());
+        if let SqlType::Timestamp(calendar) = column.ty
+            && column.ty != SqlType::TIMESTAMP
+        {
+            let name = quoted(&column.name);
+            query.warnings.push(format!(
+                "{name} is a time in the calendar {calendar}, which Parquet does not know: it is written as BIGINT, in \
+                 microseconds, with the calendar in its metadata; CAST({name} AS TIMESTAMP) makes it a date like others"
+            ));
+        }
+    }
+    if columns != own {
+        let shown = columns.into_iter().map(|column| (column.clone(), Expr::Column(column.id, column.ty))).collect();
+        let plan = std::mem::replace(&mut query.plan, RowPlan::Values { columns: Vec::new(), rows: Vec::new() });
+        query.plan = RowPlan::Project { input: Box::new(plan), columns: shown };
+    }
+    query
+}
 
 impl<'a> Binder<'a> {
     /// The path, the format and its options.

@@ -124,7 +124,8 @@ pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Par
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
             Form::Copy(copy) => {
                 let target = binder.copy_target(copy)?;
-                BoundStatement::Copy { query: binder.whole_query(&copy.query)?, target }
+                let query = copy::fitting(binder.whole_query(&copy.query)?, &target);
+                BoundStatement::Copy { query, target }
             }
             Form::DescribeQuery(query) => BoundStatement::Describe(binder.describe_query(query)?),
             Form::DescribeTable(name) => BoundStatement::Describe(binder.describe_table(name)?),

@@ -280,6 +280,13 @@ impl<'a> ExprBinder<'_, 'a> {
         }
         let function =
             settle(name, &args).map_err(|error| with_time(error, &args, self.binder.text).or_at(Some(span)))?;
+        let is_text = |(arg, ty): &(&Bound, &SqlType)| **ty == SqlType::Blob && arg.expr.sql_type() == SqlType::Varchar;
+        if function.name.starts_with("st_")
+            && let Some((text, _)) = args.iter().zip(&function.arg_types).find(is_text)
+        {
+            let error = Error::new("this is a text, not a shape").or_at(Some(text.span));
+            return Err(error.with_hint("write ST_GeomFromText(..) around it"));
+        }
         let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
         let spans: Vec<Span> = args.iter().map(|arg| arg.span).collect();
         let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
