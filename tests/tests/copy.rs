@@ -67,6 +67,32 @@ fn what_is_written_is_what_the_query_gives() {
 }
 
 #[test]
+fn columns_of_a_parquet_file_have_names_of_their_own_as_duckdb_gives_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let session = Session::new().expect("a session");
+    let path = folder.path().join("x.parquet");
+    rows(&session, &format!("COPY (SELECT 1 AS lat, 2 AS lat, 3 AS LAT, 4 AS lat_1) TO '{}'", path.display()));
+    let described = rows(&session, &format!("DESCRIBE '{}'", path.display()));
+    let names: Vec<&str> = described.iter().filter_map(|row| row.split_whitespace().next()).collect();
+    assert_eq!(names, ["lat", "lat_1", "LAT_2", "lat_1_1"], "{described:?}");
+}
+
+#[test]
+fn a_time_in_another_calendar_is_written_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let session = Session::new().expect("a session");
+    let file = workspace().join("fixtures/netcdf4/noleap.nc");
+    let warnings = |name: &str| {
+        let target = folder.path().join(name);
+        let sql = format!("COPY (SELECT time FROM '{}') TO '{}'", file.display(), target.display());
+        answer(&session, &sql).expect("it is written").warnings
+    };
+    let of_parquet = warnings("x.parquet");
+    assert!(of_parquet.iter().any(|warning| warning.contains("in the calendar noleap")), "{of_parquet:?}");
+    assert_eq!(warnings("x.csv"), Vec::<String>::new());
+}
+
+#[test]
 fn json_is_an_array_or_lines_and_headers_can_be_left_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let session = Session::new().expect("a session");

@@ -39,7 +39,11 @@ pub struct OutOfMemory {
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [requested, reserved, limit] = [self.requested, self.reserved, self.limit].map(Bytes);
-        write!(f, "{} needs {requested} more, but {reserved} of the memory limit of {limit} are in use", self.what)?;
+        write!(
+            f,
+            "{}: {requested} more are needed, but {reserved} of the memory limit of {limit} are in use",
+            self.what
+        )?;
         write!(f, " (raise it with SET memory_limit, lower SET threads, or select fewer cells or columns)")
     }
 }
@@ -122,7 +126,9 @@ mod tests {
         let error = OutOfMemory { what: "sorting".to_string(), requested: 3 << 20, reserved: 700, limit: 2 << 10 };
         let text = Error::OutOfMemory(error).to_string();
         assert!(
-            text.starts_with("sorting needs 3.0 MiB more, but 700 bytes of the memory limit of 2.0 KiB are in use")
+            text.starts_with(
+                "sorting: 3.0 MiB more are needed, but 700 bytes of the memory limit of 2.0 KiB are in use"
+            )
         );
         assert!(text.contains("SET memory_limit"));
     }

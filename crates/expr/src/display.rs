@@ -1,6 +1,6 @@
 //! Expressions as SQL-like text, for EXPLAIN and for the names of result columns.
 
-use crate::{ColumnId, Expr, Scalar};
+use crate::{ColumnId, Expr, Scalar, Span, SqlType};
 use std::fmt;
 
 /// An expression as text, with the names of its columns; parentheses only where precedence needs them.
@@ -97,6 +97,9 @@ impl<'a> Shown<'a> {
     }
 
     fn write_call(&self, f: &mut fmt::Formatter<'_>, function: &str, args: &'a [Expr]) -> fmt::Result {
+        if let Some(written) = axis_function(self.expr) {
+            return self.write_axis_function(f, &written);
+        }
         let level = operator_level(function, args.len());
         match (function, args, level) {
             ("is null", [arg], _) => write!(f, "{} IS NULL", self.part(arg, Level::Other)),
@@ -118,6 +121,14 @@ impl<'a> Shown<'a> {
         }
     }
 
+    fn write_axis_function(&self, f: &mut fmt::Formatter<'_>, written: &AxisFunction<'a>) -> fmt::Result {
+        write!(f, "{}(", written.name)?;
+        for (at, arg) in written.args.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { "" } else { ", " }, self.part(arg, Level::Or))?;
+        }
+        f.write_str(")")
+    }
+
     fn write_joined(&self, f: &mut fmt::Formatter<'_>, parts: &'a [Expr], between: &str, within: Level) -> fmt::Result {
         for (at, part) in parts.iter().enumerate() {
             let before = if at == 0 { "" } else { between };
@@ -127,11 +138,53 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// A function of an axis as the query has it, which binding makes an ordinary expression over positions.
+struct AxisFunction<'a> {
+    name: &'static str,
+    args: Vec<&'a Expr>,
+}
+
+/// The function of an axis that an expression stands for, if it does. The parts of such an expression have its place in the
+/// text, which they would not have if they were written.
+fn axis_function(expr: &Expr) -> Option<AxisFunction<'_>> {
+    let Expr::Call { function, args, at: at @ Some(_), .. } = expr else { return None };
+    match (function.as_str(), &args[..]) {
+        (
+            "=",
+            [position, Expr::Call { function, args, at: own, .. }]
+            | [Expr::Call { function, args, at: own, .. }, position],
+        ) if function == "nearest_position" && own == at && args.len() > 1 => {
+            Some(AxisFunction { name: "nearest", args: vec![position, &args[1]] })
+        }
+        ("*", [lat, lon]) => match (listed(lat, at)?, listed(lon, at)?) {
+            ((SqlType::Double, lat), (SqlType::Double, lon)) => {
+                Some(AxisFunction { name: "cell_area", args: vec![lat, lon] })
+            }
+            _ => None,
+        },
+        ("list_extract", _) => match listed(expr, at)? {
+            (SqlType::Boolean, time) => Some(AxisFunction { name: "is_complete", args: vec![time] }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The position at which an expression that stands at a place looks something up in a list, and the type of its items.
+fn listed<'a>(expr: &'a Expr, place: &Option<Span>) -> Option<(&'a SqlType, &'a Expr)> {
+    let Expr::Call { function, args, at, .. } = expr else { return None };
+    let [Expr::Literal(Scalar::List(_, ty)), Expr::Call { function: plus, args, at: inner, .. }] = &args[..] else {
+        return None;
+    };
+    (function == "list_extract" && plus == "+" && at == place && inner == place).then(|| (ty, &args[0]))
+}
+
 fn level_of(expr: &Expr) -> Level {
     match expr {
         Expr::Or(_) => Level::Or,
         Expr::And(_) => Level::And,
         Expr::InList { .. } => Level::Comparison,
+        Expr::Call { .. } if axis_function(expr).is_some() => Level::Primary,
         Expr::Call { function, args, .. } => operator_level(function, args.len()).unwrap_or(Level::Primary),
         // A minus sign must not meet the operator before it.
         Expr::Literal(value) if value.to_string().starts_with('-') => Level::Sign,
@@ -157,7 +210,6 @@ fn operator_level(function: &str, args: usize) -> Option<Level> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scalar, SqlType};
 
     fn call(function: &str, args: Vec<Expr>) -> Expr {
         Expr::Call { function: function.into(), args, ty: SqlType::Integer, at: None }

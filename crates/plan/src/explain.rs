@@ -3,7 +3,7 @@
 use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{Along, AsOf, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, RowOrder, display};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, RowOrder, SqlType, display};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -265,7 +265,13 @@ impl Explain<'_> {
     }
 
     fn join(&self, kind: &str, on: &[(Expr, Expr)], asof: Option<&AsOf>, filter: Option<&Expr>) -> String {
-        let pairs = on.iter().map(|(l, r)| format!("{} = {}", self.expr(l), self.expr(r)));
+        let pair = |(left, right): &(Expr, Expr)| {
+            let place = |side: &Expr| if let Expr::Call { at, .. } = side { *at } else { None };
+            let at = place(left).or(place(right));
+            let args = vec![left.clone(), right.clone()];
+            self.expr(&Expr::Call { function: "=".to_string(), args, ty: SqlType::Boolean, at })
+        };
+        let pairs = on.iter().map(pair);
         let asof = asof.map(|a| format!("{} {} {}", self.expr(&a.left), a.operator(), self.expr(&a.right)));
         let terms: Vec<String> = pairs.chain(asof).chain(filter.map(|f| self.expr(f))).collect();
         if terms.is_empty() { kind.to_string() } else { format!("{kind} on {}", terms.join(" AND ")) }

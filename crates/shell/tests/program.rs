@@ -395,6 +395,13 @@ fn a_copy_to_a_full_disk_is_one_clear_error_and_leaves_nothing() {
 }
 
 #[test]
+fn people_see_shapes_as_text_and_scripts_as_bytes() {
+    let sql = "SELECT ST_Point(1.5, 2) AS p, 'ab'::BLOB AS b";
+    assert!(answer(&[sql]).contains("POINT (1.5 2) │ ab"), "{}", answer(&[sql]));
+    assert!(answer(&["--format", "csv", sql]).contains("\\x01\\x01\\x00"), "{}", answer(&["--format", "csv", sql]));
+}
+
+#[test]
 fn copy_says_how_many_rows_it_wrote() {
     let dir = tempfile::tempdir().expect("a folder for tests");
     let path = dir.path().join("out.parquet");

@@ -8,6 +8,7 @@ mod collected;
 mod count;
 mod deviation;
 mod distinct;
+mod first_ordered;
 mod functions;
 mod gathered;
 mod geometric;
@@ -87,6 +88,16 @@ pub fn depends_on_order(name: &str) -> bool {
     })
 }
 
+/// Whether a call in an order keeps one row a group, and if so, whether rows where its value is NULL are none.
+fn keeps_one(call: &AggregateCall) -> Option<bool> {
+    match find(&call.function).map(|function| function.names[0]) {
+        _ if call.order.is_empty() || call.distinct => None,
+        Some("first") => Some(false),
+        Some("any_value") => Some(true),
+        _ => None,
+    }
+}
+
 /// How many values of each row a call keeps until the end: if any, its states are as large as what they were made of.
 /// Distinct values count three times: they are found again by their hash.
 pub fn kept_values(call: &AggregateCall) -> usize {
@@ -94,7 +105,7 @@ pub fn kept_values(call: &AggregateCall) -> usize {
     match find(&call.function).map(|function| function.names[0]) {
         Some("mode" | "entropy" | "approx_count_distinct") => 3 * all,
         _ if call.distinct => 3 * all,
-        _ if !call.order.is_empty() => all,
+        _ if !call.order.is_empty() && keeps_one(call).is_none() => all,
         Some("median" | "quantile_cont" | "quantile_disc" | "approx_quantile" | "weighted_quantile" | "mad") => all,
         Some("list" | "string_agg") => all,
         _ => 0,
@@ -153,6 +164,9 @@ pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
         (true, false) => distinct::distinct(args, function.takes_nulls(), plain)?,
         (true, true) => return Err(Error::new("DISTINCT needs an argument").or_at(call.at)),
     };
+    if let Some(only_values) = keeps_one(call) {
+        return first_ordered::first_ordered(&all, &call.order, only_values);
+    }
     Ok(if call.order.is_empty() { folded } else { ordered::ordered(&all, &call.order, folded) })
 }
 

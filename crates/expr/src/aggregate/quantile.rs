@@ -66,7 +66,10 @@ fn fraction(parameter: &Scalar) -> Result<f64> {
             return Err(Error::new(format!("the fraction of a quantile must be a number, not {}", other.sql_type())));
         }
     };
-    let out_of_range = || Error::new(format!("the fraction {number} of a quantile does not lie between -1 and 1"));
+    let out_of_range = || {
+        let error = Error::new(format!("the fraction {number} of a quantile does not lie between -1 and 1"));
+        if number.abs() <= 100.0 { error.with_hint(format!("{number} percent are {}", number / 100.0)) } else { error }
+    };
     (-1.0..=1.0).contains(&number).then_some(number).ok_or_else(out_of_range)
 }
 

@@ -26,6 +26,7 @@ mod trig;
 pub use crate::cast::rules::{adapt_literal, common_type, implicit_cast};
 pub use call::{Call, Reader, TextReader, Value};
 pub use date::date_part_function;
+pub use geometry::shape_text;
 pub use list::SCALAR_FUNCTIONS;
 pub use signature::Signature;
 

@@ -13,6 +13,7 @@ use arrow::datatypes::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use hyperslab_expr::SqlType;
+use hyperslab_expr::scalar::shape_text;
 use hyperslab_grid::Calendar;
 use std::io::Write as _;
 
@@ -202,7 +203,10 @@ struct Blobs<'a>(&'a BinaryArray);
 
 impl Cells for Blobs<'_> {
     fn write(&mut self, row: usize, style: Style, out: &mut Vec<u8>) {
-        let text = blob_text(self.0.value(row));
+        let bytes = self.0.value(row);
+        // People read shapes; files get what a BLOB is in SQL.
+        let shape = if style == Style::Short { shape_text(bytes) } else { None };
+        let text = shape.unwrap_or_else(|| blob_text(bytes));
         match style {
             Style::Json => write_json_text(&text, out),
             Style::Csv | Style::Short => out.extend_from_slice(text.as_bytes()),

@@ -156,7 +156,8 @@ impl<'a> ExprBinder<'_, 'a> {
         Ok((call, metadata))
     }
 
-    fn metadata_of(&self, arg: Option<&Bound>) -> BTreeMap<String, String> {
+    /// The attributes of a column.
+    pub(super) fn metadata_of(&self, arg: Option<&Bound>) -> BTreeMap<String, String> {
         match arg.map(|arg| &arg.expr) {
             Some(Expr::Column(id, _)) => self.frame.scope.column(*id).map(|c| c.metadata.clone()).unwrap_or_default(),
             _ => BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! Functions of a whole axis (SEMANTICS section 6): `nearest`, `dim_index`, `dim_size`, `cell_area`. They look at coordinates,
+//! Functions of a whole axis (SEMANTICS section 6): `nearest`, `dim_index`, `dim_size`, `cell_area`, `is_complete`. They look at coordinates,
 //! which are known when a query is bound, and become ordinary expressions: an equality, a position, a constant, areas by
 //! position.
 
@@ -7,7 +7,7 @@ use super::expr::{Bound, ExprBinder};
 use super::refuse::unsupported;
 use super::scope::Table;
 use super::unify::cast;
-use crate::{DatasetSource, Error, Result, Span};
+use crate::{Error, Result, Span};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 use hyperslab_expr::scalar::nearest::{Axis, numbers};
@@ -15,7 +15,7 @@ use hyperslab_expr::{Expr, Scalar, SqlType, eval, sphere};
 use hyperslab_grid::regrid::{Geometry, half_way};
 use sqlparser::ast::{self, FunctionArguments};
 
-const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area"];
+const FUNCTIONS: &[&str] = &["nearest", "dim_index", "dim_size", "cell_area", "is_complete"];
 
 /// Whether a name is that of a function of an axis.
 pub(super) fn is_axis_function(name: &str) -> bool {
@@ -29,8 +29,14 @@ impl<'a> ExprBinder<'_, 'a> {
         let args = list.args.iter().map(|arg| self.arg(arg, span)).collect::<Result<Vec<_>>>()?;
         let args = self.bind_args(&args)?;
         match (name, &args[..]) {
-            ("nearest", [coord, value]) => self.nearest(coord, value, None, span),
-            ("nearest", [coord, value, tolerance]) => self.nearest(coord, value, Some(tolerance), span),
+            ("nearest", [a, b]) => {
+                let [coord, value] = self.in_order(a, b);
+                self.nearest(coord, value, None, span)
+            }
+            ("nearest", [a, b, tolerance]) => {
+                let [coord, value] = self.in_order(a, b);
+                self.nearest(coord, value, Some(tolerance), span)
+            }
             ("nearest", [_, _, _, _]) => Err(unsupported("nearest on two-dimensional coordinates", span)),
             ("dim_index", [coord]) => self.dim_index(coord, span),
             ("dim_size", [coord]) => {
@@ -38,44 +44,48 @@ impl<'a> ExprBinder<'_, 'a> {
                 Ok(Bound::new(Expr::Literal(Scalar::Integer(len as i128, SqlType::BigInt)), span))
             }
             ("cell_area", [lat, lon]) => self.cell_area(lat, lon, span),
+            ("is_complete", [time, period]) => self.is_complete(time, period, span),
             _ => Err(wrong(name, span)),
         }
     }
 
+    /// The coordinate first, where only the other is one.
+    fn in_order<'b>(&self, a: &'b Bound, b: &'b Bound) -> [&'b Bound; 2] {
+        if self.axis(a, "nearest").is_err() && self.axis(b, "nearest").is_ok() { [b, a] } else { [a, b] }
+    }
+
     /// The table of a coordinate, and the axis that it labels.
-    fn axis(&self, coord: &Bound, function: &str) -> Result<(usize, AxisColumn)> {
+    pub(super) fn axis(&self, coord: &Bound, function: &str) -> Result<(usize, AxisColumn)> {
         let refused = |reason: &str| Err(Error::new(format!("{function} {reason}")).or_at(Some(coord.span)));
         let Expr::Column(id, _) = &coord.expr else { return refused("takes a coordinate, not an expression") };
         let Some(relation) = self.frame.scope.relation_of(*id) else { return refused("takes a coordinate") };
-        match &self.frame.scope.relations[relation].table {
-            Table::Dataset(dataset) => match dataset.axis_of(*id) {
-                Some(axis) => Ok((relation, axis)),
-                None => refused("takes a coordinate along one dimension"),
-            },
-            Table::Rows { .. } => refused("takes a coordinate of a dataset: use it in the query that reads the files"),
-        }
-    }
-
-    fn dataset(&self, relation: usize) -> std::sync::Arc<dyn DatasetSource> {
-        match &self.frame.scope.relations[relation].table {
-            Table::Dataset(dataset) => dataset.source(),
-            Table::Rows { .. } => unreachable!("an axis belongs to a dataset"),
+        let relation_of = &self.frame.scope.relations[relation];
+        match (relation_of.axis_of(*id, self.binder), &relation_of.table) {
+            (Some(axis), _) => Ok((relation, axis)),
+            (None, Table::Dataset(_)) => refused("takes a coordinate along one dimension"),
+            (None, Table::Rows { .. }) => {
+                let error = Error::new(format!("{function} takes a coordinate of a dataset, which this is no more"));
+                let error = error.or_at(Some(coord.span));
+                Err(error.with_hint(
+                    "a subquery may pass coordinates on, but not group, join or compute them: use it within",
+                ))
+            }
         }
     }
 
     fn dim_index(&mut self, coord: &Bound, span: Span) -> Result<Bound> {
         let (relation, axis) = self.axis(coord, "dim_index")?;
-        let column = self.frame.scope.relations[relation].take(axis.position, span, self.binder)?;
+        let column = self.frame.scope.relations[relation].take_position(axis.position, span, self.binder)?;
         self.frame.mentions.push((column.id, span));
         Ok(Bound::new(Expr::Column(column.id, column.ty), span))
     }
 
     /// True for the one value of the axis that is nearest to another; of two the lower.
     fn nearest(&mut self, coord: &Bound, value: &Bound, tolerance: Option<&Bound>, span: Span) -> Result<Bound> {
-        let (relation, axis) = self.axis(coord, "nearest")?;
+        let (_, axis) = self.axis(coord, "nearest")?;
         let ty = coord.expr.sql_type();
         let within = tolerance.map(|tolerance| distance_of(tolerance, &ty)).transpose()?.flatten();
-        let values = self.labels(relation, &axis)?;
+        let values = self.labels(&axis)?;
         let labels = numbers(&values)?;
         if !value.expr.columns().is_empty() {
             return self.nearest_to_each(coord, value, (&labels, axis.is_longitude), within, span);
@@ -110,17 +120,16 @@ impl<'a> ExprBinder<'_, 'a> {
         self.call("=", vec![index, position], span)
     }
 
-    fn labels(&self, relation: usize, axis: &AxisColumn) -> Result<ArrayRef> {
+    pub(super) fn labels(&self, axis: &AxisColumn) -> Result<ArrayRef> {
         match axis.variable {
-            Some(variable) => self.dataset(relation).coordinate(variable),
+            Some(variable) => axis.dataset.coordinate(variable),
             None => Ok(std::sync::Arc::new(arrow::array::Int64Array::from_iter_values(0..axis.len as i64))),
         }
     }
 
     /// The area of each cell in m2: on the sphere, between the edges that bounds say, or else half way between labels.
     fn cell_area(&mut self, lat: &Bound, lon: &Bound, span: Span) -> Result<Bound> {
-        let sides =
-            [lat, lon].map(|coord| self.axis(coord, "cell_area").map(|(relation, axis)| (coord, relation, axis)));
+        let sides = [lat, lon].map(|coord| self.axis(coord, "cell_area").map(|(_, axis)| (coord, axis)));
         let [lat, lon] = sides;
         let lat = self.by_position(lat?, span, sphere::zone)?;
         let lon = self.by_position(lon?, span, sphere::sector)?;
@@ -130,13 +139,18 @@ impl<'a> ExprBinder<'_, 'a> {
     /// What a function of the edges of each cell along an axis gives, found by position.
     fn by_position(
         &mut self,
-        (coord, relation, axis): (&Bound, usize, AxisColumn),
+        (coord, axis): (&Bound, AxisColumn),
         span: Span,
         of_edges: impl Fn(f64, f64) -> f64,
     ) -> Result<Bound> {
-        let edges = self.edges(relation, &axis).map_err(|error| error.or_at(Some(coord.span)))?;
+        let edges = self.edges(&axis).map_err(|error| error.or_at(Some(coord.span)))?;
         let values = edges.into_iter().map(|(low, high)| Scalar::Double(of_edges(low, high))).collect();
-        let list = Bound::new(Expr::Literal(Scalar::List(values, SqlType::Double)), span);
+        self.listed(coord, Scalar::List(values, SqlType::Double), span)
+    }
+
+    /// What a list has at the position along the axis of a coordinate.
+    pub(super) fn listed(&mut self, coord: &Bound, values: Scalar, span: Span) -> Result<Bound> {
+        let list = Bound::new(Expr::Literal(values), span);
         let index = self.dim_index(coord, span)?;
         let one = Bound::new(Expr::Literal(Scalar::Integer(1, SqlType::BigInt)), span);
         let index = self.call("+", vec![index, one], span)?;
@@ -144,10 +158,9 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 
     /// The edges of the cells along an axis.
-    fn edges(&self, relation: usize, axis: &AxisColumn) -> Result<Vec<(f64, f64)>> {
-        let dataset = self.dataset(relation);
+    fn edges(&self, axis: &AxisColumn) -> Result<Vec<(f64, f64)>> {
         if let Some(bounds) = axis.bounds {
-            let pairs = dataset.coordinate(bounds)?;
+            let pairs = axis.dataset.coordinate(bounds)?;
             if matches!(pairs.data_type(), DataType::FixedSizeList(_, 2)) && pairs.len() == axis.len {
                 let ends = numbers(pairs.as_fixed_size_list().values())?;
                 let pair = |pair: &[Option<f64>; 2]| pair[0].zip(pair[1]);
@@ -156,7 +169,7 @@ impl<'a> ExprBinder<'_, 'a> {
                 }
             }
         }
-        let labels = numbers(&self.labels(relation, axis)?)?.into_iter().collect::<Option<Vec<f64>>>();
+        let labels = numbers(&self.labels(axis)?)?.into_iter().collect::<Option<Vec<f64>>>();
         let labels = labels.filter(|labels| labels.len() > 1).ok_or_else(|| {
             Error::new("the edges of cells are not known: the file has no bounds for this axis, and no neighbours")
         })?;
@@ -168,6 +181,7 @@ fn wrong(name: &str, span: Span) -> Error {
     let usage = match name {
         "nearest" => "nearest(coord, value), perhaps with a tolerance",
         "cell_area" => "cell_area(lat, lon)",
+        "is_complete" => "is_complete(time, 'season'), or with 'year' or 'month'",
         "dim_index" => "dim_index(coord)",
         _ => "dim_size(coord)",
     };

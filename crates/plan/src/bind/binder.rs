@@ -1,8 +1,10 @@
 //! What all of a statement shares while it is bound: fresh column numbers, opened datasets, notes, limits.
 
 use super::Parameters;
+use super::correlation::OuterReads;
 use super::query::Ctes;
 use super::refuse::at_node;
+use super::scope::Scope;
 use super::text::Text;
 use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span, Table};
 use hyperslab_expr::{ColumnId, Scalar, SqlType, eval};
@@ -28,6 +30,10 @@ pub(super) struct Binder<'a> {
     pub(super) tables: Vec<Table>,
     pub(super) warnings: Vec<String>,
     pub(super) ctes: Option<Rc<Ctes<'a>>>,
+    /// The tables of the queries around the subquery that is being bound, the outermost first.
+    pub(super) outer: Vec<Scope>,
+    /// What the subquery reads of them.
+    pub(super) outer_reads: OuterReads,
     next_column: u32,
     depth: usize,
     nodes: usize,
@@ -45,6 +51,8 @@ impl<'a> Binder<'a> {
             tables,
             warnings,
             ctes: None,
+            outer: Vec::new(),
+            outer_reads: Vec::new(),
             next_column: 0,
             depth: 0,
             nodes: 0,

@@ -1,12 +1,13 @@
 //! `COPY (query) TO 'path' (FORMAT .., option ..)`: the format and its options, named as in DuckDB.
 
 use super::binder::Binder;
-use super::refuse::at_node;
-use super::scope::with_names;
-use crate::{Error, Result, Span};
-use hyperslab_expr::Scalar;
+use super::refuse::{at_node, unsupported};
+use super::scope::{quoted, with_names};
+use crate::{BoundQuery, Error, Result, RowPlan, Span};
+use hyperslab_expr::{Expr, Scalar, SqlType};
 use serde::{Deserialize, Serialize};
 use sqlparser::ast::{self, UtilityOption};
+use std::collections::HashSet;
 
 /// A statement `COPY`, as parsed.
 pub(super) struct Copy {
@@ -76,6 +77,34 @@ static COPY_FORMATS: &[(&str, CopyFormat)] = &[
 const PARQUET: CopyFormat =
     CopyFormat::Parquet { compression: ParquetCompression::Snappy, row_group_rows: ROW_GROUP_ROWS };
 
+/// The query with columns that the file can have: in Parquet names differ, and times are those of one calendar.
+pub(super) fn fitting(mut query: BoundQuery, target: &CopyTarget) -> BoundQuery {
+    let CopyFormat::Parquet { .. } = target.format else { return query };
+    let (own, mut columns) = (query.columns(), query.columns());
+    let mut names: HashSet<String> = HashSet::new();
+    for column in &mut columns {
+        let numbered = |n: usize| if n == 0 { column.name.clone() } else { format!("{}_{n}", column.name) };
+        let free = (0..).map(numbered).find(|name| !names.contains(&name.to_lowercase()));
+        column.name = free.expect("there are more numbers than columns");
+        names.insert(column.name.to_lowercase());
+        if let SqlType::Timestamp(calendar) = column.ty
+            && column.ty != SqlType::TIMESTAMP
+        {
+            let name = quoted(&column.name);
+            query.warnings.push(format!(
+                "{name} is a time in the calendar {calendar}, which Parquet does not know: it is written as BIGINT, in \
+                 microseconds, with the calendar in its metadata; CAST({name} AS TIMESTAMP) makes it a date like others"
+            ));
+        }
+    }
+    if columns != own {
+        let shown = columns.into_iter().map(|column| (column.clone(), Expr::Column(column.id, column.ty))).collect();
+        let plan = std::mem::replace(&mut query.plan, RowPlan::Values { columns: Vec::new(), rows: Vec::new() });
+        query.plan = RowPlan::Project { input: Box::new(plan), columns: shown };
+    }
+    query
+}
+
 impl<'a> Binder<'a> {
     /// The path, the format and its options.
     ///
@@ -91,6 +120,8 @@ impl<'a> Binder<'a> {
         let mut format = self.copy_format(copy, &path, at)?;
         for option in copy.options.iter().filter(|option| !is_format(option)) {
             let name = option.name.value.to_lowercase();
+            let at = self.span(&option.name);
+            self.refuse(name == "partition_by", "PARTITION_BY: writing into several files", at)?;
             let value = self.option_value(option)?;
             let name_at = self.span(&option.name);
             match set_option(&mut format, &name, &value) {
@@ -123,6 +154,15 @@ impl<'a> Binder<'a> {
             return known(&name).ok_or_else(|| unknown().or_at(Some(at)));
         }
         let file = path.rsplit('/').next().unwrap_or(path);
+        let is_grid = |ending: &str| {
+            ["nc", "nc4", "cdf", "h5", "hdf5", "zarr"].iter().any(|known| known.eq_ignore_ascii_case(ending))
+        };
+        if file.rsplit_once('.').is_some_and(|(_, ending)| is_grid(ending)) {
+            let error = unsupported("writing NetCDF or HDF5", path_at);
+            return Err(error.with_hint(
+                "write a table, x.parquet or x.csv; pandas makes a grid of one: df.set_index([..]).to_xarray()",
+            ));
+        }
         file.rsplit_once('.').and_then(|(_, ending)| known(ending)).ok_or_else(|| {
             let error = Error::new(format!("the name of '{file}' does not say in which format it shall be written"));
             error.or_at(Some(path_at)).with_hint(format!("write (FORMAT name); there are {}", names().join(", ")))

@@ -31,14 +31,24 @@ pub(super) struct DatasetTable {
 
 /// What a function of an axis knows of the column that it is given.
 pub(super) struct AxisColumn {
+    pub(super) dataset: Arc<dyn DatasetSource>,
     /// The variable that holds the labels; none if positions are the labels.
     pub(super) variable: Option<usize>,
     /// The column of positions along the axis.
-    pub(super) position: Handle,
+    pub(super) position: Position,
     pub(super) len: usize,
     /// The variable with the edges of its cells.
     pub(super) bounds: Option<usize>,
     pub(super) is_longitude: bool,
+}
+
+/// Where positions along an axis come from.
+#[derive(Clone, Copy)]
+pub(super) enum Position {
+    /// A column of the dataset in FROM.
+    Own(Handle),
+    /// A dimension of the scan beneath a subquery that passes the label on.
+    Beneath { label: ColumnId, dim: usize },
 }
 
 /// A column that the query reads.
@@ -65,15 +75,15 @@ impl DatasetTable {
         let used = self.used.iter().find(|used| used.column.id == id)?;
         let [dim] = self.dims_of(used.handle)[..] else { return None };
         let len = self.schema().dimensions[dim].len;
-        let position = Handle::Dimension(dim);
+        let (position, dataset) = (Position::Own(Handle::Dimension(dim)), self.opened.clone());
         let Handle::Variable(at) = used.handle else {
-            return Some(AxisColumn { variable: None, position, len, bounds: None, is_longitude: false });
+            return Some(AxisColumn { dataset, variable: None, position, len, bounds: None, is_longitude: false });
         };
         let variable = self.variable(at);
         let is_label = matches!(variable.role, Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden);
         let bounds = variable.attribute("bounds").and_then(|name| self.schema().find(name).ok());
         let is_longitude = variable.is_longitude();
-        is_label.then_some(AxisColumn { variable: Some(at), position, len, bounds, is_longitude })
+        is_label.then_some(AxisColumn { dataset, variable: Some(at), position, len, bounds, is_longitude })
     }
 
     fn schema(&self) -> &DatasetSchema {

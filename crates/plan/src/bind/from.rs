@@ -1,12 +1,12 @@
 //! FROM: tables of rows, subqueries, CTEs and datasets, and the tree of their joins.
 
+use super::attach::{attach, needed};
 use super::binder::Binder;
 use super::dataset::DatasetTable;
 use super::expr::Frame;
 use super::join::{Join, move_keys};
 use super::refuse::unsupported;
 use super::scope::{Relation, Table, with_names};
-use super::subquery::attach;
 use crate::{Column, Error, Result, RowPlan, Source, Span, Table as OpenTable, TableFormat, TableId, TableScan};
 use hyperslab_expr::{Expr, SqlType};
 use sqlparser::ast::{self, TableFactor};
@@ -220,11 +220,11 @@ impl<'a> Binder<'a> {
     ) -> Result<RowPlan> {
         let mut terms = predicate.map(Expr::conjuncts).unwrap_or_default();
         move_keys(&mut tree, &mut terms, &frame.scope);
-        let kept = frame.attached.iter().filter_map(|attached| attached.condition.as_ref());
-        let (members, terms): (Vec<Expr>, Vec<Expr>) =
-            terms.into_iter().partition(|term| kept.clone().any(|c| c == term));
+        let (joined, terms): (Vec<Expr>, Vec<Expr>) =
+            terms.into_iter().partition(|term| frame.attached.iter().any(|attached| attached.stands_for(term)));
         let exprs: Vec<&Expr> = exprs.iter().chain(&terms).collect();
-        let plan = attach(self.tree_plan(tree, frame)?, frame, &exprs, &members);
+        let needed = needed(frame, &exprs, &joined)?;
+        let plan = attach(self.tree_plan(tree, frame)?, needed);
         Ok(match Expr::all_of(terms) {
             Some(predicate) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,

@@ -14,6 +14,8 @@ use sqlparser::ast::{self, GroupByExpr};
 /// The keys of a SELECT, if it groups its rows.
 pub(super) struct Grouping {
     pub(super) keys: Vec<(Column, Expr)>,
+    /// Which of the keys each of several groupings has, if there are several.
+    pub(super) sets: Option<Vec<Vec<usize>>>,
     is_written: bool,
 }
 
@@ -25,7 +27,7 @@ impl<'a> Binder<'a> {
         clause: &'a GroupByExpr,
         outputs: &[Output],
     ) -> Result<Grouping> {
-        let mut grouping = Grouping { keys: Vec::new(), is_written: true };
+        let mut grouping = Grouping { keys: Vec::new(), sets: None, is_written: true };
         match clause {
             GroupByExpr::All(modifiers) => {
                 self.refuse(
@@ -34,31 +36,43 @@ impl<'a> Binder<'a> {
                     outputs.first().map(|o| o.span).unwrap_or_default(),
                 )?;
                 let is_key = |o: &&Output| !o.expr.columns().iter().any(|id| frame.is_computed(*id));
-                outputs.iter().filter(is_key).for_each(|o| self.add_key(&mut grouping, frame, o.expr.clone(), &o.name));
+                for output in outputs.iter().filter(is_key) {
+                    self.add_key(&mut grouping, frame, output.expr.clone(), &output.name);
+                }
             }
             GroupByExpr::Expressions(exprs, modifiers) => {
                 let at = exprs.first().map(|e| at_node(self.text, e)).unwrap_or_default();
                 self.refuse(!modifiers.is_empty(), "ROLLUP, CUBE or TOTALS", at)?;
                 grouping.is_written = !exprs.is_empty();
-                exprs.iter().try_for_each(|expr| self.group_by(&mut grouping, frame, expr, outputs))?;
+                let mut sets = vec![Vec::new()];
+                for expr in exprs {
+                    let more = self.sets_of(&mut grouping, frame, expr, outputs)?;
+                    sets = self.all_sets(&sets, &more, expr)?;
+                }
+                let is_plain = |expr: &ast::Expr| {
+                    !matches!(expr, ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_))
+                };
+                grouping.sets = (!exprs.iter().all(is_plain)).then_some(sets);
             }
         }
         Ok(grouping)
     }
 
-    fn group_by(
+    /// Adds the keys of a part of GROUP BY; `places` gets where they are.
+    pub(super) fn group_by(
         &mut self,
         grouping: &mut Grouping,
         frame: &mut Frame<'a>,
         expr: &'a ast::Expr,
         outputs: &[Output],
+        places: &mut Vec<usize>,
     ) -> Result<()> {
         match expr {
             ast::Expr::Tuple(parts) => {
-                return parts.iter().try_for_each(|part| self.group_by(grouping, frame, part, outputs));
+                return parts.iter().try_for_each(|part| self.group_by(grouping, frame, part, outputs, places));
             }
             ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_) => {
-                return Err(unsupported("GROUPING SETS, ROLLUP or CUBE", at_node(self.text, expr)));
+                return Err(unsupported("GROUPING SETS, ROLLUP or CUBE within another", at_node(self.text, expr)));
             }
             _ => {}
         }
@@ -70,7 +84,7 @@ impl<'a> Binder<'a> {
             }
             None => (self.expr(frame, Clause::GroupBy).bind(expr)?.expr, output_name(expr)),
         };
-        self.add_key(grouping, frame, key, &name);
+        places.push(self.add_key(grouping, frame, key, &name));
         Ok(())
     }
 
@@ -80,10 +94,10 @@ impl<'a> Binder<'a> {
         if has { Err(error()) } else { Ok(()) }
     }
 
-    /// Adds a key unless it is there; a plain column stays what it is.
-    fn add_key(&mut self, grouping: &mut Grouping, frame: &Frame<'a>, key: Expr, name: &str) {
-        if grouping.keys.iter().any(|(_, known)| same_expr(known, &key)) {
-            return;
+    /// Adds a key unless it is there, and says where it is; a plain column stays what it is.
+    fn add_key(&mut self, grouping: &mut Grouping, frame: &Frame<'a>, key: Expr, name: &str) -> usize {
+        if let Some(place) = grouping.keys.iter().position(|(_, known)| same_expr(known, &key)) {
+            return place;
         }
         let plain = match &key {
             Expr::Column(id, _) => frame.scope.column(*id).cloned(),
@@ -91,13 +105,14 @@ impl<'a> Binder<'a> {
         };
         let column = plain.unwrap_or_else(|| self.column(name, key.sql_type()));
         grouping.keys.push((column, key));
+        grouping.keys.len() - 1
     }
 }
 
 impl Grouping {
     /// Whether rows are grouped at all.
     pub(super) fn is_grouped(&self, frame: &Frame<'_>, has_having: bool) -> bool {
-        self.is_written || has_having || !frame.aggregates.is_empty()
+        self.is_written || has_having || !frame.aggregates.is_empty() || !frame.grouping_calls.is_empty()
     }
 
     /// The expressions over rows: keys, and what aggregates read.
@@ -120,7 +135,10 @@ impl Grouping {
             return Ok(Expr::Column(column.id, column.ty.clone()));
         }
         match expr {
-            Expr::Column(id, _) if !frame.is_computed(id) && !frame.is_attached(id) => {
+            // A column of none of the tables is one of the query around: the same for all rows.
+            Expr::Column(id, _)
+                if !frame.is_computed(id) && !frame.is_attached(id) && frame.scope.column(id).is_some() =>
+            {
                 Err(not_grouped(frame, id, within))
             }
             expr => map_parts(expr, &mut |part| self.over_groups(frame, part, within)),

@@ -28,16 +28,17 @@ struct Side {
 }
 
 impl ExprBinder<'_, '_> {
-    /// Warns if an equality between coordinates, or of one with a constant, misses labels that are all but equal.
-    pub(super) fn watch_labels(&mut self, left: (&Expr, Span), right: (&Expr, Span)) -> Result<()> {
-        let (Some(left), Some(right)) = (self.side(left)?, self.side(right)?) else { return Ok(()) };
+    /// Warns if an equality between coordinates, or of one with a constant, misses labels that are all but equal; says whether it did.
+    pub(super) fn watch_labels(&mut self, left: (&Expr, Span), right: (&Expr, Span)) -> Result<bool> {
+        let (Some(left), Some(right)) = (self.side(left)?, self.side(right)?) else { return Ok(false) };
         let (axis, other) = if right.is_axis { (right, left) } else { (left, right) };
         if axis.is_axis
             && let Some(lost) = Lost::new(&other, &axis)
         {
             self.binder.warn(lost.warning(&other, &axis));
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The labels that an expression is: those of a coordinate of usual length, or a number.

@@ -7,18 +7,24 @@
 //! A clause is either bound or refused by name: none is ignored.
 
 mod aggregate;
+mod attach;
 mod axis_function;
+mod beneath;
 mod binder;
+mod complete;
 mod copy;
+mod correlation;
 mod dataset;
 mod describe;
 mod dialect;
 mod expr;
 mod from;
 mod grouping;
+mod grouping_sets;
 mod join;
 mod labels;
 mod literal;
+mod membership;
 mod name;
 mod order;
 mod parse;
@@ -118,7 +124,8 @@ pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Par
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
             Form::Copy(copy) => {
                 let target = binder.copy_target(copy)?;
-                BoundStatement::Copy { query: binder.whole_query(&copy.query)?, target }
+                let query = copy::fitting(binder.whole_query(&copy.query)?, &target);
+                BoundStatement::Copy { query, target }
             }
             Form::DescribeQuery(query) => BoundStatement::Describe(binder.describe_query(query)?),
             Form::DescribeTable(name) => BoundStatement::Describe(binder.describe_table(name)?),

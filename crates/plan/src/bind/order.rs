@@ -22,6 +22,9 @@ pub(super) struct Direction {
 }
 
 impl Direction {
+    /// What an order is if nothing is said.
+    pub(super) const ASCENDING: Self = Self { descending: false, nulls_first: false };
+
     pub(super) fn of(self, expr: Expr) -> SortKey {
         SortKey { expr, descending: self.descending, nulls_first: self.nulls_first }
     }

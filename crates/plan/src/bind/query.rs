@@ -1,11 +1,11 @@
 //! Queries: WITH, the body, ORDER BY and LIMIT of a body that is no plain SELECT, and VALUES.
 
+use super::attach::{attach, needed};
 use super::binder::Binder;
 use super::expr::{Clause, Frame};
 use super::order::Order;
 use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, quoted};
-use super::subquery::attach;
 use super::unify::unify;
 use crate::{Error, Result, RowPlan, Span};
 use hyperslab_expr::{Expr, Scalar, SqlType, eval};
@@ -93,8 +93,10 @@ impl<'a> Binder<'a> {
             }
             self.mention(self.span(name))?;
             let inside = std::mem::replace(&mut self.ctes, found.outer.clone());
+            // It means the same wherever it is mentioned.
+            let outer = std::mem::take(&mut self.outer);
             let plan = self.query(&found.cte.query);
-            self.ctes = inside;
+            (self.ctes, self.outer) = (inside, outer);
             return Ok(Some((found.cte, self.renamed(plan?, &found.cte.alias)?)));
         }
         Ok(None)
@@ -215,7 +217,7 @@ impl<'a> Binder<'a> {
         frame.scope.relations.push(Relation::rows(None, plan.clone()));
         let keys = self.result_keys(&mut frame, &columns, order)?;
         let read: Vec<&Expr> = keys.iter().map(|key| &key.expr).collect();
-        let plan = attach(plan, &frame, &read, &[]);
+        let plan = attach(plan, needed(&frame, &read, &[])?);
         let plan = if keys.is_empty() { plan } else { RowPlan::Sort { input: Box::new(plan), keys } };
         if plan.columns().len() == columns.len() {
             return Ok(limits.apply(plan));

@@ -52,7 +52,7 @@ impl Binder<'_> {
         let ast::Select {
             select_token: _,
             optimizer_hints,
-            distinct,
+            distinct: _,
             select_modifiers,
             top,
             top_before_distinct: _,
@@ -77,7 +77,6 @@ impl Binder<'_> {
         } = select;
         let refused = [
             (!optimizer_hints.is_empty(), "an optimizer hint"),
-            (matches!(distinct, Some(ast::Distinct::On(_))), "DISTINCT ON"),
             (select_modifiers.is_some(), "this modifier of SELECT"),
             (top.is_some(), "TOP (write LIMIT)"),
             (exclude.is_some(), "EXCLUDE after the list (write * EXCLUDE (..))"),

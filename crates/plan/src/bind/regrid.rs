@@ -27,6 +27,8 @@ const METHODS: [(&str, Method); 4] = [
 struct Asked {
     target: Option<RegridTarget>,
     axes: Vec<(String, Vec<f64>)>,
+    /// Where the axes are named.
+    places: Vec<(String, Span)>,
     method: Option<Method>,
     min_fraction: Option<f64>,
     /// Options of reading the source.
@@ -52,7 +54,12 @@ impl<'a> Binder<'a> {
         let method = asked.method.unwrap_or_default();
         let regrid = Regrid { target: asked.target, axes: asked.axes, method, min_fraction: asked.min_fraction };
         source.regrid = Some(Box::new(regrid));
-        self.dataset(source, at, alias, "regrid".to_string())
+        let places = asked.places;
+        self.dataset(source, at, alias, "regrid".to_string()).map_err(|error| {
+            let named = places.iter().find(|(name, _)| error.message.split(' ').any(|word| word == name));
+            let at = named.map(|(_, at)| *at).or(error.at);
+            Error { at, ..error }
+        })
     }
 
     /// The first argument: a path, a list of paths, or `read_netcdf(..)`.
@@ -91,6 +98,7 @@ impl<'a> Binder<'a> {
             [(_, wrong_at), ..] => return Err(wrong("regrid takes one target, a text", *wrong_at)),
         }
         for (name, value, name_at) in arguments.named {
+            asked.places.push((name.clone(), name_at));
             asked.take(name, value).map_err(|error| error.or_at(Some(name_at)))?;
         }
         asked.check().map_err(|error| error.or_at(Some(at)))?;
@@ -101,6 +109,11 @@ impl<'a> Binder<'a> {
     fn target(&self, text: &str, at: Span) -> Result<RegridTarget> {
         let sizes = text.strip_prefix(['r', 'R']).and_then(|sizes| sizes.split_once('x'));
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_size = |(lon, lat): &(&str, &str)| is_number(lon) != is_number(lat);
+        if sizes.as_ref().is_some_and(is_size) && !text.contains(['.', '/']) {
+            let error = Error::new(format!("{text} is no grid of the globe")).or_at(Some(at));
+            return Err(error.with_hint("it is r<longitudes>x<latitudes>, such as 'r360x180'"));
+        }
         if let Some((longitudes, latitudes)) = sizes.filter(|(lon, lat)| is_number(lon) && is_number(lat)) {
             let size = |text: &str| text.parse().ok().filter(|size| (1..=MAX_LABELS).contains(size));
             let (Some(longitudes), Some(latitudes)) = (size(longitudes), size(latitudes)) else {

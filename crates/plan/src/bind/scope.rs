@@ -1,9 +1,10 @@
 //! The tables that an expression can see, and how a name finds its column.
 
+use super::beneath::{axis_beneath, pass_position};
 use super::binder::Binder;
-use super::dataset::DatasetTable;
+use super::dataset::{AxisColumn, DatasetTable, Position};
 use crate::{Column, Error, Result, RowPlan, Span};
-use hyperslab_expr::{ColumnId, closest};
+use hyperslab_expr::{ColumnId, SqlType, closest};
 use sqlparser::ast::Ident;
 
 /// The tables of a FROM clause, in order.
@@ -35,7 +36,12 @@ pub(super) struct Merged {
 /// Where the rows of a table come from.
 pub(super) enum Table {
     /// A subquery, a CTE, VALUES.
-    Rows { plan: RowPlan, columns: Vec<Column> },
+    Rows {
+        plan: RowPlan,
+        columns: Vec<Column>,
+        /// Columns of positions that functions of an axis read, each with the label of its axis; no name finds them.
+        positions: Vec<(ColumnId, Column)>,
+    },
     /// A dataset, whose columns come to be when they are read.
     Dataset(DatasetTable),
 }
@@ -54,7 +60,7 @@ pub(super) enum Handle {
 impl Relation {
     pub(super) fn rows(name: Option<String>, plan: RowPlan) -> Self {
         let columns = plan.columns();
-        Self { name, table: Table::Rows { plan, columns }, merged: Vec::new(), is_hidden: false }
+        Self { name, table: Table::Rows { plan, columns, positions: Vec::new() }, merged: Vec::new(), is_hidden: false }
     }
 
     pub(super) fn label(&self) -> String {
@@ -122,6 +128,32 @@ impl Relation {
         }
     }
 
+    /// The axis that a column labels, if it does.
+    pub(super) fn axis_of(&self, id: ColumnId, binder: &Binder<'_>) -> Option<AxisColumn> {
+        match &self.table {
+            Table::Rows { plan, .. } => axis_beneath(plan, id, binder),
+            Table::Dataset(dataset) => dataset.axis_of(id),
+        }
+    }
+
+    /// The column of positions along an axis, which is read from now on.
+    pub(super) fn take_position(&mut self, position: Position, at: Span, binder: &mut Binder<'_>) -> Result<Column> {
+        match (&mut self.table, position) {
+            (_, Position::Own(handle)) => self.take(handle, at, binder),
+            (Table::Rows { plan, positions, .. }, Position::Beneath { label, dim }) => {
+                if let Some((_, known)) = positions.iter().find(|(of, _)| *of == label) {
+                    return Ok(known.clone());
+                }
+                let name = plan.columns().into_iter().find(|c| c.id == label).map(|c| c.name).unwrap_or_default();
+                let column = binder.column(name, SqlType::BigInt);
+                pass_position(plan, label, dim, &column);
+                positions.push((label, column.clone()));
+                Ok(column)
+            }
+            (Table::Dataset(_), Position::Beneath { .. }) => unreachable!("a dataset is not beneath itself"),
+        }
+    }
+
     /// The columns of `*`.
     pub(super) fn star(&mut self, at: Span, binder: &mut Binder<'_>) -> Result<Vec<Handle>> {
         match &mut self.table {
@@ -141,7 +173,10 @@ impl Relation {
     /// The column, if it is one of this table that is read.
     pub(super) fn column(&self, id: ColumnId) -> Option<&Column> {
         match &self.table {
-            Table::Rows { columns, .. } => columns.iter().find(|c| c.id == id),
+            Table::Rows { columns, positions, .. } => {
+                let positions = positions.iter().map(|(_, column)| column);
+                columns.iter().chain(positions).find(|c| c.id == id)
+            }
             Table::Dataset(dataset) => dataset.used_column(id),
         }
     }
@@ -221,6 +256,11 @@ impl Scope {
         } else {
             error
         }
+    }
+
+    /// Whether a table with a name can be seen.
+    pub(super) fn has_table(&self, name: &Ident) -> bool {
+        self.visible().any(|(_, relation)| relation.is_named(&name.value))
     }
 
     /// The position of the table with a name.

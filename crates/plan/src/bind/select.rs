@@ -1,5 +1,6 @@
 //! A SELECT: its clauses are bound first, then the plan is built from the leaves up.
 
+use super::attach::{attach, needed};
 use super::binder::Binder;
 use super::expr::{Clause, Frame};
 use super::grouping::{Grouping, distinct, map_parts, same_expr};
@@ -7,8 +8,9 @@ use super::order::{Direction, Order, position};
 use super::projection::{Output, aliases};
 use super::query::Limits;
 use super::refuse::at_node;
-use super::subquery::attach;
+use super::subquery::read;
 use super::window::lift_windows;
+use crate::window::Window;
 use crate::{Column, Error, Result, RowPlan, SortKey, Span};
 use hyperslab_expr::{ColumnId, Expr};
 use sqlparser::ast;
@@ -34,6 +36,7 @@ impl<'a> Binder<'a> {
         frame.mentions.clear();
         let mut outputs = self.projection(&mut frame, select)?;
         let mut keys = self.order_keys(&mut frame, order, &outputs)?;
+        let mut on = self.distinct_on(&mut frame, select.distinct.as_ref(), &outputs)?;
         let grouping = self.grouping(&mut frame, &select.group_by, &outputs)?;
         let mut having = self.having(&mut frame, select.having.as_ref())?;
         let mut qualify = self.qualify(&mut frame, select.qualify.as_ref())?;
@@ -42,26 +45,34 @@ impl<'a> Binder<'a> {
             let outputs = outputs.iter_mut().map(|output| (&mut output.expr, output.span));
             let having = having.iter_mut().map(|(predicate, span)| (predicate, *span));
             let qualify = qualify.iter_mut().map(|(predicate, span)| (predicate, *span));
-            let keys = keys.iter_mut().map(|key| (&mut key.expr, key.span));
+            let keys = keys.iter_mut().chain(on.iter_mut().flatten()).map(|key| (&mut key.expr, key.span));
             let all = outputs.chain(having).chain(qualify).chain(keys);
             all.into_iter().try_for_each(|(expr, span)| grouping.lift(&frame, expr, span))?;
             lift_windows(&grouping, &mut frame)?;
         }
         let is_grouped = grouping.is_grouped(&frame, having.is_some());
-        let of_list = outputs.iter().map(|output| &output.expr).chain(keys.iter().map(|key| &key.expr));
+        let of_list = outputs
+            .iter()
+            .map(|output| &output.expr)
+            .chain(keys.iter().chain(on.iter().flatten()).map(|key| &key.expr));
         let conditions = having.iter().chain(&qualify).map(|(predicate, _)| predicate);
         let mut shown: Vec<Expr> = of_list.chain(conditions).cloned().collect();
         let below = if is_grouped { grouping.exprs(&frame) } else { std::mem::take(&mut shown) };
         let plan = self.plan_of_from(tree, &mut frame, predicate, &below)?;
-        let plan = if is_grouped { self.group(plan, &frame, grouping, having, &shown) } else { plan };
+        let plan = if is_grouped { self.group(plan, &frame, grouping, having, &shown)? } else { plan };
         let plan = self.windows(plan, &frame);
         let plan = match qualify {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,
         };
         let list = self.list(&frame, &plan, &outputs);
-        let is_distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
-        let plan = self.sorted_list(plan, list, keys, is_distinct)?;
+        let plan = match on {
+            Some(on) => self.first_of_each(plan, list, keys, on)?,
+            None => {
+                let is_distinct = matches!(select.distinct, Some(ast::Distinct::Distinct));
+                self.sorted_list(plan, list, keys, is_distinct)?
+            }
+        };
         Ok(limits.apply(plan))
     }
 
@@ -90,22 +101,37 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// The expressions of DISTINCT ON.
+    fn distinct_on(
+        &mut self,
+        frame: &mut Frame<'a>,
+        clause: Option<&'a ast::Distinct>,
+        outputs: &[Output],
+    ) -> Result<Option<Vec<Key>>> {
+        let Some(ast::Distinct::On(exprs)) = clause else { return Ok(None) };
+        let keys = exprs.iter().map(|expr| (expr, Direction::ASCENDING)).collect();
+        self.order_keys(frame, &Order::By(keys), outputs).map(Some)
+    }
+
     /// Groups rows; `shown` are the expressions over groups.
     fn group(
-        &self,
+        &mut self,
         plan: RowPlan,
         frame: &Frame<'a>,
         grouping: Grouping,
         having: Option<(Expr, Span)>,
         shown: &[Expr],
-    ) -> RowPlan {
-        let plan =
-            RowPlan::Aggregate { input: Box::new(plan), keys: grouping.keys, aggregates: frame.aggregates.clone() };
-        let plan = attach(plan, frame, &shown.iter().collect::<Vec<_>>(), &[]);
-        match having {
+    ) -> Result<RowPlan> {
+        let mut needed = needed(frame, &shown.iter().collect::<Vec<_>>(), &[])?;
+        for (attached, _) in &mut needed {
+            let span = attached.span;
+            attached.on.iter_mut().try_for_each(|(outer, _)| grouping.lift(frame, outer, span))?;
+        }
+        let plan = attach(self.groups(plan, frame, grouping)?, needed);
+        Ok(match having {
             Some((predicate, _)) => RowPlan::Filter { input: Box::new(plan), predicate },
             None => plan,
-        }
+        })
     }
 
     /// The columns of the list. A column that is passed on keeps its number, the first time.
@@ -125,6 +151,31 @@ impl<'a> Binder<'a> {
             column
         };
         outputs.iter().map(|output| (column(output), output.expr.clone())).collect()
+    }
+
+    /// Of rows that are equal in `on` the first in order, sorted.
+    fn first_of_each(
+        &mut self,
+        plan: RowPlan,
+        list: Vec<(Column, Expr)>,
+        keys: Vec<Key>,
+        on: Vec<Key>,
+    ) -> Result<RowPlan> {
+        let shown = list.iter().map(|(column, _)| (column.clone(), read(column))).collect();
+        let mut all = list;
+        let mut column = |expr: Expr| {
+            if let Some((column, _)) = all.iter().find(|(_, known)| !expr.is_volatile() && same_expr(known, &expr)) {
+                return read(column);
+            }
+            let column = self.column("key", expr.sql_type());
+            all.push((column.clone(), expr));
+            read(&column)
+        };
+        let partition = on.into_iter().map(|key| column(key.expr)).collect();
+        let order: Vec<SortKey> = keys.into_iter().map(|key| key.direction.of(column(key.expr))).collect();
+        let listed = RowPlan::Project { input: Box::new(plan), columns: all };
+        let firsts = self.first_rows(listed, Window { partition, order: order.clone() }, 1, 0)?;
+        Ok(RowPlan::Project { input: Box::new(sorted(firsts, order)), columns: shown })
     }
 
     /// The list, without duplicates if it is distinct, and sorted.

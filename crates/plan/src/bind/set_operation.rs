@@ -7,6 +7,7 @@ use super::unify::meet;
 use crate::{Column, Error, Result, RowPlan, Span};
 use hyperslab_expr::{Expr, SqlType};
 use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
+use std::collections::BTreeMap;
 
 /// How many times a chain may change from UNION to UNION ALL: each nests the plan.
 const MAX_ALTERNATIONS: usize = 100;
@@ -82,7 +83,12 @@ impl<'a> Binder<'a> {
                 *ty = meet(ty, &column.ty, "the sides of UNION").map_err(|error| error.or_at(Some(*at)))?;
             }
         }
-        let columns: Vec<Column> = first.iter().zip(&types).map(|(c, ty)| self.column(&c.name, ty.clone())).collect();
+        let all: Vec<Vec<Column>> = inputs.iter().map(|(plan, _)| plan.columns()).collect();
+        let column = |(at, ty): (usize, &SqlType)| {
+            let metadata = in_common(all.iter().map(|columns| &columns[at].metadata));
+            Column { metadata, ..self.column(&first[at].name, ty.clone()) }
+        };
+        let columns: Vec<Column> = types.iter().enumerate().map(column).collect();
         let inputs = inputs.into_iter().map(|(plan, _)| self.with_types(plan, &types)).collect();
         Ok(RowPlan::Union { inputs, columns })
     }
@@ -103,4 +109,16 @@ impl<'a> Binder<'a> {
         let columns = columns.into_iter().zip(types).map(&mut cast).collect();
         RowPlan::Project { input: Box::new(plan), columns }
     }
+}
+
+/// The attributes that the columns of all sides have: units that differ are none.
+fn in_common<'m>(all: impl Iterator<Item = &'m BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    let common = |mut common: BTreeMap<String, String>, own: &BTreeMap<String, String>| {
+        common.retain(|name, value| own.get(name) == Some(value));
+        common
+    };
+    all.fold(None, |so_far: Option<BTreeMap<_, _>>, own| {
+        Some(so_far.map_or_else(|| own.clone(), |so_far| common(so_far, own)))
+    })
+    .unwrap_or_default()
 }

@@ -70,7 +70,12 @@ pub(super) fn cast_at(expr: Expr, to: &SqlType, at: Span) -> Result<Expr> {
         Expr::Literal(Scalar::Varchar(text)) if matches!(to, SqlType::Timestamp(_)) => time_literal(&text, to, at),
         literal @ Expr::Literal(_) => {
             let cast = Expr::Cast { arg: Box::new(literal), to: to.clone(), or_null: false, at: Some(at) };
-            eval::evaluate_constant(&cast).map(Expr::Literal).map_err(|error| Error { at: Some(at), ..error })
+            // It is the query that is wrong, not a value that NULL could stand for.
+            eval::evaluate_constant(&cast).map(Expr::Literal).map_err(|error| Error {
+                at: Some(at),
+                hint: None,
+                ..error
+            })
         }
         expr => Ok(Expr::Cast { arg: Box::new(expr), to: to.clone(), or_null: false, at: Some(at) }),
     }

@@ -90,8 +90,12 @@ impl<'a> ExprBinder<'_, 'a> {
         self.binder.refuse(function.filter.is_some(), &format!("FILTER with {name}"), span)?;
         let args = self.window_args(name, function, span)?;
         let ignore_nulls = nulls_of(function) == Some(NullTreatment::IgnoreNulls);
+        // A value of another row is of the same units.
+        let metadata = self.metadata_of(args.first());
         let (function, ty) = window_function(name, args, ignore_nulls, at)?;
-        Ok((window, WindowCall { function, frame }, ty, BTreeMap::new()))
+        let is_value = matches!(function, WindowFunction::Shifted { .. } | WindowFunction::Picked { .. });
+        let metadata = if is_value { metadata } else { BTreeMap::new() };
+        Ok((window, WindowCall { function, frame }, ty, metadata))
     }
 
     fn check_window(&self, span: Span) -> Result<()> {

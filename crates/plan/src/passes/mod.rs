@@ -6,6 +6,7 @@
 mod aggregate_densely;
 mod aggregate_inputs;
 mod drop_sort;
+mod first_rows;
 mod fold_constants;
 mod join_grids;
 mod map_cells;
@@ -49,6 +50,7 @@ pub static PASSES: &[Pass] = &[
     map_cells::PASS,
     join_grids::PASS,
     stream_cells::PASS,
+    first_rows::PASS,
     window_by_axes::PASS,
     window_on_axis::PASS,
     aggregate_densely::PASS,

@@ -333,7 +333,7 @@ fn errors_help() {
     let of_text = message("sum", &[SqlType::Varchar], &[]);
     assert_eq!(of_text, "no aggregate sum(VARCHAR) (there is sum(number), sum(BOOLEAN))");
     let far = message("quantile_cont", &[SqlType::Double], &[Scalar::Double(1.5)]);
-    assert_eq!(far, "the fraction 1.5 of a quantile does not lie between -1 and 1");
+    assert_eq!(far, "the fraction 1.5 of a quantile does not lie between -1 and 1 (1.5 percent are 0.015)");
     assert!(bind("quantile_cont", &[SqlType::Double], &[]).is_err(), "a fraction is needed");
     assert!(is_aggregate("Count") && !is_aggregate("sin"));
 }

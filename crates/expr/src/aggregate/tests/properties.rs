@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArr
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use proptest::prelude::*;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 const GROUPS: usize = 300;
@@ -349,6 +350,29 @@ proptest! {
             let row = |a: usize| list((0..2).map(|b| count(a, b)).collect(), SqlType::BigInt);
             list((0..3).map(row).collect(), SqlType::List(Box::new(SqlType::BigInt)))
         })?;
+    }
+
+    #[test]
+    fn the_first_in_order_is_that_of_a_list_in_order(rows in rows(false), descending: bool, nulls_first: bool, two: bool) {
+        let (y, x) = (doubles(&rows.ys), doubles(&rows.xs));
+        let double = SqlType::Double;
+        let one = RowOrder { descending, nulls_first };
+        let order = if two { vec![one, RowOrder { descending: false, nulls_first: true }] } else { vec![one] };
+        for name in ["first", "any_value"] {
+            let plain = call(name, std::slice::from_ref(&double), &[], false);
+            let keys = [Expr::Column(ColumnId(1), double.clone()), Expr::Column(ColumnId(0), double.clone())];
+            let args = [&plain.args[..], &keys[..order.len()]].concat();
+            let by_x = AggregateCall { order: order.clone(), args, ..plain };
+            prop_assert_eq!(crate::aggregate::kept_values(&by_x), 0);
+            check_each(&rows, &by_x, &[y.clone(), x.clone(), y.clone()][..=order.len()], |members| {
+                let mut sorted = members.to_vec();
+                sorted.retain(|row| name == "first" || row.0.is_some());
+                let rank = |x: Option<f64>| x.map_or(if nulls_first { -1e9 } else { 1e9 }, |x| if descending { -x } else { x });
+                sorted.sort_by(|a, b| rank(a.1).total_cmp(&rank(b.1)).then(if two { a.0.partial_cmp(&b.0).unwrap() } else { Ordering::Equal }));
+                let first = sorted.first().and_then(|row| row.0);
+                first.map_or(Scalar::Null(SqlType::Double), Scalar::Double)
+            })?;
+        }
     }
 
     #[test]

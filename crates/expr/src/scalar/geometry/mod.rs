@@ -133,6 +133,11 @@ impl<'a> Shapes<'a> {
     }
 }
 
+/// The WKT of a shape, if bytes are just one in WKB.
+pub fn shape_text(bytes: &[u8]) -> Option<String> {
+    Geometry::from_wkb(bytes).ok().map(|shape| wkt::write(&shape))
+}
+
 fn shape_of(bytes: &[u8]) -> Result<Geometry> {
     let hint = "ST_GeomFromText('POLYGON ((0 0, 10 0, 10 5, 0 0))') and ST_Point(x, y) make shapes";
     Geometry::from_wkb(bytes).map_err(|error| Error::new(error.to_string()).with_hint(hint))

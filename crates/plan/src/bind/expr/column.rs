@@ -21,7 +21,28 @@ impl<'a> ExprBinder<'_, 'a> {
         if let Some(bound) = self.alias(ident, at)? {
             return Ok(bound);
         }
-        Err(self.unknown(ident, at))
+        match self.outer(None, ident, at)? {
+            Some(bound) => Ok(bound),
+            None => Err(self.unknown(ident, at)),
+        }
+    }
+
+    /// A column of a query around the subquery that this is, the innermost first.
+    fn outer(&mut self, table: Option<&Ident>, ident: &Ident, at: Span) -> Result<Option<Bound>> {
+        for level in (0..self.binder.outer.len()).rev() {
+            let mut scope = std::mem::take(&mut self.binder.outer[level]);
+            let found = match table {
+                Some(table) if scope.has_table(table) => scope.resolve_in(table, ident, self.binder).map(Some),
+                Some(_) => Ok(None),
+                None => scope.resolve(ident, self.binder),
+            };
+            self.binder.outer[level] = scope;
+            if let Some(column) = found? {
+                self.binder.outer_reads.push((column.id, at));
+                return Ok(Some(Bound::new(Expr::Column(column.id, column.ty), at)));
+            }
+        }
+        Ok(None)
     }
 
     fn column(&mut self, column: &Column, at: Span) -> Bound {
@@ -70,6 +91,11 @@ impl<'a> ExprBinder<'_, 'a> {
     pub(super) fn compound_identifier(&mut self, parts: &'a [Ident]) -> Result<Bound> {
         let at = parts.iter().map(|part| self.binder.span(part)).reduce(Span::to).unwrap_or_default();
         let [table, ident] = parts else { return Err(unsupported("a name of more than two parts", at)) };
+        if !self.frame.scope.has_table(table)
+            && let Some(bound) = self.outer(Some(table), ident, at)?
+        {
+            return Ok(bound);
+        }
         let column = self.frame.scope.resolve_in(table, ident, self.binder)?;
         Ok(self.column(&column, at))
     }

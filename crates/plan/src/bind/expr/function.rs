@@ -18,6 +18,9 @@ impl<'a> ExprBinder<'_, 'a> {
         if let Some(over) = &function.over {
             return self.window_call(&name, function, over, at, span);
         }
+        if matches!(name.as_str(), "grouping" | "grouping_id") {
+            return self.grouping_call(function, span);
+        }
         if is_window_function(&name) {
             let error = Error::new(format!("{name} is a window function")).or_at(Some(span));
             return Err(error.with_hint(format!("say over which rows: {name}(..) OVER (PARTITION BY .. ORDER BY ..)")));

@@ -6,10 +6,13 @@ mod operator;
 mod special;
 mod temporal;
 
+use super::attach::Attached;
 use super::binder::Binder;
+use super::grouping_sets::GroupingCall;
+use super::membership::Quantifier;
 use super::refuse::{at_node, unsupported};
 use super::scope::Scope;
-use super::subquery::Attached;
+use super::text::Text;
 use super::unify::{adapt, cast, condition, unify};
 use super::window::Windowed;
 use crate::{Column, Error, Result, Span};
@@ -93,6 +96,8 @@ pub(in crate::bind) struct Frame<'a> {
     pub(in crate::bind) aggregates: Vec<(Column, AggregateCall)>,
     /// The calls of window functions met, each once.
     pub(in crate::bind) windows: Vec<Windowed>,
+    /// The calls of GROUPING met, each once.
+    pub(in crate::bind) grouping_calls: Vec<GroupingCall>,
     /// The windows that the SELECT names.
     pub(in crate::bind) named_windows: &'a [ast::NamedWindowDefinition],
     /// The subqueries met.
@@ -107,12 +112,18 @@ impl Frame<'_> {
     /// Whether a column is the result of an aggregate or of a window function.
     pub(in crate::bind) fn is_computed(&self, id: ColumnId) -> bool {
         self.aggregates.iter().any(|(column, _)| column.id == id)
+            || self.grouping_calls.iter().any(|call| call.column.id == id)
             || self.windows.iter().any(|windowed| windowed.column.id == id)
     }
 
     /// Whether a column is that of a subquery: the same for all rows, or looked up by keys.
     pub(in crate::bind) fn is_attached(&self, id: ColumnId) -> bool {
-        self.attached.iter().any(|attached| attached.column == id)
+        self.attached.iter().any(|attached| attached.columns.contains(&id))
+    }
+
+    /// Whether a column is the result of a window function.
+    pub(in crate::bind) fn is_window(&self, id: ColumnId) -> bool {
+        self.windows.iter().any(|windowed| windowed.column.id == id)
     }
 }
 
@@ -208,6 +219,10 @@ impl<'a> ExprBinder<'_, 'a> {
             }
             E::Subquery(query) => self.scalar_subquery(query),
             E::Exists { subquery, negated } => self.exists(subquery, *negated),
+            E::AnyOp { left, compare_op, right, is_some: _ } => {
+                self.compared(expr, left, compare_op, right, Quantifier::Any)
+            }
+            E::AllOp { left, compare_op, right } => self.compared(expr, left, compare_op, right, Quantifier::All),
             E::InSubquery { expr: arg, subquery, negated } => self.in_subquery(arg, subquery, *negated),
             E::Array(array) => self.list(&array.elem, expr),
             E::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, expr),
@@ -263,7 +278,15 @@ impl<'a> ExprBinder<'_, 'a> {
         if args.len() > 1 {
             adapt(&mut args);
         }
-        let function = settle(name, &args).map_err(|error| error.or_at(Some(span)))?;
+        let function =
+            settle(name, &args).map_err(|error| with_time(error, &args, self.binder.text).or_at(Some(span)))?;
+        let is_text = |(arg, ty): &(&Bound, &SqlType)| **ty == SqlType::Blob && arg.expr.sql_type() == SqlType::Varchar;
+        if function.name.starts_with("st_")
+            && let Some((text, _)) = args.iter().zip(&function.arg_types).find(is_text)
+        {
+            let error = Error::new("this is a text, not a shape").or_at(Some(text.span));
+            return Err(error.with_hint("write ST_GeomFromText(..) around it"));
+        }
         let cast = |(arg, ty): (Bound, &SqlType)| cast(arg, ty);
         let spans: Vec<Span> = args.iter().map(|arg| arg.span).collect();
         let args = args.into_iter().zip(&function.arg_types).map(cast).collect::<Result<Vec<_>>>()?;
@@ -294,6 +317,20 @@ impl<'a> ExprBinder<'_, 'a> {
     }
 }
 
+/// A hint where a time meets a number that may be a year.
+fn with_time(error: Error, args: &[Bound], text: &Text) -> Error {
+    let is_time = |arg: &&Bound| matches!(arg.expr.sql_type(), SqlType::Timestamp(_) | SqlType::Date);
+    let year = args.iter().find_map(|arg| match &arg.expr {
+        Expr::Literal(Scalar::Integer(year @ 1000..=9999, _)) => Some(*year),
+        _ => None,
+    });
+    match (args.iter().find(is_time), year) {
+        (Some(time), Some(year)) => Error { hint: None, ..error }
+            .with_hint(format!("write TIMESTAMP '{year}-01-01', or compare year({})", text.slice(time.span))),
+        _ => error,
+    }
+}
+
 /// The function for arguments of these types; text literals may take any type that the function asks for.
 fn settle(name: &str, args: &[Bound]) -> Result<scalar::BoundFunction> {
     let types: Vec<SqlType> = args.iter().map(|arg| arg.expr.sql_type()).collect();
@@ -308,7 +345,6 @@ fn settle(name: &str, args: &[Bound]) -> Result<scalar::BoundFunction> {
 fn kind(expr: &ast::Expr) -> &'static str {
     use ast::Expr as E;
     match expr {
-        E::AnyOp { .. } | E::AllOp { .. } => "ANY and ALL",
         E::InUnnest { .. } => "IN UNNEST",
         E::SimilarTo { .. } => "SIMILAR TO",
         E::RLike { .. } => "RLIKE",

@@ -2,6 +2,7 @@
 
 use super::{Bound, ExprBinder};
 use crate::bind::literal::number;
+use crate::bind::membership::Quantifier;
 use crate::bind::refuse::{at_node, unsupported};
 use crate::bind::unify::{condition, unify};
 use crate::{Result, Span};
@@ -136,9 +137,43 @@ impl<'a> ExprBinder<'_, 'a> {
         let operands: Vec<&ast::Expr> = std::iter::once(arg).chain(list).collect();
         let bound = self.bind_together(&operands)?;
         let span = spans(&bound);
+        let of_arg = bound[0].span;
+        let places: Vec<Span> = bound[1..].iter().map(|item| item.span).collect();
         let (mut exprs, _) = unify(bound, "the operands of IN")?;
         let arg = Box::new(exprs.remove(0));
+        // One warning says enough, and a list may be long.
+        const WATCHED: usize = 64;
+        for (item, at) in exprs.iter().zip(places).take(WATCHED) {
+            if self.watch_labels((&arg, of_arg), (item, at))? {
+                break;
+            }
+        }
         Ok(Bound::new(Expr::InList { arg, list: exprs, negated }, span))
+    }
+
+    /// `x > ANY (..)` and `x > ALL (..)` with a subquery; `= ANY` and `<> ALL` also with a list.
+    pub(super) fn compared(
+        &mut self,
+        whole: &'a ast::Expr,
+        arg: &'a ast::Expr,
+        op: &BinaryOperator,
+        right: &'a ast::Expr,
+        quantifier: Quantifier,
+    ) -> Result<Bound> {
+        let refused = |what: &str| unsupported(what, at_node(self.binder.text, whole));
+        let is_comparison = |name: &&'static str| matches!(*name, "=" | "<>" | "<" | "<=" | ">" | ">=");
+        let operator =
+            function_of(op).filter(is_comparison).ok_or_else(|| refused(&format!("{op} before ANY or ALL")))?;
+        match (right, operator, quantifier) {
+            (ast::Expr::Nested(inner), ..) => self.compared(whole, arg, op, inner, quantifier),
+            (ast::Expr::Subquery(query), ..) => self.quantified(arg, operator, quantifier, query),
+            (ast::Expr::Array(list), "=", Quantifier::Any) => self.in_list(arg, &list.elem, false),
+            (ast::Expr::Array(list), "<>", Quantifier::All) => {
+                let is_in = self.in_list(arg, &list.elem, false)?;
+                self.not(is_in, true)
+            }
+            _ => Err(refused("ANY or ALL of this").with_hint("it takes a subquery: x > ALL (SELECT ..)")),
+        }
     }
 
     pub(super) fn like(
@@ -201,7 +236,10 @@ impl<'a> ExprBinder<'_, 'a> {
             return Ok(Bound::new(bound.expr, span));
         }
         if !or_null {
-            return Ok(Bound::new(crate::bind::unify::cast(bound, &to)?, span));
+            let hint = "TRY_CAST gives NULL instead";
+            let cast = crate::bind::unify::cast(bound, &to);
+            let cast = cast.map_err(|error| if error.hint.is_none() { error.with_hint(hint) } else { error });
+            return Ok(Bound::new(cast?, span));
         }
         Ok(Bound::new(Expr::Cast { arg: Box::new(bound.expr), to, or_null, at: Some(span) }, span))
     }
