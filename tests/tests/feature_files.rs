@@ -48,7 +48,8 @@ fn real_files() -> Vec<PathBuf> {
 fn write_files(folder: &Path) {
     let script = workspace().join("tests/oracle/feature_files.py");
     let mut command = Command::new(python());
-    let output = command.args(["-W", "ignore"]).arg(script).arg(folder).args(real_files()).output().expect("Python runs");
+    let output =
+        command.args(["-W", "ignore"]).arg(script).arg(folder).args(real_files()).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     println!("{}", String::from_utf8_lossy(&output.stdout));
 }
@@ -89,7 +90,9 @@ fn every_file_is_read_as_others_read_it_or_refused_by_name() {
             match check_column(&session, &folder.join(file), column, &expected) {
                 Outcome::Same => compared += 1,
                 Outcome::Refused(why) if may_be_refused(file, column, &why) => {}
-                Outcome::Refused(why) => problems.push(format!("{file}: {column} is refused: {}", why.replace('\n', " "))),
+                Outcome::Refused(why) => {
+                    problems.push(format!("{file}: {column} is refused: {}", why.replace('\n', " ")))
+                }
                 Outcome::Different(what) => problems.push(format!("{file}: {column}: {what}")),
             }
         }

@@ -2,9 +2,9 @@
 
 use super::chunk_index::{ChunkIndex, ChunkPlace, Counts, Slots, Wanted};
 use super::datatype::{Class, Dataspace, Datatype};
-use super::filters;
+use super::filters::{self, Filter};
 use super::header::{Header, kind};
-use super::layout::{Chunked, Filter, Layout, parse_fill, parse_filters, parse_old_fill};
+use super::layout::{Chunked, Layout, parse_fill, parse_old_fill};
 use super::metadata::{Metadata, Widths};
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells, swap_bytes};
@@ -67,7 +67,7 @@ impl Dataset {
             datatype: Datatype::parse(&datatype, metadata.widths)?,
             dataspace: Dataspace::parse(&dataspace, metadata.widths)?,
             layout: Layout::parse(metadata, &layout)?,
-            filters: find(kind::FILTERS)?.map_or(Ok(Vec::new()), |body| parse_filters(metadata, &body))?,
+            filters: find(kind::FILTERS)?.map_or(Ok(Vec::new()), |body| Filter::parse_all(metadata, &body))?,
             fill,
             external: header.all(kind::EXTERNAL_FILES).next().is_some(),
             index: OnceLock::new(),

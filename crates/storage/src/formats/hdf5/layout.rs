@@ -1,5 +1,6 @@
-//! How the cells of a dataset are kept: layout, filters and fill value, as its header states them.
+//! How the cells of a dataset are kept: layout and fill value, as its header states them.
 
+use super::filters::Filter;
 use super::metadata::{Fields, Metadata};
 use crate::{Error, Result};
 
@@ -137,71 +138,6 @@ fn chunked(dims: &[u64], index: Option<u64>, kind: IndexKind, raw_edges: bool) -
     Ok(Layout::Chunked(Chunked { chunk: chunk.ok_or_else(wrong)?, index, kind, raw_edges }))
 }
 
-/// A step that chunks went through when they were written.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Filter {
-    /// Zlib compression, with its level.
-    Deflate(u32),
-    /// First bytes of all cells, then second bytes, and so on; of cells of so many bytes.
-    Shuffle(usize),
-    /// A checksum after the bytes.
-    Fletcher32,
-    /// One that is not read, by name.
-    Unknown(String),
-}
-
-/// Reads the body of a filter message, in the order of writing.
-pub(super) fn parse_filters(metadata: &Metadata<'_>, body: &[u8]) -> Result<Vec<Filter>> {
-    let mut fields = Fields::new(body, metadata.widths);
-    let version = fields.version("a list of filters", 1..=2)?;
-    let count = fields.u8()?;
-    if version == 1 {
-        fields.skip(6)?;
-    }
-    (0..count).map(|_| parse_filter(version, &mut fields)).collect()
-}
-
-fn parse_filter(version: u8, fields: &mut Fields<'_>) -> Result<Filter> {
-    let id = fields.u16()?;
-    let name_len = if version == 1 || id >= 256 { usize::from(fields.u16()?) } else { 0 };
-    fields.u16()?;
-    let count = usize::from(fields.u16()?);
-    let name = fields.padded(name_len, version == 1)?;
-    let values = (0..count).map(|_| fields.u32()).collect::<Result<Vec<_>>>()?;
-    if version == 1 && count % 2 == 1 {
-        fields.skip(4.min(fields.left()))?;
-    }
-    let first = values.first().copied();
-    Ok(match id {
-        1 => Filter::Deflate(first.unwrap_or(0)),
-        2 => Filter::Shuffle(first.unwrap_or(1) as usize),
-        3 => Filter::Fletcher32,
-        _ => Filter::Unknown(filter_name(id, name)),
-    })
-}
-
-fn filter_name(id: u16, stated: &[u8]) -> String {
-    let known = match id {
-        4 => "szip",
-        5 => "n-bit",
-        6 => "scale-offset",
-        305 => "lzo",
-        307 => "bzip2",
-        32000 => "lzf",
-        32001 => "blosc",
-        32004 => "lz4",
-        32008 => "bitshuffle",
-        32013 => "zfp",
-        32015 => "zstd",
-        32017 => "sz",
-        32022 => "granular bitround",
-        32024 => "sz3",
-        32026 => "blosc2",
-        _ => return format!("{} (number {id})", crate::formats::text_of(super::metadata::until_zero(stated))),
-    };
-    known.to_owned()
-}
-
 /// Layout and filters in words.
 pub(super) fn in_words(layout: &Layout, filters: &[Filter]) -> String {
     let layout = match layout {
@@ -210,13 +146,7 @@ pub(super) fn in_words(layout: &Layout, filters: &[Filter]) -> String {
         Layout::Chunked(_) => "chunked",
         Layout::Virtual => "virtual",
     };
-    let filter = |filter: &Filter| match filter {
-        Filter::Deflate(level) => format!("deflate {level}"),
-        Filter::Shuffle(_) => "shuffle".to_owned(),
-        Filter::Fletcher32 => "fletcher32".to_owned(),
-        Filter::Unknown(name) => name.clone(),
-    };
-    std::iter::once(layout.to_owned()).chain(filters.iter().map(filter)).collect::<Vec<_>>().join(", ")
+    std::iter::once(layout.to_owned()).chain(filters.iter().map(Filter::in_words)).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads the body of a fill message. What was never given is empty and stands for zeros.

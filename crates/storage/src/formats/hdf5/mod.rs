@@ -22,7 +22,6 @@ mod layout;
 mod links;
 mod metadata;
 mod netcdf4;
-mod shuffle;
 mod superblock;
 mod tree;
 
