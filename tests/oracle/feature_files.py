@@ -46,8 +46,8 @@ def numbers(values, mask=None):
 
 
 def shown(number):
-    """JSON knows no infinities."""
-    return str(number) if isinstance(number, float) and not np.isfinite(number) else number
+    """As text: JSON knows no infinities, and not all of its readers are exact."""
+    return repr(number) if isinstance(number, float) else number
 
 
 def plain(value):
@@ -63,7 +63,7 @@ def plain(value):
     if isinstance(value, np.void):
         return value.tobytes().hex()
     if isinstance(value, (np.floating, float)):
-        return None if np.isnan(value) else shown(float(value))
+        return None if np.isnan(value) else float(value)
     if isinstance(value, np.bool_):
         return bool(value)
     return value.item() if isinstance(value, np.generic) else value
@@ -71,6 +71,13 @@ def plain(value):
 
 def is_text(dtype):
     return h5py.check_string_dtype(dtype) is not None or dtype.kind in "SU"
+
+
+def texts(values, dtype):
+    """Single characters make texts along their last dimension."""
+    if dtype.kind == "S" and dtype.itemsize == 1 and np.ndim(values):
+        values = [b"".join(item or b" " for item in row).rstrip() for row in np.reshape(values, (-1, np.shape(values)[-1]))]
+    return [plain(item) for item in np.asarray(values, dtype=object).reshape(-1)]
 
 
 def columns(path, values, dtype):
@@ -85,8 +92,7 @@ def columns(path, values, dtype):
         yield from columns(f"{path}.r", np.asarray(values).real, np.asarray(values).real.dtype)
         yield from columns(f"{path}.i", np.asarray(values).imag, np.asarray(values).imag.dtype)
     elif is_text(dtype):
-        flat = np.asarray(values, dtype=object).reshape(-1)
-        yield path, {"kind": "values", "values": [plain(item) for item in flat]}
+        yield path, {"kind": "values", "values": texts(values, dtype)}
     elif h5py.check_vlen_dtype(dtype) is not None and np.dtype(h5py.check_vlen_dtype(dtype)).names:
         inner = np.dtype(h5py.check_vlen_dtype(dtype))
         flat = np.asarray(values).reshape(-1)
@@ -140,6 +146,9 @@ def dataset(path, item):
         if path + "_plain" in item.file:  # the same values in a type that h5py reads
             return {path: dataset("", item.file[path + "_plain"])[""]}
         return {path: {"kind": "unknown", "why": str(error)}}
+    if "valid_min" in item.attrs or "valid_max" in item.attrs:
+        low, high = item.attrs.get("valid_min", -np.inf), item.attrs.get("valid_max", np.inf)
+        return {path: dict(numbers(values, (values < low) | (values > high)), shape=list(item.shape))}
     found = dict(columns(path, values, item.dtype))
     shape = list(item.shape)
     return {name: dict(about, shape=shape) for name, about in found.items()}
@@ -167,7 +176,10 @@ def walk_netcdf(group, path, found):
             found[here] = {"kind": "unknown", "why": str(error)}
             continue
         if np.ma.isMaskedArray(values) and values.dtype.kind in "iuf":
-            about = {here: numbers(np.ma.getdata(values), np.ma.getmaskarray(values))}
+            mask = np.ma.getmaskarray(values)
+            if values.dtype.itemsize == 1 and "_FillValue" not in variable.ncattrs():
+                mask = None  # all values of a byte are meant, if nothing else is said
+            about = {here: numbers(np.ma.getdata(values), mask)}
         elif values.dtype.kind == "S" and values.dtype.itemsize == 1:
             texts = netCDF4.chartostring(np.ma.filled(values, b"\0"), encoding="latin-1") if values.ndim else values
             about = {here: {"kind": "values", "values": [str(text).rstrip() for text in np.asarray(texts).reshape(-1)]}}

@@ -103,7 +103,7 @@ def groups(nc):
 def unlimited(nc):
     nc.createDimension("t", None)
     nc.createDimension("s", None)
-    nc.createVariable("both", "i4", ("t", "s"))[:5, :4] = cells("i4", (5, 4))
+    nc.createVariable("both", "i4", ("t", "s"))[:8, :4] = cells("i4", (8, 4))
     nc.createVariable("long", "i4", ("t",))[:8] = np.arange(8)
     nc.createVariable("short", "f4", ("t",))[:3] = np.arange(3)
 

@@ -132,7 +132,11 @@ fn compare(array: &ArrayRef, expected: &Expected) -> Option<String> {
     match expected {
         Expected::Unknown => None,
         Expected::Numbers(expected) => {
-            let reals = match cast(array, &DataType::Float64) {
+            let flat = match array.data_type() {
+                DataType::FixedSizeList(..) => array.as_fixed_size_list().values(),
+                _ => array,
+            };
+            let reals = match cast(flat, &DataType::Float64) {
                 Ok(reals) => reals,
                 Err(error) => return Some(error.to_string()),
             };

@@ -7,9 +7,10 @@ use hyperslab_grid::Hyperslab;
 
 /// Places in the head of a frame; numbers there are big-endian.
 const MAGIC: (usize, &[u8]) = (2, b"b2frame\0");
-const HEAD_LEN: usize = 12;
+const HEAD_LEN: usize = 11;
 const LEN: usize = 30;
 const STORED: usize = 39;
+const CELL: usize = 48;
 const CHUNK: usize = 58;
 
 fn ended() -> Error {
@@ -112,7 +113,7 @@ impl Tiles {
         if block.contains(&0) || shape.iter().zip(&chunk).any(|(len, chunk)| len > chunk) {
             return Err(Error::unsupported("is a blosc2 array of several chunks, which is not read"));
         }
-        let cell = number::<4>(head, 48 + 1)? as usize;
+        let cell = number::<4>(head, CELL)? as usize;
         Ok(Some(Self { shape: chunk, block, cell }))
     }
 

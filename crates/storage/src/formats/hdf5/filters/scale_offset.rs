@@ -12,6 +12,8 @@ const HEAD: usize = 21;
 pub(in crate::formats::hdf5) struct ScaleOffset {
     kind: Kind,
     cells: usize,
+    /// Whether all bits were asked for, so that nothing was done.
+    whole: bool,
     /// Bytes a cell.
     size: usize,
     big_endian: bool,
@@ -39,11 +41,18 @@ impl ScaleOffset {
         };
         let part = |i: usize| u64::from(fill.get(i).copied().unwrap_or(0));
         let fill = (*filled == 1).then(|| part(0) | if *size == 8 { part(1) << 32 } else { 0 });
-        Some(Self { kind, cells: *cells as usize, size: *size as usize, big_endian: *order == 1, fill })
+        let size = *size as usize;
+        let whole = kind == Kind::Integer && *factor as usize == size * 8;
+        Some(Self { kind, cells: *cells as usize, whole, size, big_endian: *order == 1, fill })
     }
 
     /// Decodes a chunk; gives its size.
     pub(super) fn decode(&self, from: &[u8], into: &mut [u8]) -> Result<usize> {
+        if self.whole {
+            let into = into.get_mut(..from.len()).ok_or_else(|| Error::corrupt("is longer than its chunk"))?;
+            into.copy_from_slice(from);
+            return Ok(from.len());
+        }
         let (head, packed) = from.split_at_checked(HEAD).ok_or_else(|| Error::corrupt("is too short"))?;
         let into = self.cells.checked_mul(self.size).and_then(|len| into.get_mut(..len));
         let into = into.ok_or_else(|| Error::corrupt("is longer than its chunk"))?;

@@ -9,7 +9,6 @@ use crate::{Error, Result};
 /// Bits of the options mask (reference manual, `H5Pset_szip`).
 const MSB: u32 = 16;
 const NEAREST_NEIGHBOUR: u32 = 32;
-const RAW: u32 = 128;
 
 /// The number of blocks after which a run of zero blocks ends at the latest.
 const SEGMENT: usize = 64;
@@ -20,7 +19,6 @@ pub(in crate::formats::hdf5) struct Szip {
     /// Whether a sample is kept as its difference from the one before.
     predicted: bool,
     big_endian: bool,
-    headless: bool,
     /// Samples of a block.
     block: usize,
     /// Bits of a sample.
@@ -47,7 +45,6 @@ impl Szip {
         possible.then_some(Self {
             predicted: options & NEAREST_NEIGHBOUR != 0,
             big_endian: options & MSB != 0,
-            headless: options & RAW != 0,
             block,
             bits,
             line,
@@ -58,12 +55,8 @@ impl Szip {
     /// Decodes a chunk; gives its size.
     pub(super) fn decode(&self, from: &[u8], into: &mut [u8], spare: &mut Vec<u8>) -> Result<usize> {
         let ended = || Error::corrupt("ends within its compressed bytes");
-        let (len, stream) = if self.headless {
-            (into.len(), from)
-        } else {
-            let (head, stream) = from.split_first_chunk::<4>().ok_or_else(ended)?;
-            (u32::from_le_bytes(*head) as usize, stream)
-        };
+        let (head, stream) = from.split_first_chunk::<4>().ok_or_else(ended)?;
+        let len = u32::from_le_bytes(*head) as usize;
         let into = into.get_mut(..len).ok_or_else(|| Error::corrupt("is longer than its chunk"))?;
         let mut bits = Bits::new(stream);
         if self.planes == 1 {
@@ -222,5 +215,25 @@ fn unpredict(samples: &mut [u32], bits: usize) {
             before.wrapping_sub(half)
         } & highest;
         *sample = before;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_differences_are_coded_in_every_way() {
+        // From a file that HDF5 wrote: low entropy, pairs, runs of zero blocks, and a wrap from 0 to 255.
+        let hex = "20 d9 b9 c6 d6 c0 00 7f 1f 01 10 10 13 19 01 26 4c 8c 4c b5 ab 40 00 7f f8 08 08 80 6f df 01 c0";
+        let bytes: Vec<u8> = hex.split(' ').map(|b| u8::from_str_radix(b, 16).expect("hex")).collect();
+        let szip = Szip::new(&[32 | 8, 8, 8, 30]).expect("valid");
+        let mut into = [0; 30];
+        let mut bits = Bits::new(&bytes);
+        szip.samples(&mut bits, &mut into).expect("it is whole");
+        let expected =
+            [6, 6, 6, 7, 7, 6, 6, 6, 6, 6, 4, 4, 3, 3, 2, 1, 0, -1, -1, -2, -3, -3, -4, -4, -4, -5, -5, -5, -4, -4i8];
+        assert_eq!(into.map(|byte| byte as i8), expected);
+        assert!(szip.samples(&mut Bits::new(&bytes[..9]), &mut into).is_err());
     }
 }
