@@ -1,13 +1,14 @@
 //! One dataset: what its header says, and reading its chunks.
 
 use super::chunk_index::{ChunkIndex, ChunkPlace, Counts, Slots, Wanted};
-use super::datatype::{Class, Dataspace, Datatype};
+use super::dataspace::Dataspace;
+use super::datatype::Datatype;
 use super::filters::{self, Filter};
 use super::header::{Header, kind};
 use super::layout::{Chunked, Layout, parse_fill, parse_old_fill};
 use super::metadata::{Metadata, Widths};
 use crate::aligned::{AlignedBytes, Scratch};
-use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells, swap_bytes};
+use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells};
 use crate::formats::contiguous::{Contiguous, WORTH_SKIPPING};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
@@ -106,20 +107,12 @@ impl Dataset {
         matches!(self.layout, Layout::Chunked(_))
     }
 
-    /// The fill value in the byte order of this machine.
-    pub(super) fn native_fill(&self) -> Vec<u8> {
-        let mut fill = self.fill.clone();
-        self.make_native(&mut fill);
-        fill
+    /// The fill value as stored; empty: zeros.
+    pub(super) fn fill(&self) -> &[u8] {
+        &self.fill
     }
 
-    fn make_native(&self, cells: &mut [u8]) {
-        if self.datatype.is_foreign() {
-            swap_bytes(cells, self.datatype.size);
-        }
-    }
-
-    /// Reads the cells of `slab`, in the byte order of this machine; gives the box that `into` then holds. The box may
+    /// Reads the cells of `slab`, as stored; gives the box that `into` then holds. The box may
     /// reach beyond the extent: a dimension can be longer than each of its variables, which end in fill values.
     pub(super) fn read(
         &self,
@@ -146,7 +139,6 @@ impl Dataset {
             }
             Layout::Virtual => return Err(Error::unsupported("virtual datasets are not read yet")),
         };
-        self.make_native(into);
         Ok(held)
     }
 
@@ -154,12 +146,7 @@ impl Dataset {
         if self.external {
             return Err(Error::unsupported("its cells are in other files, which is not read yet"));
         }
-        match &self.datatype.class {
-            Class::Number { .. } | Class::FixedText { .. } | Class::HeapText => filters::check(&self.filters),
-            Class::HeapList(_) | Class::Reference | Class::Other(_) => {
-                Err(Error::unsupported(format!("{:?} are not read yet", self.datatype.stored_type())))
-            }
-        }
+        filters::check(&self.filters)
     }
 
     /// Makes room for a box that is put together, with fill values where the dataset has no cells.

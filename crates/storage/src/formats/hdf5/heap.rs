@@ -81,6 +81,11 @@ impl<'a> GlobalHeap<'a> {
         Self { metadata, collections: RefCell::default() }
     }
 
+    /// The size of the file.
+    pub(super) fn file_len(&self) -> u64 {
+        self.metadata.file_len()
+    }
+
     pub(super) fn widths(&self) -> Widths {
         self.metadata.widths
     }

@@ -4,9 +4,11 @@
 //! gives each dimension. A scale may be a variable at the same time: the coordinate of its dimension.
 
 use super::dataset::Dataset;
+use super::datatype::Datatype;
 use super::heap::GlobalHeap;
 use super::layout::in_words;
 use super::tree::{Object, Tree};
+use super::values::native;
 use crate::formats::{FileContents, FileDimension, FileVariable, StoredType};
 use std::collections::HashMap;
 
@@ -23,8 +25,16 @@ const INTERNAL: [&str; 6] =
 /// Attributes of the same kind, but only of scales: elsewhere they may mean anything.
 const INTERNAL_OF_SCALES: [&str; 2] = ["CLASS", "NAME"];
 
-/// What a file holds, and its datasets in the order of the variables.
-pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec<Dataset>) {
+/// What the cells of a variable are.
+pub(super) struct Column {
+    /// Its dataset.
+    pub(super) dataset: usize,
+    /// Their type within the cells of the dataset.
+    pub(super) datatype: Datatype,
+}
+
+/// What a file holds, the columns behind its variables, in their order, and the datasets.
+pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec<Column>, Vec<Dataset>) {
     let mut dimensions = Dimensions::find(&tree, heap);
     let Tree { objects, attributes, mut problems } = tree;
     let netcdf = dimensions.netcdf || attributes.iter().any(|attribute| attribute.name == "_NCProperties");
@@ -32,10 +42,14 @@ pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec
         objects.into_iter().filter(|object| !dimensions.without_variable.contains(&object.address)).collect();
     let dims: Vec<Vec<usize>> = shown.iter().map(|object| dimensions.of(object, heap)).collect();
     let mut variables = Vec::new();
-    let mut datasets = Vec::new();
+    let (mut columns, mut datasets) = (Vec::new(), Vec::new());
     for (object, dims) in shown.into_iter().zip(dims) {
         let is_scale = dimensions.by_address.contains_key(&object.address);
-        variables.push(variable(&object, dims, is_scale, heap, &mut problems));
+        let whole = variable(&object, dims, is_scale, heap, &mut problems);
+        for (suffix, datatype) in object.dataset.datatype.columns() {
+            variables.push(column(&whole, &suffix, &datatype, object.dataset.fill()));
+            columns.push(Column { dataset: datasets.len(), datatype });
+        }
         datasets.push(object.dataset);
     }
     let mut values = Vec::new();
@@ -53,7 +67,7 @@ pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec
         default_fill: netcdf,
         problems,
     };
-    (contents, datasets)
+    (contents, columns, datasets)
 }
 
 fn variable(
@@ -75,19 +89,35 @@ fn variable(
             Err(error) => problems.push(format!("{}: {error}", object.path)),
         }
     }
-    let ty = dataset.datatype.stored_type();
     FileVariable {
         path: shown_path(&object.path),
         dims,
-        fill: match ty {
-            StoredType::Text | StoredType::Unsupported(_) => Vec::new(),
-            _ => dataset.native_fill(),
-        },
-        ty,
+        fill: Vec::new(),
+        ty: dataset.datatype.stored_type(),
         attributes,
         chunk: dataset.chunk(),
         chunked: dataset.is_chunked(),
         storage: in_words(&dataset.layout, &dataset.filters),
+    }
+}
+
+/// One of the variables that a dataset makes; `fill` is the fill value of its cells as stored.
+fn column(whole: &FileVariable, suffix: &str, datatype: &Datatype, fill: &[u8]) -> FileVariable {
+    let ty = datatype.stored_type();
+    let (at, innermost) = datatype.innermost();
+    let fill = fill.get(at..).and_then(|rest| rest.get(..innermost.size));
+    let mut native_fill = vec![0; ty.size()];
+    let fill = match (fill, &ty) {
+        (_, StoredType::Text | StoredType::Values(_) | StoredType::Unsupported(_)) | (None, _) => None,
+        (Some(fill), _) => native(innermost, std::iter::once(fill), &mut native_fill).ok(),
+    };
+    FileVariable {
+        path: format!("{}{suffix}", whole.path),
+        fill: fill.map_or_else(Vec::new, |()| native_fill),
+        ty,
+        // What attributes say of a compound is hardly true of each member.
+        attributes: if suffix.is_empty() { whole.attributes.clone() } else { Vec::new() },
+        ..whole.clone()
     }
 }
 
