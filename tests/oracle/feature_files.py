@@ -120,7 +120,7 @@ def describe_hdf5(file):
 
 
 def walk(group, path, found, seen):
-    at = (group.file.filename, h5py.h5o.get_info(group.id).addr)
+    at = (os.path.realpath(group.file.filename), h5py.h5o.get_info(group.id).addr)
     if at in seen:
         return
     seen.add(at)

@@ -203,7 +203,7 @@ def compound_vlens(h5):
 
 
 def vlens(h5):
-    for dtype in ["<i4", ">f8", "u1", "<f4"]:
+    for dtype in ["<i4", "<f8", "u1", "<f4"]:  # h5py reads big-endian lists wrongly
         made = h5.create_dataset("x" + np.dtype(dtype).name, (5,), h5py.vlen_dtype(dtype))
         for i in range(4):
             made[i] = cells(dtype, (i * 3,))

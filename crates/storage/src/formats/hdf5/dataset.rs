@@ -5,8 +5,10 @@ use super::dataspace::Dataspace;
 use super::datatype::Datatype;
 use super::filters::{self, Filter};
 use super::header::{Header, kind};
-use super::layout::{Chunked, Layout, parse_fill, parse_old_fill};
-use super::metadata::{Metadata, Widths};
+use super::home::{Home, Pieces};
+use super::layout::{Chunked, ExternalFile, Layout, parse_external, parse_fill, parse_old_fill};
+use super::metadata::Metadata;
+use super::virtual_dataset::{Part, parts};
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells};
 use crate::formats::contiguous::{Contiguous, WORTH_SKIPPING};
@@ -15,7 +17,7 @@ use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
 use hyperslab_grid::Hyperslab;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Chunks larger than this are refused: no library writes them by itself, and each thread needs room for two.
 const LARGEST_CHUNK: usize = 1 << 31;
@@ -32,27 +34,17 @@ pub(super) struct Dataset {
     pub(super) filters: Vec<Filter>,
     /// The fill value as stored; empty: zeros.
     fill: Vec<u8>,
-    external: bool,
+    /// The files that hold the cells, if others do.
+    external: Vec<ExternalFile>,
+    pieces: OnceLock<Result<Pieces>>,
+    parts: OnceLock<Result<Vec<Part>>>,
+    pub(super) home: Arc<Home>,
     index: OnceLock<Result<ChunkIndex>>,
-}
-
-/// The file that a dataset is read from.
-pub(super) struct Place<'a> {
-    pub(super) source: &'a dyn ReadAt,
-    /// The position from which addresses are counted.
-    pub(super) base: u64,
-    pub(super) widths: Widths,
-}
-
-impl<'a> Place<'a> {
-    pub(super) fn metadata(&self) -> Metadata<'a> {
-        Metadata::new(self.source, self.base, self.widths)
-    }
 }
 
 impl Dataset {
     /// Reads what a header says; `None` if it is not the header of a dataset.
-    pub(super) fn parse(metadata: &Metadata<'_>, header: &Header) -> Result<Option<Self>> {
+    pub(super) fn parse(metadata: &Metadata<'_>, header: &Header, home: &Arc<Home>) -> Result<Option<Self>> {
         let find = |kind| header.find(metadata, kind);
         let (Some(layout), Some(datatype), Some(dataspace)) =
             (find(kind::LAYOUT)?, find(kind::DATATYPE)?, find(kind::DATASPACE)?)
@@ -70,7 +62,10 @@ impl Dataset {
             layout: Layout::parse(metadata, &layout)?,
             filters: find(kind::FILTERS)?.map_or(Ok(Vec::new()), |body| Filter::parse_all(metadata, &body))?,
             fill,
-            external: header.all(kind::EXTERNAL_FILES).next().is_some(),
+            external: find(kind::EXTERNAL_FILES)?.map_or(Ok(Vec::new()), |body| parse_external(metadata, &body))?,
+            pieces: OnceLock::new(),
+            parts: OnceLock::new(),
+            home: Arc::clone(home),
             index: OnceLock::new(),
         };
         dataset.check().map(|()| Some(dataset))
@@ -88,7 +83,7 @@ impl Dataset {
             Layout::Chunked(chunked) if chunked.chunk.len() != self.dataspace.shape.len() => {
                 Err(Error::corrupt("has chunks of another rank than its own"))
             }
-            Layout::Chunked(_) | Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual => Ok(()),
+            Layout::Chunked(_) | Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual(_) => Ok(()),
         }
     }
 
@@ -96,7 +91,7 @@ impl Dataset {
     pub(super) fn chunk(&self) -> Vec<usize> {
         match &self.layout {
             Layout::Chunked(chunked) => chunked.chunk.clone(),
-            Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual => {
+            Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual(_) => {
                 box_of_rows(&self.dataspace.shape, self.datatype.size)
             }
         }
@@ -116,37 +111,32 @@ impl Dataset {
     /// reach beyond the extent: a dimension can be longer than each of its variables, which end in fill values.
     pub(super) fn read(
         &self,
-        place: &Place<'_>,
         slab: &Hyperslab,
         into: &mut AlignedBytes,
         scratch: &mut Scratch,
         metrics: &ReadMetrics,
     ) -> Result<Hyperslab> {
-        self.refuse()?;
+        filters::check(&self.filters)?;
         if slab.is_empty() {
             into.resize(0);
             return Ok(slab.clone());
         }
         let held = match &self.layout {
-            Layout::Chunked(chunked) => self.read_chunked(chunked, place, slab, into, scratch, metrics)?,
+            Layout::Chunked(chunked) => self.read_chunked(chunked, slab, into, scratch, metrics)?,
             Layout::Compact(cells) => {
                 self.read_compact(cells, slab, into)?;
                 slab.clone()
             }
             Layout::Contiguous { address } => {
-                self.read_contiguous(*address, place, slab, into, scratch, metrics)?;
+                self.read_contiguous(*address, slab, into, scratch, metrics)?;
                 slab.clone()
             }
-            Layout::Virtual => return Err(Error::unsupported("virtual datasets are not read yet")),
+            Layout::Virtual(reference) => {
+                self.read_virtual(reference, slab, into, metrics)?;
+                slab.clone()
+            }
         };
         Ok(held)
-    }
-
-    fn refuse(&self) -> Result<()> {
-        if self.external {
-            return Err(Error::unsupported("its cells are in other files, which is not read yet"));
-        }
-        filters::check(&self.filters)
     }
 
     /// Makes room for a box that is put together, with fill values where the dataset has no cells.
@@ -176,44 +166,76 @@ impl Dataset {
     fn read_contiguous(
         &self,
         address: Option<u64>,
-        place: &Place<'_>,
         slab: &Hyperslab,
         into: &mut AlignedBytes,
         scratch: &mut Scratch,
         metrics: &ReadMetrics,
     ) -> Result<()> {
+        let (source, address): (&dyn ReadAt, _) = match self.pieces()? {
+            Some(pieces) => (pieces, Some(0)),
+            None => (&self.home.source, address.and_then(|address| address.checked_add(self.home.base))),
+        };
         let bytes = self.lay_out(slab, into)?;
-        let (Some(address), Some(stored)) = (address, slab.intersect(&self.extent())) else {
+        let (Some(offset), Some(stored)) = (address, slab.intersect(&self.extent())) else {
             fill_cells(bytes, &self.fill);
             metrics.chunk_absent();
             return Ok(());
         };
         let (cell, len) = (self.datatype.size, bytes.len());
-        let offset = address.checked_add(place.base).ok_or_else(|| Error::corrupt("its cells are nowhere"))?;
         let array = Contiguous { offset, shape: self.dataspace.shape.clone(), cell, record: None };
         let Scratch { stored: window, chunk, .. } = scratch;
         if stored == *slab {
-            array.read(place.source, slab, bytes, window, metrics)?;
+            array.read(source, slab, bytes, window, metrics)?;
         } else {
             let part = chunk.resize(stored.cells() * cell);
-            array.read(place.source, &stored, part, window, metrics)?;
+            array.read(source, &stored, part, window, metrics)?;
             copy_common(&Cells { bytes: part, slab: &stored }, &mut Cells { bytes, slab }, cell);
         }
         metrics.chunk_read(len, len);
         Ok(())
     }
 
+    /// The cells that lie in other files, if they do.
+    fn pieces(&self) -> Result<Option<&Pieces>> {
+        if self.external.is_empty() {
+            return Ok(None);
+        }
+        let pieces = self.pieces.get_or_init(|| {
+            let open = |(name, at, len): &ExternalFile| Ok((self.home.open_cells(name)?, *at, *len));
+            self.external.iter().map(open).collect::<Result<_>>().map(Pieces::new)
+        });
+        pieces.as_ref().map(Some).map_err(Clone::clone)
+    }
+
+    fn read_virtual(
+        &self,
+        reference: &[u8],
+        slab: &Hyperslab,
+        into: &mut AlignedBytes,
+        metrics: &ReadMetrics,
+    ) -> Result<()> {
+        let shape = &self.dataspace.shape;
+        let parts = self.parts.get_or_init(|| parts(&self.home, reference, shape));
+        let len = count(&slab.shape()).and_then(|cells| cells.checked_mul(self.datatype.size));
+        let bytes = into.resize(len.ok_or_else(|| Error::corrupt("has more cells than memory can hold"))?);
+        fill_cells(bytes, &self.fill);
+        for part in parts.as_ref().map_err(Clone::clone)? {
+            part.read(&self.home, (&self.datatype, shape), slab, bytes, metrics)?;
+        }
+        metrics.chunk_read(bytes.len(), bytes.len());
+        Ok(())
+    }
+
     fn read_chunked(
         &self,
         chunked: &Chunked,
-        place: &Place<'_>,
         slab: &Hyperslab,
         into: &mut AlignedBytes,
         scratch: &mut Scratch,
         metrics: &ReadMetrics,
     ) -> Result<Hyperslab> {
-        let index = self.index(chunked, place)?;
-        let reader = ChunkReader { dataset: self, chunked, index, place, metrics, counts: self.counts(chunked) };
+        let index = self.index(chunked)?;
+        let reader = ChunkReader { dataset: self, chunked, index, metrics, counts: self.counts(chunked) };
         let (first, last) = reader.meeting(slab);
         if first == last {
             reader.read(&first, into, scratch)?;
@@ -248,7 +270,7 @@ impl Dataset {
     }
 
     /// The index of chunks, read when first asked for.
-    fn index(&self, chunked: &Chunked, place: &Place<'_>) -> Result<&ChunkIndex> {
+    fn index(&self, chunked: &Chunked) -> Result<&ChunkIndex> {
         let read = || {
             let Dataspace { shape, limits, .. } = &self.dataspace;
             let wanted = Wanted {
@@ -257,7 +279,7 @@ impl Dataset {
                 slots: Slots::new(shape, limits, &chunked.chunk),
                 chunk_bytes: self.chunk_bytes(chunked)? as u32,
             };
-            ChunkIndex::read(&place.metadata(), &wanted)
+            ChunkIndex::read(&self.home.metadata(), &wanted)
         };
         self.index.get_or_init(read).as_ref().map_err(Clone::clone)
     }
@@ -275,7 +297,6 @@ struct ChunkReader<'a> {
     dataset: &'a Dataset,
     chunked: &'a Chunked,
     index: &'a ChunkIndex,
-    place: &'a Place<'a>,
     metrics: &'a ReadMetrics,
     counts: Counts,
 }
@@ -314,7 +335,7 @@ impl ChunkReader<'_> {
     fn fetch(&self, place: &ChunkPlace, stored: &mut AlignedBytes) -> Result<()> {
         // The index was checked against the file's size, so that this asks for no more memory than the file has bytes.
         let stored = stored.resize(place.stored as usize);
-        self.place.source.read_exact_at(self.place.base + place.address, stored, self.metrics)
+        self.dataset.home.source.read_exact_at(self.dataset.home.base + place.address, stored, self.metrics)
     }
 
     fn in_chunk(&self, at: &[usize], mut error: Error) -> Error {
@@ -419,7 +440,7 @@ impl ChunkReader<'_> {
             window.end = end(next);
         }
         let into = bytes.resize((window.end - window.start) as usize);
-        self.place.source.read_exact_at(self.place.base + window.start, into, self.metrics)
+        self.dataset.home.source.read_exact_at(self.dataset.home.base + window.start, into, self.metrics)
     }
 }
 

@@ -144,6 +144,21 @@ impl Datatype {
         }
     }
 
+    /// Whether cells refer to what a heap of their file holds.
+    pub(super) fn refers_to_heap(&self) -> bool {
+        match &self.class {
+            Class::HeapText | Class::HeapList(_) | Class::Reference => true,
+            Class::Array(_, of) | Class::Member(_, of) => of.refers_to_heap(),
+            Class::Compound(members) => members.iter().any(|(_, _, of)| of.refers_to_heap()),
+            Class::Number { .. }
+            | Class::Odd(_)
+            | Class::Bool
+            | Class::FixedText { .. }
+            | Class::Opaque
+            | Class::Other(_) => false,
+        }
+    }
+
     /// Whether cells are numbers in the byte order that this machine does not use.
     pub(super) fn is_foreign(&self) -> bool {
         matches!(self.class, Class::Number { big_endian, .. } if big_endian != cfg!(target_endian = "big"))
@@ -251,6 +266,8 @@ fn array(version: u8, size: usize, fields: &mut Fields<'_>, depth: usize) -> Res
     let of = Datatype::parse_nested(fields, depth + 1)?;
     let count = sizes.iter().try_fold(1usize, |count, size| count.checked_mul(*size as usize));
     match count {
+        // Characters side by side are a text.
+        Some(count) if rank == 1 && count == size && matches!(of.class, Class::FixedText { .. }) => Ok(of.class),
         Some(count) if count.checked_mul(of.size) == Some(size) => Ok(Class::Array(count, Box::new(of))),
         Some(_) | None => Err(Error::corrupt("an array within a cell has another size than its cells")),
     }

@@ -103,6 +103,12 @@ impl<'a> GlobalHeap<'a> {
         Ok(Some((count, collection.bytes[range.clone()].to_vec())))
     }
 
+    /// The object that a reference of an address and an index leads to.
+    pub(super) fn object(&self, reference: &[u8]) -> Result<Option<Vec<u8>>> {
+        // Cells of lists have the same reference after the number of their elements.
+        Ok(self.get(&[&[0; 4], reference].concat())?.map(|(_, bytes)| bytes))
+    }
+
     fn collection(&self, address: u64) -> Result<Rc<Collection>> {
         if let Some(collection) = self.collections.borrow().get(&address) {
             return Ok(Rc::clone(collection));

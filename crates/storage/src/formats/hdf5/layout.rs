@@ -1,7 +1,8 @@
 //! How the cells of a dataset are kept: layout and fill value, as its header states them.
 
 use super::filters::Filter;
-use super::metadata::{Fields, Metadata};
+use super::heap::LocalHeap;
+use super::metadata::{Fields, Metadata, Widths};
 use crate::{Error, Result};
 
 /// Where cells lie.
@@ -13,8 +14,8 @@ pub(super) enum Layout {
     Contiguous { address: Option<u64> },
     /// In chunks, found through an index.
     Chunked(Chunked),
-    /// In other datasets.
-    Virtual,
+    /// In other datasets: a reference to the heap object that lists them.
+    Virtual(Vec<u8>),
 }
 
 /// How cells are cut into chunks.
@@ -52,8 +53,8 @@ impl Layout {
         let mut fields = Fields::new(body, metadata.widths);
         match fields.version("a data layout", 1..=5)? {
             1..=2 => Self::old(&mut fields),
-            3 => Self::third(&mut fields),
-            _ => Self::recent(&mut fields),
+            3 => Self::third(&mut fields, metadata.widths),
+            _ => Self::recent(&mut fields, metadata.widths),
         }
     }
 
@@ -74,7 +75,7 @@ impl Layout {
         }
     }
 
-    fn third(fields: &mut Fields<'_>) -> Result<Self> {
+    fn third(fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match fields.u8()? {
             2 => {
                 let rank = usize::from(fields.u8()?);
@@ -82,11 +83,11 @@ impl Layout {
                 let dims = (0..rank).map(|_| fields.u32().map(u64::from)).collect::<Result<Vec<_>>>()?;
                 chunked(&dims, address, IndexKind::Tree1, false)
             }
-            other => Self::unchunked(other, fields),
+            other => Self::unchunked(other, fields, widths),
         }
     }
 
-    fn recent(fields: &mut Fields<'_>) -> Result<Self> {
+    fn recent(fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match fields.u8()? {
             2 => {
                 let flags = fields.u8()?;
@@ -96,18 +97,21 @@ impl Layout {
                 let kind = index_kind(flags, fields)?;
                 chunked(&dims, fields.address()?, kind, flags & 1 != 0)
             }
-            other => Self::unchunked(other, fields),
+            other => Self::unchunked(other, fields, widths),
         }
     }
 
-    fn unchunked(class: u8, fields: &mut Fields<'_>) -> Result<Self> {
+    fn unchunked(class: u8, fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match class {
             0 => {
                 let len = usize::from(fields.u16()?);
                 Ok(Self::Compact(fields.bytes(len)?.to_vec()))
             }
             1 => Ok(Self::Contiguous { address: fields.address()? }),
-            3 => Ok(Self::Virtual),
+            3 => {
+                let len = fields.left().min(widths.offset + 4);
+                Ok(Self::Virtual(fields.bytes(len)?.to_vec()))
+            }
             _ => Err(unknown_class(class)),
         }
     }
@@ -144,7 +148,7 @@ pub(super) fn in_words(layout: &Layout, filters: &[Filter]) -> String {
         Layout::Compact(_) => "compact",
         Layout::Contiguous { .. } => "contiguous",
         Layout::Chunked(_) => "chunked",
-        Layout::Virtual => "virtual",
+        Layout::Virtual(_) => "virtual",
     };
     std::iter::once(layout.to_owned()).chain(filters.iter().map(Filter::in_words)).collect::<Vec<_>>().join(", ")
 }
@@ -175,4 +179,22 @@ fn sized(fields: &mut Fields<'_>) -> Result<Vec<u8>> {
     let len = fields.u32()?;
     // A negative length says that there is no value.
     if len > i32::MAX as u32 { Ok(Vec::new()) } else { fields.bytes(len as usize).map(<[u8]>::to_vec) }
+}
+
+/// A file that holds cells: its name, the position there, and the number of bytes unless it is all the rest.
+pub(super) type ExternalFile = (String, u64, Option<u64>);
+
+/// Reads the body of a message that lists the files that hold the cells (specification IV.A.2.h).
+pub(super) fn parse_external(metadata: &Metadata<'_>, body: &[u8]) -> Result<Vec<ExternalFile>> {
+    let mut fields = Fields::new(body, metadata.widths);
+    fields.version("a list of external files", 1..=1)?;
+    fields.skip(5)?;
+    let count = fields.u16()?;
+    let names = LocalHeap::read(metadata, fields.some_address()?)?;
+    let endless = u64::MAX >> (64 - 8 * metadata.widths.length);
+    let mut file = || {
+        let (name, at, len) = (names.name(fields.length()?)?, fields.length()?, fields.length()?);
+        Ok((name, at, (len != endless).then_some(len)))
+    };
+    (0..count).map(|_| file()).collect()
 }

@@ -19,35 +19,43 @@ mod datatype;
 mod filters;
 mod header;
 mod heap;
+mod home;
 mod layout;
 mod links;
 mod metadata;
 mod netcdf4;
 mod numbers;
+mod selection;
 mod superblock;
 mod tree;
 mod values;
+mod virtual_dataset;
 
 use super::cells::{Cells, copy_common, swap_bytes};
 use super::{FileContents, FileVariable, Format, Stored, StoredType, check_slab};
-use crate::io::{FileSource, ReadAt};
+use crate::io::FileSource;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
 use arrow::array::{ArrayRef, AsArray};
-use dataset::{Dataset, Place};
+use dataset::Dataset;
 use datatype::{Class, Datatype};
 use heap::GlobalHeap;
+use home::Home;
 use hyperslab_grid::Hyperslab;
-use metadata::{Metadata, Widths};
+use metadata::Metadata;
 use netcdf4::Column;
 use std::path::PathBuf;
 use std::sync::Arc;
-use superblock::Superblock;
 use tree::Tree;
 
 /// Whether a file starts like an HDF5 file, perhaps after a block of the user's.
 pub(super) fn probe(first: &[u8]) -> bool {
     superblock::find(first).is_some()
+}
+
+/// Whether an HDF5 file begins somewhere behind the first bytes of a file.
+pub(super) fn starts_later(source: &FileSource) -> bool {
+    superblock::start(source).is_ok_and(|start| start.is_some())
 }
 
 /// Opens an HDF5 file.
@@ -58,9 +66,6 @@ pub(super) fn open(source: FileSource) -> Result<Arc<dyn Format>> {
 /// An open HDF5 file.
 struct Hdf5 {
     path: PathBuf,
-    source: Box<dyn ReadAt>,
-    base: u64,
-    widths: Widths,
     contents: FileContents,
     /// What is behind the variables, in their order.
     columns: Vec<Column>,
@@ -69,17 +74,15 @@ struct Hdf5 {
 
 impl Hdf5 {
     fn new(source: FileSource) -> Result<Self> {
-        let Superblock { widths, base, root } = Superblock::read(&source)?;
-        let metadata = Metadata::new(&source, base, widths);
-        let tree = Tree::read(&metadata, root)?;
-        let (contents, columns, datasets) = netcdf4::interpret(tree, &GlobalHeap::new(&metadata));
-        drop(metadata);
         let path = source.path().to_owned();
-        Ok(Self { path, source: Box::new(source), base, widths, contents, columns, datasets })
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place { source: self.source.as_ref(), base: self.base, widths: self.widths }
+        let home = Arc::new(Home::new(source)?);
+        let metadata = home.metadata();
+        let tree = Tree::read(&home, &metadata)?;
+        let homes = tree.homes.clone();
+        let metadatas: Vec<Metadata<'_>> = homes.iter().map(|home| home.metadata()).collect();
+        let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
+        let (contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
+        Ok(Self { path, contents, columns, datasets })
     }
 
     fn refused(&self, declared: &FileVariable) -> Error {
@@ -102,7 +105,7 @@ impl Hdf5 {
     ) -> Result<Hyperslab> {
         let Stored { bytes, scratch } = into;
         let dataset = &self.datasets[self.columns[variable].dataset];
-        dataset.read(&self.place(), slab, bytes, scratch, metrics)
+        dataset.read(slab, bytes, scratch, metrics)
     }
 
     /// Reads numbers as this machine has them.
@@ -151,7 +154,7 @@ impl Hdf5 {
         let column = &self.columns[variable];
         let cell = self.datasets[column.dataset].datatype.size;
         let cells: Vec<&[u8]> = bytes.chunks_exact(cell).collect();
-        let metadata = self.place().metadata();
+        let metadata = self.datasets[column.dataset].home.metadata();
         values::values(&column.datatype, &cells, &GlobalHeap::new(&metadata))
     }
 }

@@ -7,7 +7,7 @@ use super::dataset::Dataset;
 use super::datatype::Datatype;
 use super::heap::GlobalHeap;
 use super::layout::in_words;
-use super::tree::{Object, Tree};
+use super::tree::{Address, Object, Tree};
 use super::values::native;
 use crate::formats::{FileContents, FileDimension, FileVariable, StoredType};
 use std::collections::HashMap;
@@ -34,18 +34,18 @@ pub(super) struct Column {
 }
 
 /// What a file holds, the columns behind its variables, in their order, and the datasets.
-pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec<Column>, Vec<Dataset>) {
-    let mut dimensions = Dimensions::find(&tree, heap);
-    let Tree { objects, attributes, mut problems } = tree;
+pub(super) fn interpret(tree: Tree, heaps: &[GlobalHeap<'_>]) -> (FileContents, Vec<Column>, Vec<Dataset>) {
+    let mut dimensions = Dimensions::find(&tree, heaps);
+    let Tree { objects, attributes, mut problems, homes: _ } = tree;
     let netcdf = dimensions.netcdf || attributes.iter().any(|attribute| attribute.name == "_NCProperties");
     let shown: Vec<Object> =
         objects.into_iter().filter(|object| !dimensions.without_variable.contains(&object.address)).collect();
-    let dims: Vec<Vec<usize>> = shown.iter().map(|object| dimensions.of(object, heap)).collect();
+    let dims: Vec<Vec<usize>> = shown.iter().map(|object| dimensions.of(object, &heaps[object.address.0])).collect();
     let mut variables = Vec::new();
     let (mut columns, mut datasets) = (Vec::new(), Vec::new());
     for (object, dims) in shown.into_iter().zip(dims) {
         let is_scale = dimensions.by_address.contains_key(&object.address);
-        let whole = variable(&object, dims, is_scale, heap, &mut problems);
+        let whole = variable(&object, dims, is_scale, &heaps[object.address.0], &mut problems);
         for (suffix, datatype) in object.dataset.datatype.columns() {
             variables.push(column(&whole, &suffix, &datatype, object.dataset.fill()));
             columns.push(Column { dataset: datasets.len(), datatype });
@@ -54,7 +54,7 @@ pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec
     }
     let mut values = Vec::new();
     for attribute in attributes.iter().filter(|attribute| !INTERNAL.contains(&attribute.name.as_str())) {
-        match attribute.value(heap) {
+        match attribute.value(&heaps[0]) {
             Ok(value) => values.push((attribute.name.clone(), value)),
             Err(error) => problems.push(error.to_string()),
         }
@@ -132,22 +132,22 @@ fn shown_path(path: &str) -> String {
 #[derive(Default)]
 struct Dimensions {
     all: Vec<FileDimension>,
-    by_address: HashMap<u64, usize>,
+    by_address: HashMap<Address, usize>,
     /// By the number that netCDF gave them.
     by_number: HashMap<i128, usize>,
     /// Those invented for variables without scales, by group.
     phony: HashMap<String, Vec<usize>>,
     /// The addresses of scales that are no variables.
-    without_variable: Vec<u64>,
+    without_variable: Vec<Address>,
     /// Whether netCDF made one of them.
     netcdf: bool,
 }
 
 impl Dimensions {
-    fn find(tree: &Tree, heap: &GlobalHeap<'_>) -> Self {
+    fn find(tree: &Tree, heaps: &[GlobalHeap<'_>]) -> Self {
         let mut scales: Vec<(i128, &Object)> = Vec::new();
         for object in &tree.objects {
-            let class = object.attribute("CLASS").and_then(|attribute| attribute.text(heap));
+            let class = object.attribute("CLASS").and_then(|attribute| attribute.text(&heaps[object.address.0]));
             if class.as_deref() == Some("DIMENSION_SCALE") && !object.dataset.dataspace.shape.is_empty() {
                 scales.push((number(object).unwrap_or(i128::MAX), object));
             }
@@ -155,7 +155,7 @@ impl Dimensions {
         scales.sort_by_key(|(number, _)| *number);
         let mut dimensions = Self::default();
         for (_, object) in scales {
-            dimensions.add(object, heap);
+            dimensions.add(object, &heaps[object.address.0]);
         }
         dimensions
     }
@@ -216,7 +216,7 @@ impl Dimensions {
         let references = object.attribute("DIMENSION_LIST").map(|list| list.first_references(heap));
         match references {
             Some(Ok(addresses)) => {
-                let dim = |address: Option<u64>| self.by_address.get(&address?).copied();
+                let dim = |address: Option<u64>| self.by_address.get(&(object.address.0, address?)).copied();
                 addresses.into_iter().map(dim).collect()
             }
             Some(Err(_)) | None => vec![own],
