@@ -25,7 +25,7 @@ def write():
 def many_links(libver):
     name = f"links_{libver}.h5"
     with new(name, libver) as h5:
-        for i in range(400):
+        for i in range(120):
             h5[f"inner/x{i:03}"] = np.array([i])
         h5["few/a"] = np.arange(3)
     return name
@@ -351,9 +351,9 @@ def paged():
 def closed_tree():
     """Links were added and taken away, so that trees and heaps have holes."""
     with new("holes.h5") as h5:
-        for i in range(300):
+        for i in range(100):
             h5[f"g/x{i}"] = np.array([i])
-        for i in range(0, 300, 2):
+        for i in range(0, 100, 2):
             del h5[f"g/x{i}"]
         for i in range(40):
             h5[f"g/new{i}"] = np.arange(3)

@@ -305,7 +305,7 @@ def ranks(h5):
 
 
 def wide_cells(h5):
-    h5["x"] = np.zeros(3, [(f"m{i}", "<i4") for i in range(200)])
+    h5["x"] = np.zeros(3, [(f"m{i}", "<i4") for i in range(60)])
 
 
 def committed(h5):

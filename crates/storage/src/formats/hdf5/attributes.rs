@@ -95,6 +95,12 @@ fn parse(metadata: &Metadata<'_>, body: &[u8], created: u64) -> Result<RawAttrib
 }
 
 impl RawAttribute {
+    /// An attribute that no file holds.
+    pub(super) fn of_text(name: &str, text: &str) -> Self {
+        let datatype = Datatype { size: text.len().max(1), class: Class::FixedText { padding: Padding::Zero } };
+        Self { name: name.to_owned(), datatype, bytes: text.as_bytes().to_vec(), created: 0 }
+    }
+
     /// The value, if it is of a type that attributes may have here.
     pub(super) fn value(&self, heap: &GlobalHeap<'_>) -> Result<Attribute> {
         if let Some((ty, bytes)) = self.numbers() {

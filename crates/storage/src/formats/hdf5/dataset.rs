@@ -2,7 +2,7 @@
 
 use super::chunk_index::{ChunkIndex, ChunkPlace, Counts, Slots, Wanted};
 use super::dataspace::Dataspace;
-use super::datatype::Datatype;
+use super::datatype::{Class, Datatype};
 use super::filters::{self, Filter};
 use super::header::{Header, kind};
 use super::home::{Home, Pieces};
@@ -10,6 +10,7 @@ use super::layout::{Chunked, ExternalFile, Layout, parse_external, parse_fill, p
 use super::metadata::Metadata;
 use super::virtual_dataset::{Part, parts};
 use crate::aligned::{AlignedBytes, Scratch};
+use crate::formats::StoredType;
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells};
 use crate::formats::contiguous::{Contiguous, WORTH_SKIPPING};
 use crate::io::ReadAt;
@@ -43,6 +44,23 @@ pub(super) struct Dataset {
 }
 
 impl Dataset {
+    /// A dataset that no file holds: numbers along one dimension.
+    pub(super) fn of_numbers(numbers: &[f64], home: &Arc<Home>) -> Self {
+        let class = Class::Number { ty: StoredType::F64, big_endian: false };
+        Self {
+            datatype: Datatype { size: size_of::<f64>(), class },
+            dataspace: Dataspace { shape: vec![numbers.len()], limits: vec![Some(numbers.len())], null: false },
+            layout: Layout::Compact(numbers.iter().flat_map(|number| number.to_le_bytes()).collect()),
+            filters: Vec::new(),
+            fill: Vec::new(),
+            external: Vec::new(),
+            pieces: OnceLock::new(),
+            parts: OnceLock::new(),
+            home: Arc::clone(home),
+            index: OnceLock::new(),
+        }
+    }
+
     /// Reads what a header says; `None` if it is not the header of a dataset.
     pub(super) fn parse(metadata: &Metadata<'_>, header: &Header, home: &Arc<Home>) -> Result<Option<Self>> {
         let find = |kind| header.find(metadata, kind);

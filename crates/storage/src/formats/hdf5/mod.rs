@@ -16,6 +16,7 @@ mod chunk_index;
 mod dataset;
 mod dataspace;
 mod datatype;
+mod eos;
 mod filters;
 mod header;
 mod heap;

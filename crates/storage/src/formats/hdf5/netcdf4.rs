@@ -5,6 +5,7 @@
 
 use super::dataset::Dataset;
 use super::datatype::Datatype;
+use super::eos::{self, Structure};
 use super::heap::GlobalHeap;
 use super::layout::in_words;
 use super::tree::{Address, Object, Tree};
@@ -34,8 +35,14 @@ pub(super) struct Column {
 }
 
 /// What a file holds, the columns behind its variables, in their order, and the datasets.
-pub(super) fn interpret(tree: Tree, heaps: &[GlobalHeap<'_>]) -> (FileContents, Vec<Column>, Vec<Dataset>) {
+pub(super) fn interpret(mut tree: Tree, heaps: &[GlobalHeap<'_>]) -> (FileContents, Vec<Column>, Vec<Dataset>) {
+    let structures = eos::structures(&tree, &heaps[0]);
+    for structure in &structures {
+        let axes = structure.axes(&tree);
+        tree.objects.extend(axes);
+    }
     let mut dimensions = Dimensions::find(&tree, heaps);
+    structures.iter().for_each(|structure| dimensions.add_structure(structure, &tree));
     let Tree { objects, attributes, mut problems, homes: _ } = tree;
     let netcdf = dimensions.netcdf || attributes.iter().any(|attribute| attribute.name == "_NCProperties");
     let shown: Vec<Object> =
@@ -135,6 +142,10 @@ struct Dimensions {
     by_address: HashMap<Address, usize>,
     /// By the number that netCDF gave them.
     by_number: HashMap<i128, usize>,
+    /// Those that HDF-EOS states, by the path of the group that has them.
+    of_structures: Vec<(String, Vec<usize>)>,
+    /// Those of fields that HDF-EOS lists.
+    of_fields: HashMap<Address, Vec<usize>>,
     /// Those invented for variables without scales, by group.
     phony: HashMap<String, Vec<usize>>,
     /// The addresses of scales that are no variables.
@@ -180,6 +191,26 @@ impl Dimensions {
         }
     }
 
+    /// The dimensions of a grid, swath or zonal averages, and which of them its fields have.
+    fn add_structure(&mut self, structure: &Structure, tree: &Tree) {
+        let first = self.all.len();
+        for (name, len) in &structure.dimensions {
+            let path = format!("{}/{name}", structure.path);
+            self.all.push(FileDimension { path, len: *len, unlimited: false });
+        }
+        let by_name = |name: &String| structure.dimensions.iter().position(|(dim, _)| dim == name).map(|d| first + d);
+        for (field, over) in &structure.fields {
+            let places =
+                ["Data Fields", "Geolocation Fields"].map(|group| format!("{}/{group}/{field}", structure.path));
+            let dims: Option<Vec<usize>> = over.iter().map(by_name).collect();
+            let object = tree.objects.iter().find(|object| places.contains(&object.path));
+            if let (Some(dims), Some(object)) = (dims, object) {
+                self.of_fields.insert(object.address, dims);
+            }
+        }
+        self.of_structures.push((format!("{}/", structure.path), (first..self.all.len()).collect()));
+    }
+
     /// The dimensions of a variable. Unlimited ones become as long as their longest variable.
     fn of(&mut self, object: &Object, heap: &GlobalHeap<'_>) -> Vec<usize> {
         let stated = self.stated(object, heap);
@@ -219,8 +250,30 @@ impl Dimensions {
                 let dim = |address: Option<u64>| self.by_address.get(&(object.address.0, address?)).copied();
                 addresses.into_iter().map(dim).collect()
             }
-            Some(Err(_)) | None => vec![own],
+            Some(Err(_)) | None if own.is_some() => vec![own],
+            Some(Err(_)) | None => self.by_structure(object),
         }
+    }
+
+    /// The dimensions that HDF-EOS states, or those of the right lengths that it states for other fields beside.
+    fn by_structure(&self, object: &Object) -> Vec<Option<usize>> {
+        if let Some(dims) = self.of_fields.get(&object.address).filter(|_| !object.is_computed()) {
+            return dims.iter().copied().map(Some).collect();
+        }
+        let within = |(path, _): &&(String, Vec<usize>)| object.path.starts_with(path.as_str());
+        let Some((_, dims)) = self.of_structures.iter().find(within) else { return Vec::new() };
+        let named = dims.iter().find(|dim| self.all[**dim].path == object.path);
+        if let Some(own) = named.filter(|_| object.is_computed()) {
+            return vec![Some(*own)];
+        }
+        let mut taken: Vec<usize> = Vec::new();
+        let lens = object.dataset.dataspace.shape.iter();
+        lens.map(|len| {
+            let dim = dims.iter().copied().find(|dim| self.all[*dim].len == *len && !taken.contains(dim));
+            taken.extend(dim);
+            dim
+        })
+        .collect()
     }
 
     /// A dimension of the group with this length that the variable does not use yet.

@@ -31,6 +31,11 @@ impl Object {
         self.path.rsplit_once('/').map_or("", |(group, _)| group)
     }
 
+    /// Whether no file holds it.
+    pub(super) fn is_computed(&self) -> bool {
+        self.address.1 == u64::MAX
+    }
+
     pub(super) fn attribute(&self, name: &str) -> Option<&RawAttribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
