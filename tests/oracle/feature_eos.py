@@ -5,6 +5,13 @@ import numpy as np
 
 from feature_storage import cells
 
+# The labels of grids whose axes stand in the text only: the middles of eight and four cells between the corners.
+AXES = {
+    "eos_grid.h5": {"HDFEOS/GRIDS/Ozone/XDim": np.arange(-157.5, 180, 45), "HDFEOS/GRIDS/Ozone/YDim": np.arange(67.5, -90, -45)},
+    "eos_projected.h5": {"HDFEOS/GRIDS/Ozone/XDim": np.arange(-750.0, 3000, 500),
+                         "HDFEOS/GRIDS/Ozone/YDim": np.arange(1250.0, -4000, -1500)},
+}
+
 
 def write():
     return [grid(), projected(), swath(), zonal(), long_text()]

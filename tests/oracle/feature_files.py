@@ -116,6 +116,8 @@ def describe_hdf5(file):
     found = {}
     with h5py.File(file, "r") as h5:
         walk(h5, "", found, set())
+    # Axes that no dataset holds.
+    found.update({path: dict(numbers(labels), shape=[len(labels)]) for path, labels in feature_eos.AXES.get(file, {}).items()})
     return found
 
 

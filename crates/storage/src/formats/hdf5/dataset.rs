@@ -23,6 +23,9 @@ use std::sync::{Arc, OnceLock};
 /// Chunks larger than this are refused: no library writes them by itself, and each thread needs room for two.
 const LARGEST_CHUNK: usize = 1 << 31;
 
+/// So many chunks a dimension may have, however small the file is.
+const MOST_CUTS: u64 = 1 << 20;
+
 /// The most bytes that are read at a time for several chunks that lie close together.
 const WINDOW: u64 = 256 << 10;
 
@@ -86,10 +89,10 @@ impl Dataset {
             home: Arc::clone(home),
             index: OnceLock::new(),
         };
-        dataset.check().map(|()| Some(dataset))
+        dataset.check(metadata.file_len()).map(|()| Some(dataset))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, file_len: u64) -> Result<()> {
         let cell = self.datatype.size;
         if self.dataspace.cells().and_then(|cells| cells.checked_mul(cell)).is_none() {
             return Err(Error::corrupt("has more cells than any file can hold"));
@@ -97,12 +100,16 @@ impl Dataset {
         if !self.fill.is_empty() && self.fill.len() != cell {
             return Err(Error::corrupt(format!("has a fill value of {} bytes for cells of {cell}", self.fill.len())));
         }
-        match &self.layout {
-            Layout::Chunked(chunked) if chunked.chunk.len() != self.dataspace.shape.len() => {
-                Err(Error::corrupt("has chunks of another rank than its own"))
-            }
-            Layout::Chunked(_) | Layout::Compact(_) | Layout::Contiguous { .. } | Layout::Virtual(_) => Ok(()),
+        let chunk = self.chunk();
+        if chunk.len() != self.dataspace.shape.len() {
+            return Err(Error::corrupt("has chunks of another rank than its own"));
         }
+        // The cuts of each dimension are held in memory.
+        let most = file_len.max(MOST_CUTS) as usize;
+        if self.dataspace.shape.iter().zip(&chunk).any(|(len, size)| len.div_ceil(*size) > most) {
+            return Err(Error::unsupported("has a dimension of more chunks than its file has bytes"));
+        }
+        Ok(())
     }
 
     /// The shape of what is read at a time.

@@ -161,10 +161,9 @@ impl Part {
     }
 
     fn pairs(&self, slab: &Hyperslab, here: &[usize], there: &[usize]) -> Result<Pairs> {
-        if let (Some(from), Some(into)) = (self.there.steps(there), self.here.steps(here)) {
-            if let Some(pairs) = stepwise(slab, &into, here, &from, there) {
-                return Ok(pairs);
-            }
+        let steps = self.there.steps(there).zip(self.here.steps(here));
+        if let Some(pairs) = steps.and_then(|(from, into)| stepwise(slab, &into, here, &from, there)) {
+            return Ok(pairs);
         }
         let mut pairs = Pairs { here: Vec::new(), there: Vec::new() };
         for (into, from) in self.here.cells(here)?.iter().zip(self.there.cells(there)?) {

@@ -14,6 +14,9 @@ const MOST_STREAMS: usize = 16;
 /// The largest block that is believed.
 const LARGEST_BLOCK: usize = 1 << 31;
 
+/// Decodes one stream into the room there is for it; gives how much came.
+type Coder = fn(&[u8], &mut [u8]) -> Result<usize>;
+
 /// What the head of a chunk says.
 struct Head {
     /// Whether it is the long one of version 2.
@@ -75,7 +78,7 @@ impl Head {
     }
 
     /// The coder that the flags name.
-    fn coder(&self) -> Result<fn(&[u8], &mut [u8]) -> Result<usize>> {
+    fn coder(&self) -> Result<Coder> {
         Ok(match self.flags >> 5 {
             0 => decode_blosclz,
             1 => decode_lz4,
@@ -138,12 +141,7 @@ fn blocks(head: &Head, from: &[u8], into: &mut [u8], spare: &mut Vec<u8>) -> Res
 }
 
 /// Decodes the streams of a block. One of no bytes is of zeros; one of a negative number of bytes repeats a byte.
-fn streams(
-    head: &Head,
-    mut stored: &[u8],
-    block: &mut [u8],
-    coder: fn(&[u8], &mut [u8]) -> Result<usize>,
-) -> Result<()> {
+fn streams(head: &Head, mut stored: &[u8], block: &mut [u8], coder: Coder) -> Result<()> {
     let len = block.len() / head.streams(block.len());
     for target in block.chunks_mut(len.max(1)) {
         let size = word(stored, 0)? as i32;
