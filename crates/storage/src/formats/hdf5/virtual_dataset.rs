@@ -40,6 +40,8 @@ pub(super) struct Part {
 struct Pairs {
     here: Vec<usize>,
     there: Vec<Vec<usize>>,
+    /// Each pair is followed by others, so many in all, along the last dimension of both.
+    run: usize,
 }
 
 /// Reads the list of parts, which a heap object holds.
@@ -146,7 +148,7 @@ impl Part {
             return Err(Error::unsupported("virtual datasets of text or lists of variable length are not read yet"));
         }
         let pairs = self.pairs(slab, shape, &source.dataspace.shape)?;
-        let Some(bounds) = bounds(&pairs.there) else { return Ok(()) };
+        let Some(bounds) = bounds(&pairs) else { return Ok(()) };
         if bounds.cells().saturating_mul(source.datatype.size.max(of.size)) > LARGEST_READ {
             return Err(Error::unsupported("has a virtual part whose cells lie too far apart"));
         }
@@ -155,7 +157,8 @@ impl Part {
         let cells = converted(&source.datatype, of, &bytes)?;
         for (here, there) in pairs.here.iter().zip(&pairs.there) {
             let at = there.iter().zip(held.ranges()).fold(0, |at, (i, range)| at * range.len() + (i - range.start));
-            into[here * of.size..][..of.size].copy_from_slice(&cells[at * of.size..][..of.size]);
+            let len = pairs.run * of.size;
+            into[here * of.size..][..len].copy_from_slice(&cells[at * of.size..][..len]);
         }
         Ok(())
     }
@@ -165,7 +168,7 @@ impl Part {
         if let Some(pairs) = steps.and_then(|(from, into)| stepwise(slab, &into, here, &from, there)) {
             return Ok(pairs);
         }
-        let mut pairs = Pairs { here: Vec::new(), there: Vec::new() };
+        let mut pairs = Pairs { here: Vec::new(), there: Vec::new(), run: 1 };
         for (into, from) in self.here.cells(here)?.iter().zip(self.there.cells(there)?) {
             let inside = from.iter().zip(there).all(|(i, len)| i < len);
             if inside && into.len() == slab.rank() && slab.ranges().iter().zip(into).all(|(range, i)| range.contains(i))
@@ -195,8 +198,22 @@ fn stepwise(slab: &Hyperslab, into: &[Steps], here: &[usize], from: &[Steps], th
     for ((d, _), (_, len)) in wide_here.iter().zip(&wide_there) {
         numbers[*d].end = numbers[*d].end.min(*len);
     }
+    let run = match (wide_here.last(), wide_there.last()) {
+        (Some((d, _)), Some((e, _))) if *d + 1 == into.len() && *e + 1 == from.len() => {
+            let numbers = &mut numbers[*d];
+            let follow = |steps: &Steps| {
+                numbers.start < numbers.end && {
+                    steps.position(numbers.end - 1) - steps.position(numbers.start) == numbers.len() - 1
+                }
+            };
+            let run = if follow(&into[*d]) && follow(&from[*e]) { numbers.len() } else { 1 };
+            numbers.end -= run - 1;
+            run
+        }
+        _ => 1,
+    };
     let total = numbers.iter().map(ExactSizeIterator::len).product();
-    let mut pairs = Pairs { here: Vec::with_capacity(total), there: Vec::with_capacity(total) };
+    let mut pairs = Pairs { here: Vec::with_capacity(total), there: Vec::with_capacity(total), run };
     let first: Vec<usize> = from.iter().map(|steps| steps.position(0)).collect();
     for number in 0..total {
         let (mut rest, mut at, mut stride, mut cell) = (number, 0, 1, first.clone());
@@ -219,13 +236,16 @@ fn stepwise(slab: &Hyperslab, into: &[Steps], here: &[usize], from: &[Steps], th
 }
 
 /// The smallest box that holds some cells.
-fn bounds(cells: &[Vec<usize>]) -> Option<Hyperslab> {
-    let first = cells.first()?;
+fn bounds(pairs: &Pairs) -> Option<Hyperslab> {
+    let first = pairs.there.first()?;
     let mut ranges: Vec<_> = first.iter().map(|i| *i..i + 1).collect();
-    for cell in cells {
+    for cell in &pairs.there {
         for (range, i) in ranges.iter_mut().zip(cell) {
             *range = range.start.min(*i)..range.end.max(i + 1);
         }
+    }
+    if let Some(last) = ranges.last_mut() {
+        last.end += pairs.run - 1;
     }
     Some(Hyperslab::new(ranges))
 }
