@@ -4,7 +4,7 @@
 //! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`btree`], [`heap`] and
 //! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
 //! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
-//! cells through [`chunk_index`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
+//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
 //!
 //! # What is read
 //! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links; dense and compact
@@ -25,6 +25,7 @@ mod arrays;
 mod attributes;
 mod btree;
 mod chunk_index;
+mod chunk_reader;
 mod dataset;
 mod dataspace;
 mod datatype;
