@@ -5,7 +5,8 @@
 //! * [`setup`]: in which format, with which passes and threads the engine runs;
 //! * [`shown`]: a result as lines of text;
 //! * [`check`]: one record against the engine, and the new text where expectations are rewritten;
-//! * [`classic`]: files that are made while a test runs.
+//! * [`classic`]: files that are made while a test runs;
+//! * [`features`]: a column of a file against what another program read from it.
 //!
 //! # Invariants
 //! * Expected values come from other programs (DuckDB, numpy, netCDF4, xarray) or from reasoning; what the engine itself
@@ -17,6 +18,7 @@
 
 pub mod check;
 pub mod classic;
+pub mod features;
 pub mod script;
 pub mod setup;
 pub mod shown;

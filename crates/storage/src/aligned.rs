@@ -75,6 +75,8 @@ pub struct Scratch {
     pub between: AlignedBytes,
     /// One decoded chunk, where a box is put together from several.
     pub chunk: AlignedBytes,
+    /// What a filter needs within itself.
+    pub spare: Vec<u8>,
     /// The inflater, with its tables.
     pub inflater: libdeflater::Decompressor,
 }
@@ -86,6 +88,7 @@ impl Default for Scratch {
             window: AlignedBytes::new(),
             between: AlignedBytes::new(),
             chunk: AlignedBytes::new(),
+            spare: Vec::new(),
             inflater: libdeflater::Decompressor::new(),
         }
     }
@@ -93,9 +96,15 @@ impl Default for Scratch {
 
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stored, window, between, chunk, inflater: _ } = self;
+        let Self { stored, window, between, chunk, spare, inflater: _ } = self;
         let mut fields = f.debug_struct("Scratch");
-        fields.field("stored", stored).field("window", window).field("between", between).field("chunk", chunk).finish()
+        fields
+            .field("stored", stored)
+            .field("window", window)
+            .field("between", between)
+            .field("chunk", chunk)
+            .field("spare", &spare.len())
+            .finish()
     }
 }
 

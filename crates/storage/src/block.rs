@@ -136,7 +136,10 @@ impl Block {
             &scratch.between,
             &scratch.chunk,
         ];
-        buffers.into_iter().map(AlignedBytes::len).sum::<usize>() + content + self.scratch.memory()
+        buffers.into_iter().map(AlignedBytes::len).sum::<usize>()
+            + scratch.spare.capacity()
+            + content
+            + self.scratch.memory()
     }
 
     /// Makes the block hold cells of a column of type `ty`.

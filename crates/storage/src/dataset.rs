@@ -1,7 +1,7 @@
 //! One file, or many read as one: what there is, and reading boxes of it.
 
 use crate::aligned::AlignedBytes;
-use crate::block::{Block, Content};
+use crate::block::{Block, Content, conform};
 use crate::cf::decoder::Width;
 use crate::combine::columns::{Column, Part, Source};
 use crate::combine::opened::open_all;
@@ -264,9 +264,9 @@ impl Dataset {
     fn can_join(&self, variable: usize, slab: &Hyperslab) -> bool {
         let column = &self.layout.columns[variable];
         match (&column.source, self.tile(column, slab)) {
-            (Source::Files(parts), Ok(tile)) => {
-                parts[tile].as_ref().is_some_and(|part| part.folded.is_none() && !part.decoder.reads_strings())
-            }
+            (Source::Files(parts), Ok(tile)) => parts[tile].as_ref().is_some_and(|part| {
+                part.folded.is_none() && !part.decoder.reads_strings() && !part.decoder.reads_values()
+            }),
             _ => false,
         }
     }
@@ -389,6 +389,12 @@ impl Dataset {
         let Some(about) = about.filter(|about| about.path == self.layout.schema.variables[variable].path) else {
             return Err(Error::corrupt("the file has changed since it was opened"));
         };
+        if decoder.reads_values() {
+            let values = format.read_values(place.part.variable, &place.file, metrics)?;
+            let content = Content::Values(conform(values, ty)?);
+            block.hold(Region::all_of(&place.in_dataset(&place.file)), ty, content);
+            return Ok(());
+        }
         if decoder.reads_strings() {
             let strings = format.read_text(place.part.variable, &place.file, metrics)?;
             if strings.len() != place.file.cells() {

@@ -1,6 +1,7 @@
 //! Attributes as CF uses them: texts, lists of names, and numbers that some writers spell as text.
 
 use crate::formats::{Attribute, StoredType};
+use arrow::datatypes::DataType;
 
 /// A number of an attribute, without loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,6 +126,10 @@ pub(crate) fn type_name(ty: &StoredType) -> &str {
         StoredType::F64 => "double",
         StoredType::Char => "char",
         StoredType::Text => "string",
+        StoredType::Values(DataType::Boolean) => "bool",
+        StoredType::Values(DataType::List(_)) => "vlen",
+        StoredType::Values(DataType::FixedSizeList(..)) => "array",
+        StoredType::Values(_) => "opaque",
         StoredType::Unsupported(words) => words,
     }
 }

@@ -43,6 +43,8 @@ enum Cells {
     Chars(Option<u8>),
     /// Strings, with those that fill.
     Strings(Vec<String>),
+    /// Lists, arrays, truth values or bytes, as they are.
+    Values(DataType),
 }
 
 /// Numeric cells: which are missing, and what the others mean.
@@ -122,6 +124,7 @@ impl Decoder {
             StoredType::F64 => Cells::F64(Numbers::new(&mut marks, unpack)),
             StoredType::Char => return Some((Self::of_text(Cells::Chars(fill_char(attributes))), Vec::new())),
             StoredType::Text => return Some((Self::of_text(Cells::Strings(fill_texts(attributes))), Vec::new())),
+            StoredType::Values(ty) => return Some((Self::of_text(Cells::Values(ty)), Vec::new())),
             StoredType::Unsupported(_) => return None,
         };
         let packing = packing_in_words(attributes);
@@ -151,12 +154,18 @@ impl Decoder {
             Cells::F16(numbers) | Cells::F32(numbers) => numbers.data_type(),
             Cells::F64(numbers) => numbers.data_type(),
             Cells::Chars(_) | Cells::Strings(_) => DataType::Utf8,
+            Cells::Values(ty) => ty.clone(),
         }
     }
 
     /// Whether the cells are strings, which are read as such and not as bytes.
     pub(crate) fn reads_strings(&self) -> bool {
         matches!(self.cells, Cells::Strings(_))
+    }
+
+    /// Whether the cells are read as values and not as bytes.
+    pub(crate) fn reads_values(&self) -> bool {
+        matches!(self.cells, Cells::Values(_))
     }
 
     /// Decodes the values at `runs`, which count values of `width` cells from the start of `stored`. Chars make one text a
@@ -177,6 +186,8 @@ impl Decoder {
             Cells::Chars(fill) => text::decode_chars(&gather(stored.as_slice(), runs, width), width.kept, *fill),
             // Read by `decode_strings`; as bytes there are none.
             Cells::Strings(_) => text::decode_strings([].iter(), &[]),
+            // Read as values; as bytes there are none.
+            Cells::Values(ty) => arrow::array::new_empty_array(ty),
         }
     }
 

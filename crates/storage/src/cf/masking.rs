@@ -175,7 +175,7 @@ fn default_fill_of(ty: &StoredType) -> Option<Number> {
         StoredType::U64 => Number::Integer(18_446_744_073_709_551_614),
         StoredType::F32 | StoredType::F64 => Number::Real(9.969_209_968_386_869e36),
         StoredType::I8 | StoredType::U8 | StoredType::F16 => return None,
-        StoredType::Char | StoredType::Text | StoredType::Unsupported(_) => return None,
+        StoredType::Char | StoredType::Text | StoredType::Values(_) | StoredType::Unsupported(_) => return None,
     })
 }
 

@@ -63,7 +63,8 @@ fn mark_bounds(contents: &FileContents, scope: &Scope, places: &mut [Place]) {
         for bounds in names.into_iter().flatten().filter_map(|name| scope.resolve(name, variable)) {
             let (outer, all) = (places[parent].dims.clone(), &contents.variables[bounds].dims);
             let fits = bounds != parent && all.len() == outer.len() + 1 && all.starts_with(&outer);
-            let numeric = !matches!(contents.variables[bounds].ty, StoredType::Char | StoredType::Text);
+            let ty = &contents.variables[bounds].ty;
+            let numeric = !matches!(ty, StoredType::Char | StoredType::Text | StoredType::Values(_));
             if fits && numeric {
                 let folded = all.last().copied();
                 places[bounds] = Place { dims: outer, folded, role: Role::Bounds, bounds_of: Some(parent) };

@@ -82,6 +82,9 @@ impl ValueType {
         match &self.item {
             _ if self.calendar.is_some() => "times",
             DataType::Utf8 => "text",
+            DataType::Boolean => "truth values",
+            DataType::Binary => "bytes",
+            DataType::List(_) | DataType::FixedSizeList(..) => "lists",
             _ => "numbers",
         }
     }
@@ -296,7 +299,7 @@ fn same_gregorian(a: Option<Calendar>, b: Option<Calendar>) -> bool {
 
 /// The smallest type that holds the values of both.
 fn wider(a: &DataType, b: &DataType) -> DataType {
-    if a == b {
+    if a == b || !a.is_numeric() {
         return a.clone();
     }
     let Some(((a_signed, a_bits), (b_signed, b_bits))) = integer(a).zip(integer(b)) else {

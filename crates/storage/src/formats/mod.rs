@@ -17,6 +17,8 @@ pub use open::{Engine, FORMATS, FormatEntry, open};
 
 use crate::metrics::ReadMetrics;
 use crate::{Error, ErrorKind, Result};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use hyperslab_grid::Hyperslab;
 
 /// The type of a stored cell.
@@ -48,19 +50,21 @@ pub enum StoredType {
     Char,
     /// Text of variable or fixed length.
     Text,
+    /// Values that are read as an Arrow array of this type: lists, arrays, truth values, bytes.
+    Values(DataType),
     /// A type that cannot be read yet; says which, in words.
     Unsupported(String),
 }
 
 impl StoredType {
-    /// Bytes a cell; 0 for text and what cannot be read.
+    /// Bytes a cell; 0 for text, values and what cannot be read.
     pub fn size(&self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Char => 1,
             Self::I16 | Self::U16 | Self::F16 => 2,
             Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 => 8,
-            Self::Text | Self::Unsupported(_) => 0,
+            Self::Text | Self::Values(_) | Self::Unsupported(_) => 0,
         }
     }
 }
@@ -158,6 +162,16 @@ pub trait Format: Send + Sync {
     /// # Errors
     /// Anything wrong with the file, named with file and variable.
     fn read_text(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<Option<String>>>;
+
+    /// Reads the cells of `slab`, row-major; for variables of [`StoredType::Values`], as arrays of the type named there.
+    ///
+    /// # Errors
+    /// Anything wrong with the file, named with file and variable.
+    fn read_values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
+        let (_, _) = (slab, metrics);
+        let error = Error::unsupported("holds values that this format does not have");
+        Err(error.in_variable(&self.contents().variables[variable].path))
+    }
 }
 
 /// The variable that `slab` is to be read from, once it is certain that its cells exist.
@@ -199,13 +213,19 @@ fn numbers(ty: StoredType, bytes: &[u8]) -> Attribute {
         }
         StoredType::F32 => return Attribute::Floats(ty, cells_of(bytes, f32::from_ne_bytes).map(f64::from).collect()),
         StoredType::F64 => return Attribute::Floats(ty, cells_of(bytes, f64::from_ne_bytes).collect()),
-        StoredType::Char | StoredType::Text | StoredType::Unsupported(_) => Vec::new(),
+        StoredType::Char | StoredType::Text | StoredType::Values(_) | StoredType::Unsupported(_) => Vec::new(),
     };
     Attribute::Integers(ty, integers)
 }
 
 fn cells_of<const N: usize, T>(bytes: &[u8], cell: fn([u8; N]) -> T) -> impl Iterator<Item = T> {
     bytes.as_chunks::<N>().0.iter().map(move |bytes| cell(*bytes))
+}
+
+/// Half precision numbers in the byte order of this machine as single ones.
+fn halves_widened(bytes: &[u8]) -> Vec<f32> {
+    // Exact: every half is a single.
+    cells_of(bytes, u16::from_ne_bytes).map(|half| f64_from_half(half) as f32).collect()
 }
 
 /// The value of a half precision number.

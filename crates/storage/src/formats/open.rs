@@ -46,7 +46,12 @@ pub fn open(path: &Path, engine: Engine) -> Result<Arc<dyn Format>> {
     let source = FileSource::open(path, &metrics)?;
     let mut first = vec![0; source.len().min(PROBED) as usize];
     source.read_exact_at(0, &mut first, &metrics)?;
-    let format = FORMATS.iter().find(|format| (format.probe)(&first)).ok_or_else(|| not_a_format(&first, path))?;
+    let format = match FORMATS.iter().find(|format| (format.probe)(&first)) {
+        Some(format) => format,
+        // An HDF5 file may begin far behind something else.
+        None if hdf5::starts_later(&source) => &FORMATS[0],
+        None => return Err(not_a_format(&first, path)),
+    };
     match engine {
         Engine::Direct => (format.open)(source).map_err(|error| error.in_file(path)),
         Engine::C => open_with_c(path),

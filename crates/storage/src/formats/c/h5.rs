@@ -62,7 +62,11 @@ impl Format for PlainHdf5 {
             StoredType::U64 => cells!(u64),
             StoredType::F32 => cells!(f32),
             StoredType::F64 => cells!(f64),
-            StoredType::F16 | StoredType::Char | StoredType::Text | StoredType::Unsupported(_) => {
+            StoredType::F16
+            | StoredType::Char
+            | StoredType::Text
+            | StoredType::Values(_)
+            | StoredType::Unsupported(_) => {
                 let message = format!("holds {:?}, which is not read through the C library", declared.ty);
                 return Err(Error::unsupported(message).in_variable(&declared.path));
             }

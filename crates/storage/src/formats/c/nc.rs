@@ -177,7 +177,7 @@ impl Format for NetCdf {
     fn read(&self, variable: usize, slab: &Hyperslab, into: &mut Stored, metrics: &ReadMetrics) -> Result<Hyperslab> {
         let declared = check_slab(&self.contents, variable, slab)?;
         match &declared.ty {
-            StoredType::Text | StoredType::Unsupported(_) => {
+            StoredType::Text | StoredType::Values(_) | StoredType::Unsupported(_) => {
                 let message = format!("holds {:?}, not numbers", declared.ty);
                 return Err(Error::unsupported(message).in_variable(&declared.path));
             }

@@ -1,11 +1,12 @@
 //! Attributes of an object, as stored, and their values.
 
 use super::btree::Tree2;
-use super::datatype::{Class, Dataspace, Datatype, Padding};
+use super::dataspace::Dataspace;
+use super::datatype::{Class, Datatype, Padding};
 use super::header::{Header, kind, shared};
 use super::heap::{FractalHeap, GlobalHeap};
 use super::metadata::{Fields, Metadata, until_zero};
-use crate::formats::cells::swap_bytes;
+use super::values::native;
 use crate::formats::{Attribute, StoredType, numbers, text_of};
 use crate::{Error, Result};
 
@@ -94,10 +95,18 @@ fn parse(metadata: &Metadata<'_>, body: &[u8], created: u64) -> Result<RawAttrib
 }
 
 impl RawAttribute {
+    /// An attribute that no file holds.
+    pub(super) fn of_text(name: &str, text: &str) -> Self {
+        let datatype = Datatype { size: text.len().max(1), class: Class::FixedText { padding: Padding::Zero } };
+        Self { name: name.to_owned(), datatype, bytes: text.as_bytes().to_vec(), created: 0 }
+    }
+
     /// The value, if it is of a type that attributes may have here.
     pub(super) fn value(&self, heap: &GlobalHeap<'_>) -> Result<Attribute> {
+        if let Some((ty, bytes)) = self.numbers() {
+            return Ok(numbers(ty, &bytes));
+        }
         match &self.datatype.class {
-            Class::Number { ty, .. } => Ok(numbers(ty.clone(), &self.native())),
             Class::FixedText { padding } => {
                 let texts = self.bytes.chunks_exact(self.datatype.size).map(|cell| fixed_text(cell, *padding));
                 Ok(self.one_or_more(texts.collect()))
@@ -107,10 +116,10 @@ impl RawAttribute {
                 let texts = self.bytes.chunks_exact(self.datatype.size).map(text).collect::<Result<_>>()?;
                 Ok(self.one_or_more(texts))
             }
-            Class::HeapList(_) | Class::Reference | Class::Other(_) => {
+            _ => {
                 let what = match self.datatype.stored_type() {
                     StoredType::Unsupported(what) => what,
-                    other => format!("{other:?}"),
+                    _ => "lists, arrays, bytes or references".to_owned(),
                 };
                 Err(Error::unsupported(format!("attribute {} has {what}, which are not read", self.name)))
             }
@@ -125,13 +134,22 @@ impl RawAttribute {
         }
     }
 
-    /// The bytes in the byte order of this machine.
-    fn native(&self) -> Vec<u8> {
-        let mut bytes = self.bytes.clone();
-        if self.datatype.is_foreign() {
-            swap_bytes(&mut bytes, self.datatype.size);
+    /// The numbers as this machine has them, if these are numbers; those of array types one after the other.
+    fn numbers(&self) -> Option<(StoredType, Vec<u8>)> {
+        let mut of = &self.datatype;
+        while let Class::Array(_, inner) = &of.class {
+            of = inner;
         }
-        bytes
+        match &of.class {
+            Class::Bool => Some((StoredType::I8, self.bytes.clone())),
+            Class::Number { .. } | Class::Odd(_) => {
+                let ty = of.stored_type();
+                let mut bytes = vec![0; self.bytes.len() / of.size * ty.size()];
+                native(of, self.bytes.chunks_exact(of.size), &mut bytes).ok()?;
+                Some((ty, bytes))
+            }
+            _ => None,
+        }
     }
 
     /// The text, if this is one text.
@@ -144,12 +162,10 @@ impl RawAttribute {
 
     /// The integers, if these are integers.
     pub(super) fn integers(&self) -> Option<Vec<i128>> {
-        match &self.datatype.class {
-            Class::Number { ty, .. } => match numbers(ty.clone(), &self.native()) {
-                Attribute::Integers(_, integers) => Some(integers),
-                Attribute::Floats(..) | Attribute::Text(_) | Attribute::Texts(_) => None,
-            },
-            Class::FixedText { .. } | Class::HeapText | Class::HeapList(_) | Class::Reference | Class::Other(_) => None,
+        let (ty, bytes) = self.numbers()?;
+        match numbers(ty, &bytes) {
+            Attribute::Integers(_, integers) => Some(integers),
+            Attribute::Floats(..) | Attribute::Text(_) | Attribute::Texts(_) => None,
         }
     }
 
@@ -163,12 +179,7 @@ impl RawAttribute {
             Class::HeapList(of) if of.class == Class::Reference => {
                 self.bytes.chunks_exact(self.datatype.size).map(first).collect()
             }
-            Class::HeapList(_)
-            | Class::Number { .. }
-            | Class::FixedText { .. }
-            | Class::HeapText
-            | Class::Reference
-            | Class::Other(_) => Err(Error::corrupt(format!("attribute {} is not a list of references", self.name))),
+            _ => Err(Error::corrupt(format!("attribute {} is not a list of references", self.name))),
         }
     }
 }

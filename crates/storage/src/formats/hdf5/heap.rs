@@ -81,6 +81,11 @@ impl<'a> GlobalHeap<'a> {
         Self { metadata, collections: RefCell::default() }
     }
 
+    /// The size of the file.
+    pub(super) fn file_len(&self) -> u64 {
+        self.metadata.file_len()
+    }
+
     pub(super) fn widths(&self) -> Widths {
         self.metadata.widths
     }
@@ -96,6 +101,12 @@ impl<'a> GlobalHeap<'a> {
         let range = u16::try_from(index).ok().and_then(|index| collection.objects.get(&index));
         let range = range.ok_or_else(|| Error::corrupt("a heap object is not in its heap"))?;
         Ok(Some((count, collection.bytes[range.clone()].to_vec())))
+    }
+
+    /// The object that a reference of an address and an index leads to.
+    pub(super) fn object(&self, reference: &[u8]) -> Result<Option<Vec<u8>>> {
+        // Cells of lists have the same reference after the number of their elements.
+        Ok(self.get(&[&[0; 4], reference].concat())?.map(|(_, bytes)| bytes))
     }
 
     fn collection(&self, address: u64) -> Result<Rc<Collection>> {

@@ -1,6 +1,8 @@
-//! How the cells of a dataset are kept: layout, filters and fill value, as its header states them.
+//! How the cells of a dataset are kept: layout and fill value, as its header states them.
 
-use super::metadata::{Fields, Metadata};
+use super::filters::Filter;
+use super::heap::LocalHeap;
+use super::metadata::{Fields, Metadata, Widths};
 use crate::{Error, Result};
 
 /// Where cells lie.
@@ -12,8 +14,8 @@ pub(super) enum Layout {
     Contiguous { address: Option<u64> },
     /// In chunks, found through an index.
     Chunked(Chunked),
-    /// In other datasets.
-    Virtual,
+    /// In other datasets: a reference to the heap object that lists them.
+    Virtual(Vec<u8>),
 }
 
 /// How cells are cut into chunks.
@@ -51,8 +53,8 @@ impl Layout {
         let mut fields = Fields::new(body, metadata.widths);
         match fields.version("a data layout", 1..=5)? {
             1..=2 => Self::old(&mut fields),
-            3 => Self::third(&mut fields),
-            _ => Self::recent(&mut fields),
+            3 => Self::third(&mut fields, metadata.widths),
+            _ => Self::recent(&mut fields, metadata.widths),
         }
     }
 
@@ -73,7 +75,7 @@ impl Layout {
         }
     }
 
-    fn third(fields: &mut Fields<'_>) -> Result<Self> {
+    fn third(fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match fields.u8()? {
             2 => {
                 let rank = usize::from(fields.u8()?);
@@ -81,11 +83,11 @@ impl Layout {
                 let dims = (0..rank).map(|_| fields.u32().map(u64::from)).collect::<Result<Vec<_>>>()?;
                 chunked(&dims, address, IndexKind::Tree1, false)
             }
-            other => Self::unchunked(other, fields),
+            other => Self::unchunked(other, fields, widths),
         }
     }
 
-    fn recent(fields: &mut Fields<'_>) -> Result<Self> {
+    fn recent(fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match fields.u8()? {
             2 => {
                 let flags = fields.u8()?;
@@ -95,18 +97,21 @@ impl Layout {
                 let kind = index_kind(flags, fields)?;
                 chunked(&dims, fields.address()?, kind, flags & 1 != 0)
             }
-            other => Self::unchunked(other, fields),
+            other => Self::unchunked(other, fields, widths),
         }
     }
 
-    fn unchunked(class: u8, fields: &mut Fields<'_>) -> Result<Self> {
+    fn unchunked(class: u8, fields: &mut Fields<'_>, widths: Widths) -> Result<Self> {
         match class {
             0 => {
                 let len = usize::from(fields.u16()?);
                 Ok(Self::Compact(fields.bytes(len)?.to_vec()))
             }
             1 => Ok(Self::Contiguous { address: fields.address()? }),
-            3 => Ok(Self::Virtual),
+            3 => {
+                let len = fields.left().min(widths.offset + 4);
+                Ok(Self::Virtual(fields.bytes(len)?.to_vec()))
+            }
             _ => Err(unknown_class(class)),
         }
     }
@@ -137,86 +142,15 @@ fn chunked(dims: &[u64], index: Option<u64>, kind: IndexKind, raw_edges: bool) -
     Ok(Layout::Chunked(Chunked { chunk: chunk.ok_or_else(wrong)?, index, kind, raw_edges }))
 }
 
-/// A step that chunks went through when they were written.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Filter {
-    /// Zlib compression, with its level.
-    Deflate(u32),
-    /// First bytes of all cells, then second bytes, and so on; of cells of so many bytes.
-    Shuffle(usize),
-    /// A checksum after the bytes.
-    Fletcher32,
-    /// One that is not read, by name.
-    Unknown(String),
-}
-
-/// Reads the body of a filter message, in the order of writing.
-pub(super) fn parse_filters(metadata: &Metadata<'_>, body: &[u8]) -> Result<Vec<Filter>> {
-    let mut fields = Fields::new(body, metadata.widths);
-    let version = fields.version("a list of filters", 1..=2)?;
-    let count = fields.u8()?;
-    if version == 1 {
-        fields.skip(6)?;
-    }
-    (0..count).map(|_| parse_filter(version, &mut fields)).collect()
-}
-
-fn parse_filter(version: u8, fields: &mut Fields<'_>) -> Result<Filter> {
-    let id = fields.u16()?;
-    let name_len = if version == 1 || id >= 256 { usize::from(fields.u16()?) } else { 0 };
-    fields.u16()?;
-    let count = usize::from(fields.u16()?);
-    let name = fields.padded(name_len, version == 1)?;
-    let values = (0..count).map(|_| fields.u32()).collect::<Result<Vec<_>>>()?;
-    if version == 1 && count % 2 == 1 {
-        fields.skip(4.min(fields.left()))?;
-    }
-    let first = values.first().copied();
-    Ok(match id {
-        1 => Filter::Deflate(first.unwrap_or(0)),
-        2 => Filter::Shuffle(first.unwrap_or(1) as usize),
-        3 => Filter::Fletcher32,
-        _ => Filter::Unknown(filter_name(id, name)),
-    })
-}
-
-fn filter_name(id: u16, stated: &[u8]) -> String {
-    let known = match id {
-        4 => "szip",
-        5 => "n-bit",
-        6 => "scale-offset",
-        305 => "lzo",
-        307 => "bzip2",
-        32000 => "lzf",
-        32001 => "blosc",
-        32004 => "lz4",
-        32008 => "bitshuffle",
-        32013 => "zfp",
-        32015 => "zstd",
-        32017 => "sz",
-        32022 => "granular bitround",
-        32024 => "sz3",
-        32026 => "blosc2",
-        _ => return format!("{} (number {id})", crate::formats::text_of(super::metadata::until_zero(stated))),
-    };
-    known.to_owned()
-}
-
 /// Layout and filters in words.
 pub(super) fn in_words(layout: &Layout, filters: &[Filter]) -> String {
     let layout = match layout {
         Layout::Compact(_) => "compact",
         Layout::Contiguous { .. } => "contiguous",
         Layout::Chunked(_) => "chunked",
-        Layout::Virtual => "virtual",
+        Layout::Virtual(_) => "virtual",
     };
-    let filter = |filter: &Filter| match filter {
-        Filter::Deflate(level) => format!("deflate {level}"),
-        Filter::Shuffle(_) => "shuffle".to_owned(),
-        Filter::Fletcher32 => "fletcher32".to_owned(),
-        Filter::Unknown(name) => name.clone(),
-    };
-    std::iter::once(layout.to_owned()).chain(filters.iter().map(filter)).collect::<Vec<_>>().join(", ")
+    std::iter::once(layout.to_owned()).chain(filters.iter().map(Filter::in_words)).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads the body of a fill message. What was never given is empty and stands for zeros.
@@ -245,4 +179,22 @@ fn sized(fields: &mut Fields<'_>) -> Result<Vec<u8>> {
     let len = fields.u32()?;
     // A negative length says that there is no value.
     if len > i32::MAX as u32 { Ok(Vec::new()) } else { fields.bytes(len as usize).map(<[u8]>::to_vec) }
+}
+
+/// A file that holds cells: its name, the position there, and the number of bytes unless it is all the rest.
+pub(super) type ExternalFile = (String, u64, Option<u64>);
+
+/// Reads the body of a message that lists the files that hold the cells (specification IV.A.2.h).
+pub(super) fn parse_external(metadata: &Metadata<'_>, body: &[u8]) -> Result<Vec<ExternalFile>> {
+    let mut fields = Fields::new(body, metadata.widths);
+    fields.version("a list of external files", 1..=1)?;
+    fields.skip(5)?;
+    let count = fields.u16()?;
+    let names = LocalHeap::read(metadata, fields.some_address()?)?;
+    let endless = u64::MAX >> (64 - 8 * metadata.widths.length);
+    let mut file = || {
+        let (name, at, len) = (names.name(fields.length()?)?, fields.length()?, fields.length()?);
+        Ok((name, at, (len != endless).then_some(len)))
+    };
+    (0..count).map(|_| file()).collect()
 }

@@ -22,8 +22,8 @@ pub(super) enum Target {
     Object(u64),
     /// Whatever has this path in this file, if anything has.
     Soft(String),
-    /// An object in another file.
-    External,
+    /// What has a path in another file.
+    External { file: String, path: String },
 }
 
 /// The links of a group, in order of creation where the file keeps that, else by name.
@@ -64,7 +64,7 @@ fn follow_chain(metadata: &Metadata<'_>, root: u64, from: u64, path: &str, chain
                 Some(address) => address,
                 None => return Ok(None),
             },
-            Some(Target::Soft(_) | Target::External) | None => return Ok(None),
+            Some(Target::Soft(_) | Target::External { .. }) | None => return Ok(None),
         };
     }
     Ok(Some(at))
@@ -139,7 +139,14 @@ fn parse_link(metadata: &Metadata<'_>, body: &[u8]) -> Result<Link> {
             let len = usize::from(fields.u16()?);
             Target::Soft(crate::formats::text_of(fields.bytes(len)?))
         }
-        _ => Target::External,
+        64 => {
+            // A byte of version and flags, then both names, each with a zero at its end.
+            let len = usize::from(fields.u16()?);
+            let (_, names) = fields.bytes(len)?.split_first().ok_or_else(|| Error::corrupt("a link has no names"))?;
+            let mut names = names.split(|byte| *byte == 0).map(crate::formats::text_of);
+            Target::External { file: names.next().unwrap_or_default(), path: names.next().unwrap_or_default() }
+        }
+        other => return Err(Error::unsupported(format!("a link of the unknown kind {other}"))),
     };
     Ok(Link { name, target, created })
 }

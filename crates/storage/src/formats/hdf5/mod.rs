@@ -1,10 +1,22 @@
-//! NetCDF-4 and HDF5, read by memory-safe code of our own, without any lock: just what is needed to list variables and
-//! to read their chunks. The C libraries are the reference in tests (`formats/c.rs`).
+//! NetCDF-4 and HDF5, read by memory-safe code of our own, without any lock: what is needed to list variables and to read their
+//! cells. The C libraries are the reference in tests (`formats/c.rs`), and so are h5py and netCDF4 (`tests/oracle`).
 //!
 //! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`btree`], [`heap`] and
-//! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`] and [`layout`] what headers
-//! say; [`tree`] walks the file; [`netcdf4`] tells dimensions; [`dataset`] reads chunks through [`chunk_index`] and
-//! [`filters`].
+//! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
+//! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
+//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
+//!
+//! # What is read
+//! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links; dense and compact
+//!   attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets but those of text.
+//! * Filters: deflate, shuffle, fletcher32, szip, n-bit, scale-offset, lzf, zstd, lz4, bzip2, blosc, blosc2 and bitshuffle.
+//! * Types: integers and floats of any size up to 16 bytes (what is not a processor's becomes the smallest type that holds it,
+//!   or DOUBLE), enumerations as integers, h5py's truth values, text, lists, arrays, bytes. A compound, and so a complex number,
+//!   is a variable a member, `name.member`.
+//!
+//! # What is refused, by name
+//! Other filters (zfp, sz, sperr and the like), times of the operating system, VAX floats, integers of more than 64 bits, messages
+//! shared through a table of the file. An object that cannot be read is a problem of the file; the others are read.
 //!
 //! Every size that a file states is checked against the size of the file before memory is set aside, and every walk
 //! comes to an end on files that go in circles.
@@ -13,37 +25,51 @@ mod arrays;
 mod attributes;
 mod btree;
 mod chunk_index;
+mod chunk_reader;
 mod dataset;
+mod dataspace;
 mod datatype;
+mod eos;
 mod filters;
 mod header;
 mod heap;
+mod home;
 mod layout;
 mod links;
 mod metadata;
 mod netcdf4;
-mod shuffle;
+mod numbers;
+mod selection;
 mod superblock;
 mod tree;
+mod values;
+mod virtual_dataset;
 
-use super::cells::{Cells, copy_common};
+use super::cells::{Cells, copy_common, swap_bytes};
 use super::{FileContents, FileVariable, Format, Stored, StoredType, check_slab};
-use crate::io::{FileSource, ReadAt};
+use crate::io::FileSource;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use dataset::{Dataset, Place};
-use datatype::Class;
+use arrow::array::{ArrayRef, AsArray};
+use dataset::Dataset;
+use datatype::{Class, Datatype};
 use heap::GlobalHeap;
+use home::Home;
 use hyperslab_grid::Hyperslab;
-use metadata::{Metadata, Widths};
+use metadata::Metadata;
+use netcdf4::Column;
 use std::path::PathBuf;
 use std::sync::Arc;
-use superblock::Superblock;
 use tree::Tree;
 
 /// Whether a file starts like an HDF5 file, perhaps after a block of the user's.
 pub(super) fn probe(first: &[u8]) -> bool {
     superblock::find(first).is_some()
+}
+
+/// Whether an HDF5 file begins somewhere behind the first bytes of a file.
+pub(super) fn starts_later(source: &FileSource) -> bool {
+    superblock::start(source).is_ok_and(|start| start.is_some())
 }
 
 /// Opens an HDF5 file.
@@ -54,33 +80,36 @@ pub(super) fn open(source: FileSource) -> Result<Arc<dyn Format>> {
 /// An open HDF5 file.
 struct Hdf5 {
     path: PathBuf,
-    source: Box<dyn ReadAt>,
-    base: u64,
-    widths: Widths,
     contents: FileContents,
-    /// The datasets of the variables, in their order.
+    /// What is behind the variables, in their order.
+    columns: Vec<Column>,
     datasets: Vec<Dataset>,
 }
 
 impl Hdf5 {
     fn new(source: FileSource) -> Result<Self> {
-        let Superblock { widths, base, root } = Superblock::read(&source)?;
-        let metadata = Metadata::new(&source, base, widths);
-        let tree = Tree::read(&metadata, root)?;
-        let (contents, datasets) = netcdf4::interpret(tree, &GlobalHeap::new(&metadata));
-        drop(metadata);
         let path = source.path().to_owned();
-        Ok(Self { path, source: Box::new(source), base, widths, contents, datasets })
+        let home = Arc::new(Home::new(source)?);
+        let metadata = home.metadata();
+        let tree = Tree::read(&home, &metadata)?;
+        let homes = tree.homes.clone();
+        let metadatas: Vec<Metadata<'_>> = homes.iter().map(|home| home.metadata()).collect();
+        let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
+        let (contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
+        Ok(Self { path, contents, columns, datasets })
     }
 
-    fn place(&self) -> Place<'_> {
-        Place { source: self.source.as_ref(), base: self.base, widths: self.widths }
-    }
-
-    fn not_numbers(&self, declared: &FileVariable, message: String) -> Error {
+    fn refused(&self, declared: &FileVariable) -> Error {
+        let message = match &declared.ty {
+            StoredType::Unsupported(what) => format!("holds {what}, which are not read yet"),
+            StoredType::Text => "holds text, which is read as such".to_owned(),
+            StoredType::Values(_) => "holds lists, arrays, truth values or bytes, which are read as such".to_owned(),
+            _ => "holds numbers".to_owned(),
+        };
         Error::unsupported(message).in_variable(&declared.path).in_file(&self.path)
     }
 
+    /// Reads the cells of a variable's dataset, as stored.
     fn read_cells(
         &self,
         variable: usize,
@@ -89,9 +118,58 @@ impl Hdf5 {
         metrics: &ReadMetrics,
     ) -> Result<Hyperslab> {
         let Stored { bytes, scratch } = into;
-        let path = &self.contents.variables[variable].path;
-        let read = self.datasets[variable].read(&self.place(), slab, bytes, scratch, metrics);
-        read.map_err(|error| error.in_variable(path).in_file(&self.path))
+        let dataset = &self.datasets[self.columns[variable].dataset];
+        dataset.read(slab, bytes, scratch, metrics)
+    }
+
+    /// Reads numbers as this machine has them.
+    fn read_numbers(
+        &self,
+        variable: usize,
+        slab: &Hyperslab,
+        into: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<Hyperslab> {
+        let held = self.read_cells(variable, slab, into, metrics)?;
+        let column = &self.columns[variable];
+        let cell = self.datasets[column.dataset].datatype.size;
+        match column.datatype.innermost() {
+            (0, whole @ Datatype { class: Class::Number { .. } | Class::FixedText { .. }, .. })
+                if whole.size == cell =>
+            {
+                if whole.is_foreign() {
+                    swap_bytes(&mut into.bytes, cell);
+                }
+            }
+            (at, member) => {
+                let Stored { bytes, scratch } = into;
+                std::mem::swap(bytes, &mut scratch.chunk);
+                let cells = scratch.chunk.chunks_exact(cell).map(|cell| &cell[at..at + member.size]);
+                let len = cells.len() * member.stored_type().size();
+                values::native(member, cells, bytes.resize(len))?;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Reads just the cells of a box, as stored.
+    fn read_exactly(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<u8>> {
+        let cell = self.datasets[self.columns[variable].dataset].datatype.size;
+        let mut stored = Stored::default();
+        let held = self.read_cells(variable, slab, &mut stored, metrics)?;
+        let mut cells = vec![0; slab.cells() * cell];
+        let mut target = Cells { bytes: cells.as_mut_slice(), slab };
+        copy_common(&Cells { bytes: &stored.bytes[..], slab: &held }, &mut target, cell);
+        Ok(cells)
+    }
+
+    fn values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
+        let bytes = self.read_exactly(variable, slab, metrics)?;
+        let column = &self.columns[variable];
+        let cell = self.datasets[column.dataset].datatype.size;
+        let cells: Vec<&[u8]> = bytes.chunks_exact(cell).collect();
+        let metadata = self.datasets[column.dataset].home.metadata();
+        values::values(&column.datatype, &cells, &GlobalHeap::new(&metadata))
     }
 }
 
@@ -102,37 +180,29 @@ impl Format for Hdf5 {
 
     fn read(&self, variable: usize, slab: &Hyperslab, into: &mut Stored, metrics: &ReadMetrics) -> Result<Hyperslab> {
         let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
-        match &declared.ty {
-            StoredType::Text => Err(self.not_numbers(declared, "holds text, not numbers".to_owned())),
-            StoredType::Unsupported(what) => {
-                Err(self.not_numbers(declared, format!("holds {what}, which are not read yet")))
-            }
-            _ => self.read_cells(variable, slab, into, metrics),
+        if declared.ty.size() == 0 {
+            return Err(self.refused(declared));
         }
+        let read = self.read_numbers(variable, slab, into, metrics);
+        read.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
     }
 
     fn read_text(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<Option<String>>> {
         let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
-        let dataset = &self.datasets[variable];
-        let mut stored = Stored::default();
-        let held = self.read_cells(variable, slab, &mut stored, metrics)?;
-        let cell = dataset.datatype.size;
-        let mut cells = vec![0; slab.cells() * cell];
-        let mut target = Cells { bytes: cells.as_mut_slice(), slab };
-        copy_common(&Cells { bytes: &stored.bytes[..], slab: &held }, &mut target, cell);
-        let metadata = self.place().metadata();
-        let heap = GlobalHeap::new(&metadata);
-        let text = |cell: &[u8]| match &dataset.datatype.class {
-            Class::FixedText { padding } => Ok(Some(attributes::fixed_text(cell, *padding))),
-            Class::HeapText => attributes::heap_text(&heap, cell),
-            Class::Number { .. } | Class::HeapList(_) | Class::Reference | Class::Other(_) => {
-                Err(Error::unsupported("holds no text"))
-            }
-        };
-        cells
-            .chunks_exact(cell)
-            .map(text)
-            .collect::<Result<_>>()
-            .map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
+        if declared.ty != StoredType::Text {
+            return Err(self.refused(declared));
+        }
+        let values = self.values(variable, slab, metrics);
+        let values = values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))?;
+        Ok(values.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
+    }
+
+    fn read_values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
+        let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
+        if !matches!(declared.ty, StoredType::Values(_)) {
+            return Err(self.refused(declared));
+        }
+        let values = self.values(variable, slab, metrics);
+        values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
     }
 }

@@ -4,9 +4,12 @@
 //! gives each dimension. A scale may be a variable at the same time: the coordinate of its dimension.
 
 use super::dataset::Dataset;
+use super::datatype::Datatype;
+use super::eos::{self, Structure};
 use super::heap::GlobalHeap;
 use super::layout::in_words;
-use super::tree::{Object, Tree};
+use super::tree::{Address, Object, Tree};
+use super::values::native;
 use crate::formats::{FileContents, FileDimension, FileVariable, StoredType};
 use std::collections::HashMap;
 
@@ -23,24 +26,42 @@ const INTERNAL: [&str; 6] =
 /// Attributes of the same kind, but only of scales: elsewhere they may mean anything.
 const INTERNAL_OF_SCALES: [&str; 2] = ["CLASS", "NAME"];
 
-/// What a file holds, and its datasets in the order of the variables.
-pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec<Dataset>) {
-    let mut dimensions = Dimensions::find(&tree, heap);
-    let Tree { objects, attributes, mut problems } = tree;
+/// What the cells of a variable are.
+pub(super) struct Column {
+    /// Its dataset.
+    pub(super) dataset: usize,
+    /// Their type within the cells of the dataset.
+    pub(super) datatype: Datatype,
+}
+
+/// What a file holds, the columns behind its variables, in their order, and the datasets.
+pub(super) fn interpret(mut tree: Tree, heaps: &[GlobalHeap<'_>]) -> (FileContents, Vec<Column>, Vec<Dataset>) {
+    let structures = eos::structures(&tree, &heaps[0]);
+    for structure in &structures {
+        let axes = structure.axes(&tree);
+        tree.objects.extend(axes);
+    }
+    let mut dimensions = Dimensions::find(&tree, heaps);
+    structures.iter().for_each(|structure| dimensions.add_structure(structure, &tree));
+    let Tree { objects, attributes, mut problems, homes: _ } = tree;
     let netcdf = dimensions.netcdf || attributes.iter().any(|attribute| attribute.name == "_NCProperties");
     let shown: Vec<Object> =
         objects.into_iter().filter(|object| !dimensions.without_variable.contains(&object.address)).collect();
-    let dims: Vec<Vec<usize>> = shown.iter().map(|object| dimensions.of(object, heap)).collect();
+    let dims: Vec<Vec<usize>> = shown.iter().map(|object| dimensions.of(object, &heaps[object.address.0])).collect();
     let mut variables = Vec::new();
-    let mut datasets = Vec::new();
+    let (mut columns, mut datasets) = (Vec::new(), Vec::new());
     for (object, dims) in shown.into_iter().zip(dims) {
         let is_scale = dimensions.by_address.contains_key(&object.address);
-        variables.push(variable(&object, dims, is_scale, heap, &mut problems));
+        let whole = variable(&object, dims, is_scale, &heaps[object.address.0], &mut problems);
+        for (suffix, datatype) in object.dataset.datatype.columns() {
+            variables.push(column(&whole, &suffix, &datatype, object.dataset.fill()));
+            columns.push(Column { dataset: datasets.len(), datatype });
+        }
         datasets.push(object.dataset);
     }
     let mut values = Vec::new();
     for attribute in attributes.iter().filter(|attribute| !INTERNAL.contains(&attribute.name.as_str())) {
-        match attribute.value(heap) {
+        match attribute.value(&heaps[0]) {
             Ok(value) => values.push((attribute.name.clone(), value)),
             Err(error) => problems.push(error.to_string()),
         }
@@ -53,7 +74,7 @@ pub(super) fn interpret(tree: Tree, heap: &GlobalHeap<'_>) -> (FileContents, Vec
         default_fill: netcdf,
         problems,
     };
-    (contents, datasets)
+    (contents, columns, datasets)
 }
 
 fn variable(
@@ -75,19 +96,35 @@ fn variable(
             Err(error) => problems.push(format!("{}: {error}", object.path)),
         }
     }
-    let ty = dataset.datatype.stored_type();
     FileVariable {
         path: shown_path(&object.path),
         dims,
-        fill: match ty {
-            StoredType::Text | StoredType::Unsupported(_) => Vec::new(),
-            _ => dataset.native_fill(),
-        },
-        ty,
+        fill: Vec::new(),
+        ty: dataset.datatype.stored_type(),
         attributes,
         chunk: dataset.chunk(),
         chunked: dataset.is_chunked(),
         storage: in_words(&dataset.layout, &dataset.filters),
+    }
+}
+
+/// One of the variables that a dataset makes; `fill` is the fill value of its cells as stored.
+fn column(whole: &FileVariable, suffix: &str, datatype: &Datatype, fill: &[u8]) -> FileVariable {
+    let ty = datatype.stored_type();
+    let (at, innermost) = datatype.innermost();
+    let fill = fill.get(at..).and_then(|rest| rest.get(..innermost.size));
+    let mut native_fill = vec![0; ty.size()];
+    let fill = match (fill, &ty) {
+        (_, StoredType::Text | StoredType::Values(_) | StoredType::Unsupported(_)) | (None, _) => None,
+        (Some(fill), _) => native(innermost, std::iter::once(fill), &mut native_fill).ok(),
+    };
+    FileVariable {
+        path: format!("{}{suffix}", whole.path),
+        fill: fill.map_or_else(Vec::new, |()| native_fill),
+        ty,
+        // What attributes say of a compound is hardly true of each member.
+        attributes: if suffix.is_empty() { whole.attributes.clone() } else { Vec::new() },
+        ..whole.clone()
     }
 }
 
@@ -102,22 +139,26 @@ fn shown_path(path: &str) -> String {
 #[derive(Default)]
 struct Dimensions {
     all: Vec<FileDimension>,
-    by_address: HashMap<u64, usize>,
+    by_address: HashMap<Address, usize>,
     /// By the number that netCDF gave them.
     by_number: HashMap<i128, usize>,
+    /// Those that HDF-EOS states, by the path of the group that has them.
+    of_structures: Vec<(String, Vec<usize>)>,
+    /// Those of fields that HDF-EOS lists.
+    of_fields: HashMap<Address, Vec<usize>>,
     /// Those invented for variables without scales, by group.
     phony: HashMap<String, Vec<usize>>,
     /// The addresses of scales that are no variables.
-    without_variable: Vec<u64>,
+    without_variable: Vec<Address>,
     /// Whether netCDF made one of them.
     netcdf: bool,
 }
 
 impl Dimensions {
-    fn find(tree: &Tree, heap: &GlobalHeap<'_>) -> Self {
+    fn find(tree: &Tree, heaps: &[GlobalHeap<'_>]) -> Self {
         let mut scales: Vec<(i128, &Object)> = Vec::new();
         for object in &tree.objects {
-            let class = object.attribute("CLASS").and_then(|attribute| attribute.text(heap));
+            let class = object.attribute("CLASS").and_then(|attribute| attribute.text(&heaps[object.address.0]));
             if class.as_deref() == Some("DIMENSION_SCALE") && !object.dataset.dataspace.shape.is_empty() {
                 scales.push((number(object).unwrap_or(i128::MAX), object));
             }
@@ -125,7 +166,7 @@ impl Dimensions {
         scales.sort_by_key(|(number, _)| *number);
         let mut dimensions = Self::default();
         for (_, object) in scales {
-            dimensions.add(object, heap);
+            dimensions.add(object, &heaps[object.address.0]);
         }
         dimensions
     }
@@ -148,6 +189,26 @@ impl Dimensions {
             self.netcdf = true;
             self.without_variable.push(object.address);
         }
+    }
+
+    /// The dimensions of a grid, swath or zonal averages, and which of them its fields have.
+    fn add_structure(&mut self, structure: &Structure, tree: &Tree) {
+        let first = self.all.len();
+        for (name, len) in &structure.dimensions {
+            let path = format!("{}/{name}", structure.path);
+            self.all.push(FileDimension { path, len: *len, unlimited: false });
+        }
+        let by_name = |name: &String| structure.dimensions.iter().position(|(dim, _)| dim == name).map(|d| first + d);
+        for (field, over) in &structure.fields {
+            let places =
+                ["Data Fields", "Geolocation Fields"].map(|group| format!("{}/{group}/{field}", structure.path));
+            let dims: Option<Vec<usize>> = over.iter().map(by_name).collect();
+            let object = tree.objects.iter().find(|object| places.contains(&object.path));
+            if let (Some(dims), Some(object)) = (dims, object) {
+                self.of_fields.insert(object.address, dims);
+            }
+        }
+        self.of_structures.push((format!("{}/", structure.path), (first..self.all.len()).collect()));
     }
 
     /// The dimensions of a variable. Unlimited ones become as long as their longest variable.
@@ -186,11 +247,33 @@ impl Dimensions {
         let references = object.attribute("DIMENSION_LIST").map(|list| list.first_references(heap));
         match references {
             Some(Ok(addresses)) => {
-                let dim = |address: Option<u64>| self.by_address.get(&address?).copied();
+                let dim = |address: Option<u64>| self.by_address.get(&(object.address.0, address?)).copied();
                 addresses.into_iter().map(dim).collect()
             }
-            Some(Err(_)) | None => vec![own],
+            Some(Err(_)) | None if own.is_some() => vec![own],
+            Some(Err(_)) | None => self.by_structure(object),
         }
+    }
+
+    /// The dimensions that HDF-EOS states, or those of the right lengths that it states for other fields beside.
+    fn by_structure(&self, object: &Object) -> Vec<Option<usize>> {
+        if let Some(dims) = self.of_fields.get(&object.address).filter(|_| !object.is_computed()) {
+            return dims.iter().copied().map(Some).collect();
+        }
+        let within = |(path, _): &&(String, Vec<usize>)| object.path.starts_with(path.as_str());
+        let Some((_, dims)) = self.of_structures.iter().find(within) else { return Vec::new() };
+        let named = dims.iter().find(|dim| self.all[**dim].path == object.path);
+        if let Some(own) = named.filter(|_| object.is_computed()) {
+            return vec![Some(*own)];
+        }
+        let mut taken: Vec<usize> = Vec::new();
+        let lens = object.dataset.dataspace.shape.iter();
+        lens.map(|len| {
+            let dim = dims.iter().copied().find(|dim| self.all[*dim].len == *len && !taken.contains(dim));
+            taken.extend(dim);
+            dim
+        })
+        .collect()
     }
 
     /// A dimension of the group with this length that the variable does not use yet.

@@ -7,7 +7,8 @@ use crate::{Error, Result};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
-/// Where a file may start: whatever lies before is not HDF5's.
+/// Where a file may start among its first bytes: whatever lies before is not HDF5's. It may also start at any larger power of
+/// two, which is looked up only where nothing else is known of the file.
 const STARTS: [usize; 4] = [0, 512, 1024, 2048];
 
 /// What the superblock tells.
@@ -23,12 +24,25 @@ pub(super) fn find(first: &[u8]) -> Option<usize> {
     STARTS.into_iter().find(|start| first.get(*start..).is_some_and(|rest| rest.starts_with(SIGNATURE)))
 }
 
+/// The position of the superblock of a file, wherever it is.
+pub(super) fn start(source: &dyn ReadAt) -> Result<Option<u64>> {
+    let powers = (9..63).map(|power| 1u64 << power).take_while(|start| *start + 8 <= source.len());
+    for start in std::iter::once(0).chain(powers).filter(|start| *start + 8 <= source.len()) {
+        let mut first = [0; SIGNATURE.len()];
+        source.read_exact_at(start, &mut first, &ReadMetrics::default())?;
+        if first == *SIGNATURE {
+            return Ok(Some(start));
+        }
+    }
+    Ok(None)
+}
+
 impl Superblock {
     pub(super) fn read(source: &dyn ReadAt) -> Result<Self> {
-        let mut first = vec![0; source.len().min(2048 + 128) as usize];
-        source.read_exact_at(0, &mut first, &ReadMetrics::default())?;
-        let start = find(&first).ok_or_else(|| Error::corrupt("has no HDF5 signature"))?;
-        let bytes = &first[start..];
+        let start = start(source)?.ok_or_else(|| Error::corrupt("has no HDF5 signature"))?;
+        let mut bytes = vec![0; (source.len() - start).min(128) as usize];
+        source.read_exact_at(start, &mut bytes, &ReadMetrics::default())?;
+        let bytes = bytes.as_slice();
         let mut fields = Fields::new(bytes, Widths { offset: 8, length: 8 });
         fields.skip(SIGNATURE.len())?;
         let (superblock, end) = match fields.version("a superblock", 0..=3)? {
@@ -36,7 +50,7 @@ impl Superblock {
             _ => Self::new(bytes)?,
         };
         // A file after some user block may count addresses from either place; what is stated is checked here.
-        if superblock.base != 0 && superblock.base != start as u64 {
+        if superblock.base != 0 && superblock.base != start {
             return Err(Error::corrupt(format!("its superblock at {start} says that it is at {}", superblock.base)));
         }
         if end > source.len() {

@@ -3,18 +3,24 @@
 use super::attributes::{RawAttribute, attributes};
 use super::dataset::Dataset;
 use super::header::Header;
+use super::home::Home;
 use super::links::{Link, Target, follow, is_group, links};
 use super::metadata::Metadata;
-use crate::Result;
+use crate::{Error, Result};
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where an object is: the number of its file, and its address there.
+pub(super) type Address = (usize, u64);
 
 /// A dataset with its place in the file.
 #[derive(Debug)]
 pub(super) struct Object {
     /// Full path without a leading slash.
     pub(super) path: String,
-    /// The address of its header, by which others refer to it.
-    pub(super) address: u64,
+    /// Where its header is, by which others refer to it.
+    pub(super) address: Address,
     pub(super) dataset: Dataset,
     pub(super) attributes: Vec<RawAttribute>,
 }
@@ -23,6 +29,11 @@ impl Object {
     /// The path of the group it is in; empty for the root.
     pub(super) fn group(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether no file holds it.
+    pub(super) fn is_computed(&self) -> bool {
+        self.address.1 == u64::MAX
     }
 
     pub(super) fn attribute(&self, name: &str) -> Option<&RawAttribute> {
@@ -38,63 +49,121 @@ pub(super) struct Tree {
     /// The attributes of the root group.
     pub(super) attributes: Vec<RawAttribute>,
     pub(super) problems: Vec<String>,
+    /// The files in which the objects are; the first is the one that was opened.
+    pub(super) homes: Vec<Arc<Home>>,
 }
 
 impl Tree {
     /// Reads everything from the root group on.
-    pub(super) fn read(metadata: &Metadata<'_>, root: u64) -> Result<Self> {
-        let header = Header::read(metadata, root)?;
-        let mut tree = Self::default();
+    pub(super) fn read(home: &Arc<Home>, metadata: &Metadata<'_>) -> Result<Self> {
+        let header = Header::read(metadata, home.root)?;
+        let mut tree = Self { homes: vec![Arc::clone(home)], ..Self::default() };
         tree.attributes = attributes(metadata, &header, &mut tree.problems);
         // Groups may lead back to each other: each is walked once.
-        let mut walk = Walk { metadata, root, seen: HashSet::from([root]) };
-        let mut groups = vec![Group { path: String::new(), address: root, header }];
+        let mut seen = HashSet::from([(0, home.root)]);
+        // What cannot be read of the root group is an error: there is nothing else.
+        links(metadata, &header)?;
+        tree.walk(&At { home: 0, metadata }, Group { path: String::new(), address: home.root, header }, &mut seen);
+        Ok(tree)
+    }
+
+    /// Reads all that is in a group and in those below.
+    fn walk(&mut self, at: &At<'_>, first: Group, seen: &mut HashSet<Address>) {
+        let mut groups = vec![first];
         while let Some(group) = groups.pop() {
-            let found = match links(metadata, &group.header) {
+            let found = match links(at.metadata, &group.header) {
                 Ok(found) => found,
-                Err(error) if group.path.is_empty() => return Err(error),
                 Err(error) => {
-                    tree.problems.push(format!("group {} cannot be read: {error}", group.path));
+                    self.problems.push(format!("group {} cannot be read: {error}", group.path));
                     continue;
                 }
             };
             let mut children = Vec::new();
             for link in found {
-                if let Err(error) = tree.member(&mut walk, &group, &link, &mut children) {
-                    tree.problems.push(format!("{} cannot be read: {error}", group.path_of(&link.name)));
+                let path = group.path_of(&link.name);
+                if let Err(error) = self.member(at, &group, &link, &path, seen, &mut children) {
+                    self.problems.push(format!("{path} cannot be read: {error}"));
                 }
             }
             groups.extend(children.into_iter().rev());
         }
-        Ok(tree)
     }
 
-    fn member(&mut self, walk: &mut Walk<'_>, group: &Group, link: &Link, children: &mut Vec<Group>) -> Result<()> {
-        let metadata = walk.metadata;
-        let path = group.path_of(&link.name);
+    fn member(
+        &mut self,
+        at: &At<'_>,
+        group: &Group,
+        link: &Link,
+        path: &str,
+        seen: &mut HashSet<Address>,
+        children: &mut Vec<Group>,
+    ) -> Result<()> {
         let address = match &link.target {
             Target::Object(address) => *address,
             // HDF-EOS gives its fields their usual names this way. One that leads nowhere is left out, as by netCDF.
-            Target::Soft(to) => match follow(metadata, walk.root, group.address, to)? {
+            Target::Soft(to) => match follow(at.metadata, self.homes[at.home].root, group.address, to)? {
                 Some(address) => address,
                 None => return Ok(()),
             },
-            Target::External => {
-                self.problems.push(format!("{path} is in another file and left out"));
-                return Ok(());
-            }
+            Target::External { file, path: there } => return self.external(at, path, file, there, seen),
         };
-        let header = Header::read(metadata, address)?;
-        if let Some(dataset) = Dataset::parse(metadata, &header)? {
-            let mut problems = Vec::new();
-            let attributes = attributes(metadata, &header, &mut problems);
-            self.problems.extend(problems.iter().map(|problem| format!("{path}: {problem}")));
-            self.objects.push(Object { path, address, dataset, attributes });
-        } else if is_group(&header) && walk.seen.insert(address) {
-            children.push(Group { path, address, header });
+        children.extend(self.object(at, path, address, seen)?);
+        Ok(())
+    }
+
+    /// Reads what a link to another file leads to, with all that is below it.
+    fn external(
+        &mut self,
+        at: &At<'_>,
+        path: &str,
+        file: &str,
+        there: &str,
+        seen: &mut HashSet<Address>,
+    ) -> Result<()> {
+        let home = self.home(at.home, file)?;
+        let found = Arc::clone(&self.homes[home]);
+        let metadata = found.metadata();
+        let at = At { home, metadata: &metadata };
+        let address = follow(&metadata, found.root, found.root, there)?;
+        let address = address.ok_or_else(|| Error::not_found(format!("{file} has no {there}")))?;
+        if let Some(group) = self.object(&at, path, address, seen)? {
+            self.walk(&at, group, seen);
         }
         Ok(())
     }
+
+    /// The number of the file that another one names, opened at most once.
+    fn home(&mut self, from: usize, file: &str) -> Result<usize> {
+        let home = self.homes[from].open(file)?;
+        let real = |home: &Home| std::fs::canonicalize(&home.path).unwrap_or_else(|_| PathBuf::from(&home.path));
+        let known = self.homes.iter().position(|known| real(known) == real(&home));
+        Ok(known.unwrap_or_else(|| {
+            self.homes.push(Arc::new(home));
+            self.homes.len() - 1
+        }))
+    }
+
+    /// Reads a dataset, or gives a group that is not walked yet.
+    fn object(&mut self, at: &At<'_>, path: &str, address: u64, seen: &mut HashSet<Address>) -> Result<Option<Group>> {
+        let (metadata, place) = (at.metadata, (at.home, address));
+        let header = Header::read(metadata, address)?;
+        if let Some(dataset) = Dataset::parse(metadata, &header, &self.homes[at.home])? {
+            let mut problems = Vec::new();
+            let attributes = attributes(metadata, &header, &mut problems);
+            self.problems.extend(problems.iter().map(|problem| format!("{path}: {problem}")));
+            self.objects.push(Object { path: path.to_owned(), address: place, dataset, attributes });
+            return Ok(None);
+        }
+        let is_new = is_group(&header) && seen.insert(place);
+        Ok(is_new.then(|| Group { path: path.to_owned(), address, header }))
+    }
+}
+
+/// The file that is being walked.
+struct At<'a> {
+    /// Its number.
+    home: usize,
+    metadata: &'a Metadata<'a>,
 }
 
 /// A group that is yet to be walked.
@@ -108,11 +177,4 @@ impl Group {
     fn path_of(&self, member: &str) -> String {
         if self.path.is_empty() { member.to_owned() } else { format!("{}/{member}", self.path) }
     }
-}
-
-/// The walk through a file.
-struct Walk<'a> {
-    metadata: &'a Metadata<'a>,
-    root: u64,
-    seen: HashSet<u64>,
 }

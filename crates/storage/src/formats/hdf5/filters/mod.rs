@@ -1,24 +1,32 @@
 //! Undoes what chunks went through when they were written. Each step goes from one reused buffer to another.
+//!
+//! [`pipeline`] reads which filters there are; one file each undoes them. What a step may give is bounded by the size of the
+//! chunk, which the header states: nothing can inflate beyond it.
 
-use super::layout::Filter;
-use super::shuffle::unshuffle;
+mod bits;
+mod bitshuffle;
+mod blosc;
+mod blosc2;
+mod lz;
+mod nbit;
+mod pipeline;
+mod scale_offset;
+mod shuffle;
+mod szip;
+
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::{Error, Result};
 use libdeflater::Decompressor;
+pub(super) use pipeline::Filter;
+use shuffle::unshuffle;
+use std::io::Read;
 
 /// Refuses filters that cannot be undone, by name.
 pub(super) fn check(filters: &[Filter]) -> Result<()> {
-    for filter in filters {
-        match filter {
-            Filter::Unknown(name) => {
-                let error =
-                    Error::unsupported(format!("its chunks went through the filter {name}, which is not read yet"));
-                return Err(error.with_hint("rewrite the file with deflate, such as with nccopy -d 4 or h5repack"));
-            }
-            Filter::Deflate(_) | Filter::Shuffle(_) | Filter::Fletcher32 => {}
-        }
-    }
-    Ok(())
+    let unknown = filters.iter().find_map(|filter| if let Filter::Unknown(name) = filter { Some(name) } else { None });
+    let Some(name) = unknown else { return Ok(()) };
+    let error = Error::unsupported(format!("its chunks went through the filter {name}, which is not read yet"));
+    Err(error.with_hint("rewrite the file with deflate, such as with nccopy -d 4 or h5repack"))
 }
 
 /// Makes the chunk whose stored bytes are in `scratch.stored` into `into`, where it must come out `len` bytes long. A
@@ -40,9 +48,9 @@ pub(super) fn decode(
         }
         moves -= 1;
         arrived = moves == 0;
-        let Scratch { stored, between, inflater, .. } = scratch;
+        let Scratch { stored, between, inflater, spare, .. } = scratch;
         let target = if arrived { &mut *into } else { &mut *between };
-        undo(&filters[i], size_before(filters, mask, len, i), stored, target, inflater)?;
+        undo(&filters[i], size_before(filters, mask, len, i), stored, target, inflater, spare)?;
         if !arrived {
             std::mem::swap(stored, between);
         }
@@ -57,42 +65,97 @@ fn is_applied(mask: u32, filter: usize) -> bool {
     mask.checked_shr(filter as u32).unwrap_or(0) & 1 == 0
 }
 
-/// The size of a chunk of `len` bytes before it went through filter `before`; `None` if that cannot be known.
-fn size_before(filters: &[Filter], mask: u32, len: usize, before: usize) -> Option<usize> {
-    let step = |size: usize, filter: &Filter| match filter {
-        Filter::Shuffle(_) => Some(size),
-        Filter::Fletcher32 => size.checked_add(4),
-        Filter::Deflate(_) | Filter::Unknown(_) => None,
+/// What is known of the size that a step gives.
+#[derive(Clone, Copy)]
+enum Size {
+    Exactly(usize),
+    /// Other filters made it smaller before, or a little larger.
+    AtMost(usize),
+}
+
+impl Size {
+    fn most(self) -> usize {
+        match self {
+            Self::Exactly(size) | Self::AtMost(size) => size,
+        }
+    }
+}
+
+/// The size of a chunk of `len` bytes before it went through filter `before`.
+fn size_before(filters: &[Filter], mask: u32, len: usize, before: usize) -> Size {
+    let step = |size: Size, filter: &Filter| match (filter, size) {
+        (Filter::Shuffle(_), size) => size,
+        (Filter::Fletcher32, Size::Exactly(size)) => Size::Exactly(size.saturating_add(4)),
+        // No coder makes what it cannot compress much larger.
+        (_, size) => Size::AtMost(size.most().saturating_add(size.most() / 4).saturating_add(4096)),
     };
-    (0..before).filter(|i| is_applied(mask, *i)).try_fold(len, |size, i| step(size, &filters[i]))
+    (0..before).filter(|i| is_applied(mask, *i)).fold(Size::Exactly(len), |size, i| step(size, &filters[i]))
 }
 
 /// Undoes one filter; `size` is that of the outcome.
 fn undo(
     filter: &Filter,
-    size: Option<usize>,
+    size: Size,
     from: &[u8],
     into: &mut AlignedBytes,
     inflater: &mut Decompressor,
+    spare: &mut Vec<u8>,
 ) -> Result<()> {
-    match filter {
-        Filter::Deflate(_) => {
-            let size = size.ok_or_else(|| Error::unsupported("chunks that were compressed twice are not read yet"))?;
-            inflate(from, into.resize(size), inflater)
-        }
+    let room = into.resize(if let Filter::Shuffle(_) = filter { from.len() } else { size.most() });
+    let len = match filter {
+        Filter::Deflate(_) => inflate(from, room, inflater)?,
         Filter::Shuffle(cell) => {
-            unshuffle(from, into.resize(from.len()), *cell);
-            Ok(())
+            unshuffle(from, room, *cell);
+            from.len()
         }
-        Filter::Fletcher32 | Filter::Unknown(_) => check(std::slice::from_ref(filter)),
+        Filter::Szip(szip) => szip.decode(from, room, spare)?,
+        Filter::Nbit(nbit) => nbit.decode(from, room)?,
+        Filter::ScaleOffset(scale_offset) => scale_offset.decode(from, room)?,
+        Filter::Lzf => lz::decode_lzf(from, room)?,
+        Filter::Lz4 => lz::decode_lz4_blocks(from, room)?,
+        Filter::Zstd => decode_zstd(from, room)?,
+        Filter::Bzip2 => decode_bzip2(from, room)?,
+        Filter::Blosc => blosc::decode(from, room, spare)?,
+        Filter::Blosc2 => blosc2::decode(from, room, spare)?,
+        Filter::Bitshuffle(bitshuffle) => bitshuffle.decode(from, room, spare)?,
+        Filter::Fletcher32 | Filter::Unknown(_) => return check(std::slice::from_ref(filter)),
+    };
+    into.resize(len);
+    match size {
+        Size::Exactly(size) if size != len && !matches!(filter, Filter::Shuffle(_)) => {
+            Err(Error::corrupt(format!("decodes to {len} bytes in place of {size}")))
+        }
+        Size::Exactly(_) | Size::AtMost(_) => Ok(()),
     }
 }
 
-fn inflate(from: &[u8], into: &mut [u8], inflater: &mut Decompressor) -> Result<()> {
-    match inflater.zlib_decompress(from, into) {
-        Ok(len) if len == into.len() => Ok(()),
-        Ok(len) => Err(Error::corrupt(format!("inflates to {len} bytes in place of {}", into.len()))),
-        Err(_) => Err(Error::corrupt("does not inflate")),
+/// Inflates into `into`, which has room for all that may come; gives how much came.
+fn inflate(from: &[u8], into: &mut [u8], inflater: &mut Decompressor) -> Result<usize> {
+    inflater.zlib_decompress(from, into).map_err(|_| Error::corrupt("does not inflate"))
+}
+
+fn decode_zlib(from: &[u8], into: &mut [u8]) -> Result<usize> {
+    inflate(from, into, &mut Decompressor::new())
+}
+
+fn decode_zstd(from: &[u8], into: &mut [u8]) -> Result<usize> {
+    zstd::bulk::decompress_to_buffer(from, into).map_err(|error| Error::corrupt(format!("is no zstd: {error}")))
+}
+
+fn decode_bzip2(from: &[u8], into: &mut [u8]) -> Result<usize> {
+    let mut decoder = bzip2::read::BzDecoder::new(from);
+    let mut len = 0;
+    while len < into.len() {
+        match decoder.read(&mut into[len..]) {
+            Ok(0) => break,
+            Ok(more) => len += more,
+            Err(error) => return Err(Error::corrupt(format!("is no bzip2: {error}"))),
+        }
+    }
+    // What is longer than its chunk is noticed by asking for one byte more.
+    match decoder.read(&mut [0]) {
+        Ok(0) => Ok(len),
+        _ => Err(Error::corrupt("decodes to more bytes than its chunk has")),
     }
 }
 
@@ -152,7 +215,7 @@ mod tests {
                 planes.chain(bytes[count * cell..].iter().copied()).collect()
             }
             Filter::Fletcher32 => [bytes.as_slice(), &fletcher32(&bytes).to_le_bytes()].concat(),
-            Filter::Unknown(_) => bytes,
+            _ => bytes,
         }
     }
 

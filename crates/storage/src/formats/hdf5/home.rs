@@ -1,0 +1,121 @@
+//! A file of which objects are read: the one that was opened, or one that its links, virtual datasets or external cells lead to.
+
+use super::metadata::{Metadata, Widths};
+use super::superblock::Superblock;
+use crate::io::{FileSource, ReadAt};
+use crate::metrics::ReadMetrics;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Files that lead to files are followed this far.
+const DEEPEST: usize = 8;
+
+/// The most files that one file leads to in all.
+const MOST_FILES: usize = 1 << 14;
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) path: PathBuf,
+    pub(super) source: FileSource,
+    /// The position from which addresses are counted.
+    pub(super) base: u64,
+    pub(super) widths: Widths,
+    /// The address of the root group.
+    pub(super) root: u64,
+    /// How many files led to this one.
+    depth: usize,
+    /// How many files were opened from the first one on.
+    opened: Arc<AtomicUsize>,
+}
+
+impl Home {
+    pub(super) fn new(source: FileSource) -> Result<Self> {
+        Self::with(source, 0, Arc::default())
+    }
+
+    fn with(source: FileSource, depth: usize, opened: Arc<AtomicUsize>) -> Result<Self> {
+        let Superblock { widths, base, root } = Superblock::read(&source)?;
+        Ok(Self { path: source.path().to_owned(), source, base, widths, root, depth, opened })
+    }
+
+    pub(super) fn metadata(&self) -> Metadata<'_> {
+        Metadata::new(&self.source, self.base, self.widths)
+    }
+
+    /// Where a file is that this one names: beside it, if the name is relative. An absolute one that is not there may have moved
+    /// with this file.
+    fn beside(&self, name: &str) -> PathBuf {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let (stated, moved) = (folder.join(name), Path::new(name).file_name().map(|name| folder.join(name)));
+        match moved {
+            Some(moved) if Path::new(name).is_absolute() && !stated.exists() => moved,
+            Some(_) | None => stated,
+        }
+    }
+
+    /// Opens the HDF5 file of a name.
+    pub(super) fn open(&self, name: &str) -> Result<Self> {
+        if self.depth >= DEEPEST || self.opened.fetch_add(1, Ordering::Relaxed) >= MOST_FILES {
+            return Err(Error::corrupt("its links or virtual datasets lead from file to file without an end"));
+        }
+        let path = if name == "." { self.path.clone() } else { self.beside(name) };
+        Self::with(open_plain(&path)?, self.depth + 1, Arc::clone(&self.opened)).map_err(|error| error.in_file(&path))
+    }
+
+    /// Opens a file of plain cells.
+    pub(super) fn open_cells(&self, name: &str) -> Result<FileSource> {
+        open_plain(&self.beside(name))
+    }
+}
+
+/// Opens a file, but nothing that only looks like one: a pipe would be waited for.
+fn open_plain(path: &Path) -> Result<FileSource> {
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(Error::corrupt("is no plain file").in_file(path));
+    }
+    FileSource::open(path, &ReadMetrics::default())
+}
+
+/// Pieces of files, one after the other, as if they were one.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// Where each begins, its file, the position there and its length.
+    pieces: Vec<(u64, FileSource, u64, u64)>,
+    len: u64,
+}
+
+impl Pieces {
+    /// Pieces with their position and, unless they go on to the end of the file, their length.
+    pub(super) fn new(files: Vec<(FileSource, u64, Option<u64>)>) -> Self {
+        let (mut pieces, mut len) = (Vec::new(), 0u64);
+        for (file, at, stated) in files {
+            let size = stated.unwrap_or(file.len().saturating_sub(at));
+            pieces.push((len, file, at, size));
+            len = len.saturating_add(size);
+        }
+        Self { pieces, len }
+    }
+}
+
+impl ReadAt for Pieces {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, at: u64, into: &mut [u8], metrics: &ReadMetrics) -> Result<()> {
+        let end = at.saturating_add(into.len() as u64);
+        let mut done = 0;
+        for (start, file, position, size) in &self.pieces {
+            let (from, upto) = (at.max(*start), end.min(start.saturating_add(*size)));
+            if from < upto {
+                let target = &mut into[done..][..(upto - from) as usize];
+                file.read_exact_at(position.saturating_add(from - start), target, metrics)?;
+                done += target.len();
+            }
+        }
+        if done == into.len() { Ok(()) } else { Err(Error::corrupt("its cells lie beyond the end of its files")) }
+    }
+}
