@@ -5,8 +5,9 @@
 
 use super::key_words::WordLayout;
 use crate::error::{Error, Result};
-use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{ArrowPrimitiveType, DataType};
 use arrow::row::{RowConverter, Rows, SortField};
 use hashbrown::HashTable;
 use hyperslab_expr::key_form::{key_form, key_type};
@@ -136,22 +137,21 @@ impl WordKeys {
     }
 
     fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
-        let words = self.layout.words(keys, rows)?;
-        let width = self.layout.width();
         if let WordIndex::Direct(index) = &mut self.index {
-            let wanted = whole_range(&self.layout.types()[0], &words);
-            if !wanted.is_some_and(|wanted| index.cover(wanted, self.len + rows)) {
-                self.index = WordIndex::Hashed(HashIndex::of_words(&self.words, width)?);
+            match WholeKeys::of(&keys[0]).filter(|keys| index.cover(keys.range(), self.len + rows)) {
+                Some(keys) => return Ok(self.number_directly(&keys)),
+                None => {
+                    self.index = WordIndex::Hashed(HashIndex::of_words(&self.words, self.layout.width())?);
+                }
             }
         }
+        let (words, width) = (self.layout.words(keys, rows)?, self.layout.width());
         let (mut numbers, mut new) = (Vec::with_capacity(rows), Vec::new());
         for (row, key) in words.chunks_exact(width).enumerate() {
-            let number = match &mut self.index {
-                WordIndex::Direct(index) => index.number(whole(&self.layout.types()[0], key), self.len as u32),
-                WordIndex::Hashed(index) => {
-                    index.number(hash_words(key), |at| key_at(&self.words, at, width) == key)?
-                }
+            let WordIndex::Hashed(index) = &mut self.index else {
+                return Err(Error::internal("keys that are addressed by value were numbered"));
             };
+            let number = index.number(hash_words(key), |at| key_at(&self.words, at, width) == key)?;
             if number as usize == self.len {
                 self.words.extend_from_slice(key);
                 self.len += 1;
@@ -160,6 +160,24 @@ impl WordKeys {
             numbers.push(number);
         }
         Ok((numbers, new))
+    }
+
+    /// Numbers keys that the index covers.
+    fn number_directly(&mut self, keys: &WholeKeys) -> (Vec<u32>, Vec<u32>) {
+        let WordIndex::Direct(index) = &mut self.index else { return Default::default() };
+        let ty = &self.layout.types()[0];
+        let (mut numbers, mut new) = (Vec::with_capacity(keys.values.len()), Vec::new());
+        for row in 0..keys.values.len() {
+            let key = keys.at(row);
+            let number = index.number(key, self.len as u32);
+            if number as usize == self.len {
+                self.words.extend(whole_words(ty, key));
+                self.len += 1;
+                new.push(row as u32);
+            }
+            numbers.push(number);
+        }
+        (numbers, new)
     }
 
     fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
@@ -183,12 +201,14 @@ fn key_at(words: &[u64], number: u32, width: usize) -> &[u64] {
     &words[number as usize * width..][..width]
 }
 
+/// Whole numbers up to here have one form as floats.
+const MOST_WHOLE: i64 = 1 << 53;
+
 /// A key that is NULL or a whole number.
 type Whole = Option<i64>;
 
 /// The whole number that a single key holds, where it is one of at most 53 bits; `None` without if it is none.
 fn whole_or_none(ty: &DataType, key: &[u64]) -> Option<Whole> {
-    const MOST: i64 = 1 << 53;
     let [word, null] = [key[0], key[1]];
     if null != 0 {
         return Some(None);
@@ -199,7 +219,7 @@ fn whole_or_none(ty: &DataType, key: &[u64]) -> Option<Whole> {
         DataType::UInt64 => i64::try_from(word).ok()?,
         _ => word as i64,
     };
-    (-MOST..=MOST).contains(&value).then_some(Some(value))
+    (-MOST_WHOLE..=MOST_WHOLE).contains(&value).then_some(Some(value))
 }
 
 fn float_as_whole(value: f64) -> Option<i64> {
@@ -208,20 +228,76 @@ fn float_as_whole(value: f64) -> Option<i64> {
     (whole as f64 == value).then_some(whole)
 }
 
-/// Like [`whole_or_none`] for keys that [`whole_range`] has seen.
-fn whole(ty: &DataType, key: &[u64]) -> Whole {
-    whole_or_none(ty, key).flatten()
+/// The words of a single key that is a whole number, or NULL.
+fn whole_words(ty: &DataType, key: Whole) -> [u64; 2] {
+    let Some(value) = key else { return [0, 1] };
+    let word = match ty {
+        DataType::Float32 => u64::from((value as f32).to_bits()),
+        DataType::Float64 => (value as f64).to_bits(),
+        _ => value as u64,
+    };
+    [word, 0]
 }
 
-/// The least and the greatest of single keys, `(0, -1)` if all are NULL; `None` if one is no whole number.
-fn whole_range(ty: &DataType, words: &[u64]) -> Option<(i64, i64)> {
-    let mut range = (i64::MAX, i64::MIN);
-    for key in words.chunks_exact(2) {
-        if let Some(value) = whole_or_none(ty, key)? {
-            range = (range.0.min(value), range.1.max(value));
+/// Single keys all of which are whole numbers of at most 53 bits, or NULL.
+struct WholeKeys {
+    /// 0 where a key is NULL.
+    values: Vec<i64>,
+    nulls: Option<NullBuffer>,
+}
+
+impl WholeKeys {
+    fn of(key: &ArrayRef) -> Option<Self> {
+        use arrow::datatypes as t;
+        match key.data_type() {
+            DataType::Int8 => Self::converted::<t::Int8Type>(key, |v| (i64::from(v), true)),
+            DataType::Int16 => Self::converted::<t::Int16Type>(key, |v| (i64::from(v), true)),
+            DataType::Int32 => Self::converted::<t::Int32Type>(key, |v| (i64::from(v), true)),
+            DataType::Int64 => Self::converted::<t::Int64Type>(key, |v| (v, true)),
+            DataType::UInt8 => Self::converted::<t::UInt8Type>(key, |v| (i64::from(v), true)),
+            DataType::UInt16 => Self::converted::<t::UInt16Type>(key, |v| (i64::from(v), true)),
+            DataType::UInt32 => Self::converted::<t::UInt32Type>(key, |v| (i64::from(v), true)),
+            DataType::UInt64 => Self::converted::<t::UInt64Type>(key, |v| (v as i64, v <= i64::MAX as u64)),
+            DataType::Date32 => Self::converted::<t::Date32Type>(key, |v| (i64::from(v), true)),
+            // Beyond 2^53 the cast saturates or the range is refused; a fraction or NaN does not survive it.
+            DataType::Float32 => Self::converted::<t::Float32Type>(key, |v| (v as i64, v as i64 as f32 == v)),
+            DataType::Float64 => Self::converted::<t::Float64Type>(key, |v| (v as i64, v as i64 as f64 == v)),
+            _ => None,
         }
     }
-    Some(if range.0 > range.1 { (0, -1) } else { range })
+
+    /// Converts values; each comes with whether it is a whole number.
+    fn converted<T: ArrowPrimitiveType>(key: &ArrayRef, convert: impl Fn(T::Native) -> (i64, bool)) -> Option<Self> {
+        let key = key.as_primitive::<T>();
+        let nulls = key.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
+        let mut all = true;
+        let mut whole = |value: T::Native, valid: bool| {
+            let (value, is_whole) = convert(value);
+            all &= is_whole | !valid;
+            if valid { value } else { 0 }
+        };
+        let values = match &nulls {
+            None => key.values().iter().map(|value| whole(*value, true)).collect(),
+            Some(nulls) => key.values().iter().zip(nulls).map(|(value, valid)| whole(*value, valid)).collect(),
+        };
+        let keys = Self { values, nulls };
+        let (least, greatest) = keys.range();
+        (all && least >= -MOST_WHOLE && greatest <= MOST_WHOLE).then_some(keys)
+    }
+
+    /// The least and the greatest key, 0 among them where there is a NULL; `(0, -1)` if there is no key.
+    fn range(&self) -> (i64, i64) {
+        let range = self
+            .values
+            .iter()
+            .fold((i64::MAX, i64::MIN), |(least, greatest), value| (least.min(*value), greatest.max(*value)));
+        if self.values.is_empty() { (0, -1) } else { range }
+    }
+
+    fn at(&self, row: usize) -> Whole {
+        let is_valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        is_valid.then_some(self.values[row])
+    }
 }
 
 /// Numbers of keys by their value: `slots[key - base]`.

@@ -3,8 +3,11 @@
 use super::evaluate::evaluate;
 use crate::error::Result;
 use crate::source::{Batch, SourceColumn};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, Scalar};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::SortOptions;
+use arrow::compute::kernels::cmp;
+use arrow::datatypes::DataType;
 use arrow::row::{Row, RowConverter, Rows, SortField};
 use hyperslab_expr::key_form::{key_form, key_type};
 use hyperslab_plan::SortKey;
@@ -31,6 +34,26 @@ impl<'a> SortOrder<'a> {
     /// The columns of the rows.
     pub(crate) fn columns(&self) -> &[SourceColumn] {
         self.columns
+    }
+
+    /// The first key of the rows of a batch.
+    pub(crate) fn first_of(&self, batch: &Batch) -> Result<ArrayRef> {
+        Ok(key_form(&evaluate(&self.keys[0].expr, self.columns, batch)?)?)
+    }
+
+    /// The rows whose first key does not come after a value of it, as far as that can be told fast: NULL and the value NULL come
+    /// anywhere. None if it cannot be told of such keys.
+    pub(crate) fn not_after(&self, batch: &Batch, value: &ArrayRef) -> Result<Option<BooleanBuffer>> {
+        if !value.data_type().is_primitive() || value.is_null(0) || matches!(value.data_type(), DataType::Interval(_)) {
+            return Ok(None);
+        }
+        let (first, value) = (self.first_of(batch)?, Scalar::new(value.clone()));
+        let is_after = if self.keys[0].descending { cmp::lt(&first, &value)? } else { cmp::gt(&first, &value)? };
+        let (values, nulls) = is_after.into_parts();
+        Ok(Some(match nulls {
+            None => !&values,
+            Some(valid) => !&(&values & valid.inner()),
+        }))
     }
 
     /// The keys of the rows of a batch.

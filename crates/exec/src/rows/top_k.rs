@@ -9,6 +9,7 @@ use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
 use crate::source::{Batch, Source, SourceColumn};
+use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
 use arrow::row::{OwnedRow, Rows};
 use hyperslab_plan::SortKey;
@@ -52,15 +53,23 @@ pub fn top_k(
 /// goes to the earlier row. How early a worker sees it changes what it drops, never what is left in the end.
 #[derive(Default)]
 struct Bound {
-    worst: RwLock<Option<OwnedRow>>,
+    worst: RwLock<Option<Worst>>,
+}
+
+/// A row that others must be better than.
+#[derive(Clone)]
+struct Worst {
+    key: OwnedRow,
+    /// The first of the values that the key is made of.
+    first: ArrayRef,
 }
 
 impl Bound {
-    fn tighten(&self, worst: &Option<OwnedRow>) {
+    fn tighten(&self, worst: &Option<Worst>) {
         self.worst.write().unwrap_or_else(PoisonError::into_inner).clone_from(worst);
     }
 
-    fn get(&self) -> Option<OwnedRow> {
+    fn get(&self) -> Option<Worst> {
         self.worst.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -74,7 +83,7 @@ struct Best<'a> {
     keys: Vec<Rows>,
     rows: usize,
     /// The greatest key of the best rows, once there are enough of them.
-    worst: Option<OwnedRow>,
+    worst: Option<Worst>,
     memory: Reservation,
 }
 
@@ -94,16 +103,31 @@ impl<'a> Best<'a> {
     fn collect(mut self, input: &dyn Source, partition: usize, bound: &Bound) -> Result<Self> {
         input.run(partition, &mut |batch| {
             let bounds = [self.worst.clone(), bound.get()];
+            let batch = self.not_worse_at_first(batch, &bounds)?;
+            if batch.rows == 0 {
+                return Ok(ControlFlow::Continue(()));
+            }
             let keys = self.order.keys_of(&batch)?;
-            let better = |row| bounds.iter().flatten().all(|worst| keys.row(row) < worst.row());
+            let better = |row| bounds.iter().flatten().all(|worst| keys.row(row) < worst.key.row());
             let mask = BooleanBuffer::collect_bool(batch.rows, better);
-            let mut kept_keys = self.order.no_keys(batch.rows);
+            let mut kept_keys = self.order.no_keys(mask.count_set_bits());
             mask.set_indices().for_each(|row| kept_keys.push(keys.row(row)));
             self.push(keep(&batch, &mask)?, kept_keys)?;
             Ok(ControlFlow::Continue(()))
         })?;
         self.weed()?;
         Ok(self)
+    }
+
+    /// The rows whose first key alone does not make them worse than a bound: whole keys take longer to compare.
+    fn not_worse_at_first(&self, batch: Batch, bounds: &[Option<Worst>]) -> Result<Batch> {
+        let Some(worst) = bounds.iter().flatten().min_by(|a, b| a.key.row().cmp(&b.key.row())) else {
+            return Ok(batch);
+        };
+        match self.order.not_after(&batch, &worst.first)? {
+            Some(mask) => keep(&batch, &mask),
+            None => Ok(batch),
+        }
     }
 
     /// Takes in the best rows of a partition that follows.
@@ -133,7 +157,9 @@ impl<'a> Best<'a> {
         }
         let mut best = self.entries();
         let (_, worst, _) = best.select_nth_unstable_by(self.wanted - 1, |a, b| a.compare(b, &self.keys));
-        self.worst = Some(worst.key(&self.keys).owned());
+        let (at, row) = worst.batch_and_row();
+        let first = self.order.first_of(&self.batches[at].slice(row, 1))?;
+        self.worst = Some(Worst { key: worst.key(&self.keys).owned(), first });
         best.truncate(self.wanted);
         best.sort_unstable_by_key(Entry::place);
         let mut keys = self.order.no_keys(best.len());

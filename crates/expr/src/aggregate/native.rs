@@ -91,6 +91,16 @@ macro_rules! floats {
             fn of_key(key: $bits) -> Self {
                 Self::from_bits(key)
             }
+
+            #[inline(always)]
+            fn order(self, other: Self) -> std::cmp::Ordering {
+                // Whole numbers in the order of the floats: the bits, those of negative numbers turned round.
+                let rank = |value: Self| {
+                    let bits = if value != value { Self::NAN } else { value + 0.0 }.to_bits().cast_signed();
+                    bits ^ ((bits >> (<$bits>::BITS - 1)).cast_unsigned() >> 1).cast_signed()
+                };
+                rank(self).cmp(&rank(other))
+            }
         }
     )*};
 }

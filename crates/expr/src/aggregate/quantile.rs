@@ -214,9 +214,12 @@ impl<N: Native, B: Between<N>> Quantile<N, B> {
         let discrete = std::any::TypeId::of::<B>() == std::any::TypeId::of::<Discrete>();
         let place = if discrete { discrete_place(count, fraction.abs()) } else { (count - 1) as f64 * fraction.abs() };
         let (below, above) = (place.floor() as usize, place.ceil() as usize);
-        let down = fraction.is_sign_negative();
-        let [low, high] = [below, above].map(|place| nth(values, if down { count - 1 - place } else { place }));
-        if down { B::between(high, low, above as f64 - place) } else { B::between(low, high, place - below as f64) }
+        if fraction.is_sign_negative() {
+            let (low, high) = neighbours(values, count - 1 - above, count - 1 - below);
+            return B::between(low, high, above as f64 - place);
+        }
+        let (low, high) = neighbours(values, below, above);
+        B::between(low, high, place - below as f64)
     }
 }
 
@@ -231,9 +234,13 @@ fn discrete_place(count: usize, fraction: f64) -> f64 {
     (count - (count - fraction * count).floor()).max(1.0) - 1.0
 }
 
-/// The value at a place in order.
-fn nth<N: Native>(values: &mut [N], place: usize) -> N {
-    *values.select_nth_unstable_by(place, |a, b| a.order(*b)).1
+/// The values at a place in order and at the same or the next.
+fn neighbours<N: Native>(values: &mut [N], place: usize, next: usize) -> (N, N) {
+    let (_, at_place, above) = values.select_nth_unstable_by(place, |a, b| a.order(*b));
+    let low = *at_place;
+    // All that are above are in no order: the next is the least of them.
+    let high = above.iter().copied().reduce(|least, value| if value.less(least) { value } else { least });
+    (low, if next == place { low } else { high.unwrap_or(low) })
 }
 
 impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {

@@ -34,6 +34,7 @@ mod refuse;
 mod regrid;
 mod scope;
 mod select;
+mod series;
 mod set_operation;
 mod stack;
 mod subquery;

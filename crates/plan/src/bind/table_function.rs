@@ -1,14 +1,11 @@
-//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`, `range`; `regrid` is beside ([`super::regrid`]).
+//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`; `regrid` and `range` are beside ([`super::regrid`], [`super::series`]).
 
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, Table, with_names};
-use crate::{Error, Result, RowPlan, Source, Span, TableFormat};
-use hyperslab_expr::{Expr, Scalar, SqlType};
+use crate::{Error, Result, Source, Span, TableFormat};
+use hyperslab_expr::Scalar;
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
-
-/// How many rows `range` may give.
-const MAX_ROWS: i128 = 1_000_000;
 
 const KNOWN: [&str; 9] = [
     "read_netcdf",
@@ -26,7 +23,7 @@ const KNOWN: [&str; 9] = [
 pub(super) struct Arguments {
     pub(super) positional: Vec<(Scalar, Span)>,
     pub(super) named: Vec<(String, Scalar, Span)>,
-    at: Span,
+    pub(super) at: Span,
 }
 
 impl<'a> Binder<'a> {
@@ -55,7 +52,7 @@ impl<'a> Binder<'a> {
         let arguments = self.arguments(&args.args, self.text.call(at))?;
         match function.as_str() {
             "grid" => self.grid(arguments, alias),
-            "range" | "generate_series" => self.range(&function, arguments, alias),
+            "range" | "generate_series" => self.series(&function, arguments, alias),
             _ => self.read(&function, arguments, alias),
         }
     }
@@ -142,40 +139,5 @@ impl<'a> Binder<'a> {
             dataset.fix_grid(variable, *variable_at)?;
         }
         Ok(relation)
-    }
-
-    /// `range([from,] to [, step])` without its end, `generate_series` with it.
-    fn range(&mut self, function: &str, arguments: Arguments, alias: Option<&ast::TableAlias>) -> Result<Relation> {
-        let at = arguments.at;
-        if let Some((name, _, name_at)) = arguments.named.first() {
-            return Err(Error::new(format!("{function} has no option {name}")).or_at(Some(*name_at)));
-        }
-        let bound = |(value, at): &(Scalar, Span)| match value {
-            Scalar::Integer(value, _) => Ok(*value),
-            other => Err(Error::new(format!("{function} takes integers, not {}", other.sql_type())).or_at(Some(*at))),
-        };
-        let bounds = arguments.positional.iter().map(bound).collect::<Result<Vec<_>>>()?;
-        let (from, to, step) = match bounds[..] {
-            [to] => (0, to, 1),
-            [from, to] => (from, to, 1),
-            [from, to, step] if step != 0 => (from, to, step),
-            _ => {
-                return Err(
-                    Error::new(format!("{function} takes a start, an end, and a step that is not 0")).or_at(Some(at))
-                );
-            }
-        };
-        let to = if function == "range" { to } else { to + step.signum() };
-        let distance = if step > 0 { to - from } else { from - to };
-        let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
-        if count > MAX_ROWS {
-            return Err(
-                Error::new(format!("{function} gives {count} rows; at most {MAX_ROWS} are supported")).or_at(Some(at))
-            );
-        }
-        let row = |i: i128| vec![Expr::Literal(Scalar::Integer(from + i * step, SqlType::BigInt))];
-        let columns = vec![self.column(function, SqlType::BigInt)];
-        let plan = RowPlan::Values { columns, rows: (0..count).map(row).collect() };
-        self.rows(plan, alias, Some(function.to_string()))
     }
 }
