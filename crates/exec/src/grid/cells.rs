@@ -31,9 +31,15 @@ pub(super) struct CellReader<'a> {
     /// For each variable what of it is read for these cells, once that is needed.
     covers: Vec<Option<Cover>>,
     /// For each table the rows that vectors found in it: those of the next box are often the same.
-    found: Vec<HashMap<Region, Arc<Found>>>,
+    found: Vec<HashMap<Region, Finds>>,
     /// For each window the cells that its columns are wanted for, and the columns once they are computed.
     windows: Vec<(Region, Option<Held>)>,
+}
+
+/// The rows that the cells of a vector found, and columns of them that were needed.
+struct Finds {
+    rows: Arc<Found>,
+    values: Vec<(ColumnId, ArrayRef)>,
 }
 
 /// As many vectors' finds are kept for each table.
@@ -109,7 +115,8 @@ impl<'a> CellReader<'a> {
                     cells.push(*id, values);
                 }
                 Step::Match(table) => {
-                    if let Found::Each(rows) = &*self.find(*table, &cells.region)
+                    let found = self.find(*table, &cells.region).rows.clone();
+                    if let Found::Each(rows) = &*found
                         && !cells.keep(rows)
                     {
                         return Ok(None);
@@ -230,19 +237,31 @@ impl<'a> CellReader<'a> {
     }
 
     /// The rows of a table that the cells of a vector find.
-    fn find(&mut self, table: usize, region: &Region) -> Arc<Found> {
+    fn find(&mut self, table: usize, region: &Region) -> &mut Finds {
         let (rows, found) = (&self.program.tables[table], &mut self.found[table]);
         if found.len() >= FINDS {
             found.clear();
         }
-        found.entry(rows.footprint(region)).or_insert_with_key(|region| Arc::new(rows.find(region))).clone()
+        let find = |region: &Region| Finds { rows: Arc::new(rows.find(region)), values: Vec::new() };
+        found.entry(rows.footprint(region)).or_insert_with_key(find)
+    }
+
+    /// The values of a column of a table for the cells of a vector.
+    fn look_up(&mut self, table: usize, id: ColumnId, region: &Region) -> Result<ArrayRef> {
+        let rows = &self.program.tables[table];
+        let finds = self.find(table, region);
+        if let Some((_, values)) = finds.values.iter().find(|(own, _)| *own == id) {
+            return Ok(values.clone());
+        }
+        let values = rows.values(id, &finds.rows).expect("it has the column")?;
+        finds.values.push((id, values.clone()));
+        Ok(values)
     }
 
     fn read(&mut self, cells: &Cells, id: ColumnId) -> Result<ArrayRef> {
         let program = self.program;
         if let Some(table) = program.tables.iter().position(|table| table.has(id)) {
-            let found = self.find(table, &cells.region);
-            return program.tables[table].values(id, &found).expect("it has the column");
+            return self.look_up(table, id, &cells.region);
         }
         let computed = self.windows.iter().filter_map(|(_, held)| held.as_ref());
         if let Some(held) = computed.chain(&program.held).find(|held| held.has(id)) {

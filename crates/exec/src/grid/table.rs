@@ -22,6 +22,9 @@ use std::ops::Range;
 const DIRECT: u64 = 1 << 22;
 const DIRECT_A_ROW: u64 = 8;
 
+/// What a table takes for each position of an axis.
+const ADD_BYTES: usize = size_of::<Option<u64>>() + size_of::<u32>();
+
 /// The number of a key that equals nothing.
 const NO_KEY: u64 = u64::MAX;
 
@@ -40,6 +43,27 @@ struct TableAxis {
     dim: usize,
     /// For each position what it adds to the number of a key; none if no row has its values.
     adds: Vec<Option<u64>>,
+    /// For each position the first that adds the same: all times of a month find the same rows.
+    alike: Vec<u32>,
+}
+
+impl TableAxis {
+    fn new(dim: usize, adds: Vec<Option<u64>>) -> Self {
+        let mut first = HashMap::new();
+        let alike = adds.iter().enumerate().map(|(at, add)| *first.entry(*add).or_insert(at as u32)).collect();
+        Self { dim, adds, alike }
+    }
+
+    /// Positions that find the same rows, the same ones for each single position of several that are alike.
+    fn footprint(&self, set: &IndexSet) -> IndexSet {
+        match (set.len(), set.iter().next()) {
+            (1, Some(at)) => {
+                let alike = self.alike[at] as usize;
+                IndexSet::range(alike..alike + 1)
+            }
+            _ => set.clone(),
+        }
+    }
 }
 
 /// From the number of a key to a row.
@@ -89,16 +113,14 @@ impl Table {
                 };
             }
             let adds = coded.on_axis.iter().map(|code| code.map(|code| u64::from(code) * stride)).collect();
-            axes.push(TableAxis { dim, adds });
+            axes.push(TableAxis::new(dim, adds));
             for pair in pairs {
                 key_labels[pair].values = take(&keys[pair], &coded.first_rows(), None)?;
             }
             stride = stride.checked_mul(coded.count.max(1)).filter(|stride| *stride < NO_KEY).ok_or_else(too_many)?;
         }
         let places = Places::new(&numbers, stride)?;
-        memory.grow(
-            places.memory() + axes.iter().map(|axis| axis.adds.len() * size_of::<Option<u64>>()).sum::<usize>(),
-        )?;
+        memory.grow(places.memory() + axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum::<usize>())?;
         let columns = columns.iter().map(|column| column.id).zip(rows.columns).collect();
         Ok(Self { axes, places, columns, keys: key_labels, _memory: memory })
     }
@@ -114,10 +136,10 @@ impl Table {
         for (dim, set) in sets.iter().rev() {
             let mut adds = vec![None; shape[*dim]];
             set.iter().enumerate().for_each(|(rank, at)| adds[at] = Some(rank as u64 * stride));
-            axes.push(TableAxis { dim: *dim, adds });
+            axes.push(TableAxis::new(*dim, adds));
             stride *= set.len() as u64;
         }
-        let adds: usize = axes.iter().map(|axis| axis.adds.len() * size_of::<Option<u64>>()).sum();
+        let adds: usize = axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum();
         let memory = context.memory().reserve(adds + array_bytes(&column.1), "what is computed for each place")?;
         Ok(Self { axes, places: Places::Same, columns: vec![column], keys: Vec::new(), _memory: memory })
     }
@@ -149,9 +171,9 @@ impl Table {
     /// What decides which rows the cells of a region find: its positions along the dimensions of the key, how many there
     /// are along the others.
     pub(super) fn footprint(&self, region: &Region) -> Region {
-        let along = |(dim, set): (usize, &IndexSet)| match self.axes.iter().any(|axis| axis.dim == dim) {
-            true => set.clone(),
-            false => IndexSet::all(set.len()),
+        let along = |(dim, set): (usize, &IndexSet)| match self.axes.iter().find(|axis| axis.dim == dim) {
+            Some(axis) => axis.footprint(set),
+            None => IndexSet::all(set.len()),
         };
         Region::new(region.sets().iter().enumerate().map(along).collect())
     }
