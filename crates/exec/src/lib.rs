@@ -9,6 +9,8 @@
 //! * Partitions, and the cuts between batches, are fixed by the files and the plan. Results of partitions are merged in
 //!   their order: a result has the same bits for any number of threads and any memory limit.
 //! * What grows with the input is reserved from the [`MemoryPool`] before it is allocated, or as soon as its size is known.
+//! * Rows that do not fit the limit go by way of temporary files (`rows::spill`): an operator first tries in memory, and begins anew by
+//!   way of the disk when memory runs out. Either way rows are folded in the same order.
 //! * A panic on a worker becomes an [`Error`].
 //!
 //! # What it must never know

@@ -33,51 +33,51 @@ pub fn aggregate(
     keys: &[(Column, Expr)],
     aggregates: &[(Column, AggregateCall)],
 ) -> Result<Box<dyn Source>> {
-    match in_memory(context, operator, input, keys, aggregates) {
-        Err(Error::OutOfMemory(_)) if !keys.is_empty() => by_buckets(context, operator, input, keys, aggregates),
+    let grouped = Grouped { context, operator, keys, aggregates };
+    match grouped.in_memory(input) {
+        Err(Error::OutOfMemory(_)) if !keys.is_empty() => grouped.by_buckets(input),
         outcome => outcome,
     }
 }
 
-fn in_memory(
-    context: &Context,
-    operator: &Arc<Operator>,
-    input: &dyn Source,
-    keys: &[(Column, Expr)],
-    aggregates: &[(Column, AggregateCall)],
-) -> Result<Box<dyn Source>> {
-    let grouping = Grouping {
-        context,
-        operator,
-        input: input.columns(),
-        keys: keys.iter().map(|(_, key)| key).collect(),
-        calls: aggregates.iter().map(|(_, call)| call).collect(),
-    };
-    let all = grouping.fold(input)?;
-    let (rows, memory) = operator.timed(|| all.finish(&grouping))?;
-    Ok(Box::new(StoredRows::cut(columns(keys, aggregates), &rows, vec![memory])))
+/// What is asked of the rows of an input.
+struct Grouped<'a> {
+    context: &'a Context,
+    operator: &'a Arc<Operator>,
+    keys: &'a [(Column, Expr)],
+    aggregates: &'a [(Column, AggregateCall)],
 }
 
-fn columns(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> Vec<SourceColumn> {
-    let columns = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
-    columns.map(SourceColumn::from).collect()
-}
+impl Grouped<'_> {
+    fn in_memory(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
+        let grouping = Grouping {
+            context: self.context,
+            operator: self.operator,
+            input: input.columns(),
+            keys: self.keys.iter().map(|(_, key)| key).collect(),
+            calls: self.aggregates.iter().map(|(_, call)| call).collect(),
+        };
+        let all = grouping.fold(input)?;
+        let (rows, memory) = self.operator.timed(|| all.finish(&grouping))?;
+        Ok(Box::new(StoredRows::cut(self.columns(), &rows, vec![memory])))
+    }
 
-/// The same with the rows on disk, by key. The least place of the rows of a group tells when it appeared first.
-fn by_buckets(
-    context: &Context,
-    operator: &Arc<Operator>,
-    input: &dyn Source,
-    keys: &[(Column, Expr)],
-    aggregates: &[(Column, AggregateCall)],
-) -> Result<Box<dyn Source>> {
-    let place = places::column(0);
-    let first = Column { id: place.id, name: String::new(), ty: place.ty.clone(), metadata: Default::default() };
-    let least = aggregate::call("min", vec![Expr::Column(place.id, place.ty)])?;
-    let aggregates: Vec<_> = aggregates.iter().cloned().chain([(first, least)]).collect();
-    let side = Side { input, keys: keys.iter().map(|(_, key)| key.clone()).collect(), is_held: true };
-    let run = |sides: Vec<Box<dyn Source>>| in_memory(context, operator, sides[0].as_ref(), keys, &aggregates);
-    by_key(context, operator, &[side], &columns(keys, &aggregates), &run)
+    /// The same with the rows on disk, by key. The least place of the rows of a group tells when it appeared first.
+    fn by_buckets(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
+        let place = places::column(0);
+        let first = Column { id: place.id, name: String::new(), ty: place.ty.clone(), metadata: Default::default() };
+        let least = aggregate::call("min", vec![Expr::Column(place.id, place.ty)])?;
+        let aggregates: Vec<_> = self.aggregates.iter().cloned().chain([(first, least)]).collect();
+        let placed = Grouped { aggregates: &aggregates, ..*self };
+        let side = Side { input, keys: self.keys.iter().map(|(_, key)| key.clone()).collect(), is_held: true };
+        let run = |sides: Vec<Box<dyn Source>>| placed.in_memory(sides[0].as_ref());
+        by_key(self.context, self.operator, &[side], &placed.columns(), &run)
+    }
+
+    fn columns(&self) -> Vec<SourceColumn> {
+        let aggregates = self.aggregates.iter().map(|(column, _)| column);
+        self.keys.iter().map(|(column, _)| column).chain(aggregates).map(SourceColumn::from).collect()
+    }
 }
 
 /// What is grouped, by what, and what for.
