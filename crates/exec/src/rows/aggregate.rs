@@ -141,6 +141,7 @@ struct Table {
 impl Table {
     /// Folds rows in.
     fn fold(&mut self, grouping: &Grouping<'_>, batch: &Batch) -> Result<()> {
+        grouping.context.check()?;
         let key = |key: &&Expr| evaluate(key, grouping.input, batch);
         let keys = grouping.keys.iter().map(key).collect::<Result<Vec<_>>>()?;
         let groups = self.number(&keys, batch.rows)?;

@@ -122,6 +122,7 @@ impl Buckets<'_> {
         let mut memory = self.context.memory().reserve(0, "the rows of a part of the keys")?;
         for partition in 0..result.partitions() {
             result.run(partition, &mut |batch| {
+                self.context.check()?;
                 memory.grow(batch.bytes())?;
                 given.push(batch);
                 Ok(ControlFlow::Continue(()))

@@ -8,7 +8,7 @@ mod places;
 
 use super::evaluate::evaluate;
 use super::key_table::KeyTable;
-use super::sort_key::SortOrder;
+use super::sort_key::{SortOrder, sort_items};
 use super::spill::buckets::{Side, by_key};
 use super::spill::places::column as place_column;
 use super::stored::{StoredRows, hold, joined_or_empty};
@@ -23,7 +23,6 @@ use frames::Frames;
 use hyperslab_expr::Expr;
 use hyperslab_plan::Column;
 use hyperslab_plan::window::{Window, WindowCall, WindowFunction};
-use rayon::slice::ParallelSliceMut;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -121,7 +120,7 @@ impl<'a> Sorted<'a> {
             let by_key = || if has_order { keys.row(x).cmp(&keys.row(y)) } else { std::cmp::Ordering::Equal };
             numbers[x].cmp(&numbers[y]).then_with(by_key).then(a.cmp(b))
         };
-        context.threads().install(|| places.par_sort_unstable_by(compare));
+        sort_items(context, &mut places, false, compare)?;
         let same_partition = |a: u32, b: u32| numbers[a as usize] == numbers[b as usize];
         let same_key = |a: u32, b: u32| !has_order || keys.row(a as usize) == keys.row(b as usize);
         let partitions = runs(&places, same_partition);
