@@ -106,35 +106,8 @@ impl Model<'_> {
             }
             RowPlan::Materialize { grid, columns } => self.materialized(grid, columns.len() as u64),
             RowPlan::Filter { .. } | RowPlan::Project { .. } => first,
-            RowPlan::Aggregate { input, keys, aggregates } => {
-                let groups = if keys.is_empty() { 1 } else { first.rows };
-                let kept: u64 = aggregates.iter().map(|(_, call)| aggregate::kept_values(call) as u64 * 8).sum();
-                let state = state_bytes(aggregates.iter().map(|(_, call)| call));
-                let group = state + width(&plan.columns()) + 2 * ENTRY_BYTES;
-                let states = groups.saturating_mul(group).saturating_add(first.rows.saturating_mul(2 * kept));
-                let on_disk = first.rows.saturating_mul(width(&input.columns()) + 8);
-                let goes_to_disk = !keys.is_empty();
-                let needs = first.giving(groups).holding(states, self.limit, goes_to_disk);
-                if needs.disk > first.disk {
-                    Needs { disk: first.disk.saturating_add(on_disk), ..needs }
-                } else {
-                    needs
-                }
-            }
-            RowPlan::Join { left, right, kind, on, .. } => {
-                let other = inputs[1];
-                let held = other.rows.saturating_mul(width(&right.columns()) + ENTRY_BYTES);
-                let rows = match kind {
-                    JoinKind::Semi | JoinKind::Anti => first.rows,
-                    _ if on.is_empty() => first.rows.saturating_mul(other.rows),
-                    // A cell is found by as many keys as it has dimensions.
-                    _ if rank(left).is_some_and(|rank| rank <= on.len()) => other.rows,
-                    _ if rank(right).is_some_and(|rank| rank <= on.len()) => first.rows,
-                    // Keys of one side are unique, as a rule.
-                    _ => first.rows.max(other.rows),
-                };
-                first.beside(other).giving(rows).holding(held, self.limit, !on.is_empty())
-            }
+            RowPlan::Aggregate { input, keys, aggregates } => self.grouped(first, plan, input, keys, aggregates),
+            RowPlan::Join { left, right, kind, on, .. } => self.joined([first, inputs[1]], [left, right], *kind, on),
             RowPlan::Window { input, window, .. } => {
                 let keys = (window.order.len() + window.partition.len()) as u64;
                 let row = 2 * width(&input.columns()) + width(&plan.columns()) + ENTRY_BYTES + keys * 40;
@@ -157,6 +130,48 @@ impl Model<'_> {
                 inputs.into_iter().fold(Needs::default(), Needs::beside).giving(rows)
             }
         }
+    }
+
+    fn grouped(
+        &self,
+        first: Needs,
+        plan: &RowPlan,
+        input: &RowPlan,
+        keys: &[(Column, Expr)],
+        aggregates: &[(Column, AggregateCall)],
+    ) -> Needs {
+        let groups = if keys.is_empty() { 1 } else { first.rows };
+        let kept: u64 = aggregates.iter().map(|(_, call)| aggregate::kept_values(call) as u64 * 8).sum();
+        let state = state_bytes(aggregates.iter().map(|(_, call)| call));
+        let group = state + width(&plan.columns()) + 2 * ENTRY_BYTES;
+        let states = groups.saturating_mul(group).saturating_add(first.rows.saturating_mul(2 * kept));
+        let needs = first.giving(groups).holding(states, self.limit, !keys.is_empty());
+        if needs.disk == first.disk {
+            return needs;
+        }
+        // Rows go to the disk, not states.
+        let rows = first.rows.saturating_mul(width(&input.columns()) + 8);
+        Needs { disk: first.disk.saturating_add(rows), ..needs }
+    }
+
+    fn joined(
+        &self,
+        [first, other]: [Needs; 2],
+        [left, right]: [&RowPlan; 2],
+        kind: JoinKind,
+        on: &[(Expr, Expr)],
+    ) -> Needs {
+        let held = other.rows.saturating_mul(width(&right.columns()) + ENTRY_BYTES);
+        let rows = match kind {
+            JoinKind::Semi | JoinKind::Anti => first.rows,
+            _ if on.is_empty() => first.rows.saturating_mul(other.rows),
+            // A cell is found by as many keys as it has dimensions.
+            _ if rank(left).is_some_and(|rank| rank <= on.len()) => other.rows,
+            _ if rank(right).is_some_and(|rank| rank <= on.len()) => first.rows,
+            // Keys of one side are unique, as a rule.
+            _ => first.rows.max(other.rows),
+        };
+        first.beside(other).giving(rows).holding(held, self.limit, !on.is_empty())
     }
 
     fn materialized(&self, grid: &GridPlan, columns: u64) -> Needs {

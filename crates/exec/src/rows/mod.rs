@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod evaluate;
 pub mod filter;
 pub mod join;
+mod key_direct;
 pub(crate) mod key_table;
 mod key_words;
 pub mod limit;
