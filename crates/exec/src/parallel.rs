@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::source::{Batch, Sink, Source};
 use rayon::Scope;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,6 +69,34 @@ pub fn stream_mapped<T: Send>(
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
     let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)? };
     run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
+}
+
+/// Sorts on all threads of the context; on a thread of its pool on that one alone. There, waiting for others means to take up
+/// whatever work there is: another partition perhaps, which waits for the one that is being sorted.
+pub(crate) fn sort_by<T: Send>(
+    context: &Context,
+    values: &mut [T],
+    compare: impl Fn(&T, &T) -> Ordering + Send + Sync,
+) {
+    match context.threads().current_thread_index() {
+        None => context.threads().install(|| values.par_sort_unstable_by(compare)),
+        Some(_) => values.sort_unstable_by(compare),
+    }
+}
+
+/// What becomes of each value, on as many threads as [`sort_by`] sorts on.
+///
+/// # Errors
+/// One of those of `map`.
+pub(crate) fn map_all<T: Sync, U: Send>(
+    context: &Context,
+    values: &[T],
+    map: impl Fn(&T) -> Result<U> + Sync + Send,
+) -> Result<Vec<U>> {
+    match context.threads().current_thread_index() {
+        None => context.threads().install(|| values.par_iter().map(map).collect()),
+        Some(_) => values.iter().map(map).collect(),
+    }
 }
 
 /// What memory is reserved for.

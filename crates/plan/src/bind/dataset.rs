@@ -371,7 +371,8 @@ impl DatasetTable {
         Ok(ScanColumn { column: used.column.clone(), source, footprint: positions.into_iter().collect() })
     }
 
-    fn dims_of(&self, handle: Handle) -> Vec<usize> {
+    /// The dimensions that a column lies on, in its own order.
+    pub(super) fn dims_of(&self, handle: Handle) -> Vec<usize> {
         match handle {
             Handle::Variable(at) | Handle::Corners { variable: at, .. } => self.variable(at).dims.clone(),
             Handle::Dimension(at) => vec![at],

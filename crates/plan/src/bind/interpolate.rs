@@ -62,6 +62,11 @@ impl<'a> ExprBinder<'_, 'a> {
             return Err(Error::new("an axis is given twice").or_at(Some(span)));
         }
         let corners = self.corners(relation, variable, &along, at)?;
+        // Corners are in the order of the variable's dimensions, which need not be that of the dataset.
+        if let Table::Dataset(dataset) = &self.frame.scope.relations[relation].table {
+            let dims = dataset.dims_of(Handle::Variable(variable));
+            along.sort_by_key(|along| dims.iter().position(|dim| *dim == along.dim));
+        }
         self.value_at(corners, &along, method, span)
     }
 

@@ -48,7 +48,7 @@ impl Dataset {
         };
         let along: Vec<Option<Arc<AxisWeights>>> = self.schema().variables[variable].dims.iter().map(next).collect();
         let joins = base.joins.iter().zip(&along).map(|(join, along)| join.filter(|_| along.is_none())).collect();
-        let chunks = chunks::cut(&base.chunks, &along);
+        let chunks = chunks::cut(&base.chunks, &along, 1 << dims.len());
         let computed = Regridded { base: Arc::clone(self), variable, along, rule: Rule::Corners };
         Column { joins, chunks, source: Source::Regridded(computed), storage: base.storage.clone() }
     }

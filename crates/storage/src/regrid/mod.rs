@@ -242,7 +242,7 @@ impl Builder<'_> {
         let along: Vec<Option<Arc<AxisWeights>>> = dims.iter().map(weights).collect();
         // What is computed may come from all files along an axis that is replaced.
         let joins = base.joins.iter().zip(&along).map(|(join, along)| join.filter(|_| along.is_none())).collect();
-        let chunks = chunks::cut(&base.chunks, &along);
+        let chunks = chunks::cut(&base.chunks, &along, 1);
         let computed = Regridded { base: Arc::clone(self.base), variable, along, rule: self.rule };
         Column { joins, chunks, source: Source::Regridded(computed), storage: base.storage.clone() }
     }

@@ -85,14 +85,14 @@ fn pick(
     scratch: &mut Scratch,
     metrics: &ReadMetrics,
 ) -> Result<ArrayRef> {
-    gathered(column, sources, picked(column, region, sources), scratch, metrics)
+    gathered(column, sources, picked(column, region, sources).into_iter(), scratch, metrics)
 }
 
 /// The values of cells, counted in `sources`; NULL for none.
 fn gathered(
     column: &Regridded,
     sources: &Region,
-    cells: Vec<Option<usize>>,
+    cells: impl Iterator<Item = Option<usize>>,
     scratch: &mut Scratch,
     metrics: &ReadMetrics,
 ) -> Result<ArrayRef> {
@@ -110,7 +110,7 @@ fn gathered(
         Ok(())
     })?;
     let read: Vec<&dyn Array> = read.iter().map(AsRef::as_ref).collect();
-    let cells = cells.into_iter().map(|cell| cell.map(|cell| place_of[cell]));
+    let cells = cells.map(|cell| cell.map(|cell| place_of[cell]));
     let failed = |error: arrow::error::ArrowError| Error::corrupt(error.to_string());
     take(&concat(&read).map_err(failed)?, &cells.collect::<UInt32Array>(), None).map_err(failed)
 }
@@ -125,7 +125,7 @@ fn corners(
     metrics: &ReadMetrics,
 ) -> Result<ArrayRef> {
     let DataType::FixedSizeList(item, len) = ty else { return Err(Error::corrupt("corners are no lists")) };
-    let cells = corner_cells(column, region, sources).into_iter().map(Some).collect();
+    let cells = corner_cells(column, region, sources).into_iter().map(Some);
     let items = gathered(column, sources, cells, scratch, metrics)?;
     let lists = FixedSizeListArray::try_new(Arc::clone(item), *len, items, None);
     Ok(Arc::new(lists.map_err(|error| Error::corrupt(error.to_string()))?))

@@ -8,12 +8,12 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
+use crate::parallel::sort_by;
 use crate::rows::sort_key::{Entry, SortOrder};
 use crate::rows::stored::{Picked, Pile, Place};
 use crate::source::{Batch, Source, SourceColumn};
 use arrow::row::Rows;
 use hyperslab_plan::SortKey;
-use rayon::slice::ParallelSliceMut;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl<'a> Sorter<'a> {
         let (pile, keys) = self.piled(parts);
         let mut entries = entries(&keys)?;
         self.context.check()?;
-        self.context.threads().install(|| entries.par_sort_unstable_by(|a, b| a.compare(b, &keys)));
+        sort_by(self.context, &mut entries, |a, b| a.compare(b, &keys));
         let order: Vec<(u32, u32)> = entries.iter().map(Entry::place).collect();
         drop((entries, keys));
         memory.resize(pile.bytes() + order.len() * size_of::<(u32, u32)>())?;
