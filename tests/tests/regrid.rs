@@ -159,7 +159,7 @@ fn xarray_interpolates_at_the_same_places() {
         format!("(SELECT interpolate(a.air, a.time => p.time, a.lat => p.lat, a.lon => p.lon) AS air FROM {from})");
     let station = format!(
         "(SELECT avg(interpolate(a.air, lat => p.lat, lon => p.lon)) AS air FROM {from} \
-         WHERE dim_index(a.time) < 9 GROUP BY p.id)"
+         WHERE dim_index(a.time) < 9 GROUP BY p.id ORDER BY p.id)"
     );
     for (ours, name) in [(track, "track"), (station, "station")] {
         let theirs = values(&format!("(SELECT {name} AS air FROM '{}')", text(&out)));

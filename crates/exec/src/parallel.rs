@@ -465,4 +465,29 @@ mod tests {
         fold_partitions(&context, 4, run, merge).unwrap();
         assert_eq!(total, 18);
     }
+
+    #[test]
+    fn sorting_within_a_partition_does_not_take_up_others() {
+        let context = context(4);
+        let (token, (done, is_done)) = (context.cancel_token().clone(), std::sync::mpsc::channel::<()>());
+        let watch = std::thread::spawn(move || {
+            if is_done.recv_timeout(Duration::from_secs(60)).is_err() {
+                token.cancel();
+            }
+        });
+        for _ in 0..20 {
+            let produce = |partition: usize, give: &mut Give<'_, usize>| {
+                let mut values: Vec<u64> =
+                    (0..50_000_u64).map(|at| (at ^ 0x2545).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+                sort_by(&context, &mut values, u64::cmp);
+                give(partition).map(drop)
+            };
+            // Nothing may wait but for the partition whose turn it is: whoever takes up another one meanwhile waits forever.
+            let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING).unwrap() };
+            let outcome = run_ordered(&context, 12, queue, &produce, &|_| 1, &mut |_, _| Ok(ControlFlow::Continue(())));
+            assert_eq!(outcome, Ok(()));
+        }
+        done.send(()).unwrap();
+        watch.join().unwrap();
+    }
 }

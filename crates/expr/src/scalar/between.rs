@@ -142,7 +142,10 @@ fn place(labels: &[f64], wanted: f64, circular: bool) -> Option<Place> {
     let next = labels.get(before + 1).copied().unwrap_or(labels[before]);
     let (to_first, to_next) = ((wanted - labels[before]).abs(), (next - wanted).abs());
     let part = if to_first == 0.0 { 0.0 } else { to_first / (next - labels[before]).abs() };
-    let is_nearer_to_next = to_next < to_first || to_next == to_first && next < labels[before];
+    // Where a circle closes, the label after the last is the first.
+    let closes = circular && before + 2 == labels.len() && (last - first).abs() == 360.0;
+    let next_label = if closes { first } else { next };
+    let is_nearer_to_next = to_next < to_first || to_next == to_first && next_label < labels[before];
     Some(Place { before, part, is_nearer_to_next })
 }
 
@@ -193,7 +196,7 @@ mod tests {
         assert_eq!(found(&[3.0, 1.0, 0.0], 2.5, false), Some((0, 0.25, false)));
         assert_eq!(found(&[3.0, 1.0], 2.0, false), Some((0, 0.5, true)), "the lower label is the next");
         assert_eq!(found(&[1.0, 3.0], 2.0, false), Some((0, 0.5, false)));
-        assert_eq!(found(&[0.0, 90.0, 180.0, 270.0, 360.0], -45.0, true), Some((3, 0.5, false)));
+        assert_eq!(found(&[0.0, 90.0, 180.0, 270.0, 360.0], -45.0, true), Some((3, 0.5, true)), "0 is lower than 270");
         assert_eq!(found(&[360.0, 180.0, 0.0], 540.0, true), Some((1, 0.0, false)));
         assert_eq!(found(&[10.0, 20.0, 30.0], 5.0, true), None, "what does not go around has a gap");
         assert_eq!(found(&[5.0], 5.0, false), Some((0, 0.0, false)));

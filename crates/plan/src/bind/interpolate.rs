@@ -8,6 +8,7 @@
 use super::dataset::{AxisColumn, Interpolated};
 use super::expr::{Bound, ExprBinder, Frame};
 use super::from::FromTree;
+use super::grouping::same_expr;
 use super::join::key;
 use super::refuse::at_node;
 use super::scope::{Handle, Scope, Table, quoted};
@@ -173,7 +174,7 @@ impl<'a> ExprBinder<'_, 'a> {
             return Err(Error::new("this is no dataset").or_at(Some(at)));
         };
         let is_new = dataset.place().is_none();
-        if dataset.place().is_some_and(|known| known.along != place) {
+        if dataset.place().is_some_and(|known| !is_same(&known.along, &place)) {
             let error = Error::new("this dataset is interpolated at another place already").or_at(Some(at));
             return Err(error.with_hint("for a second place, read the dataset a second time in FROM"));
         }
@@ -274,6 +275,11 @@ fn join_place(tree: &mut FromTree, relation: usize, condition: Expr, scope: &Sco
         Err(condition) => join.filter.push(condition),
     }
     Ok(())
+}
+
+/// Whether two places are one.
+fn is_same(a: &[(usize, Expr)], b: &[(usize, Expr)]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((dim, a), (other, b))| dim == other && same_expr(a, b))
 }
 
 /// A column as it is named.
