@@ -124,3 +124,46 @@ fn xarray_gives_the_same() {
         assert!(what.is_none(), "{method}: {}", what.unwrap_or_default());
     }
 }
+
+/// What xarray makes of places: a script with the path of the data, that of the places, and that of its answer.
+const PLACES: &str = "import sys, numpy, pandas, xarray\n\
+    air = xarray.open_dataset(sys.argv[1]).air.astype('f8')\n\
+    rng = numpy.random.default_rng(11)\n\
+    n = 300\n\
+    span = (air.time[-1] - air.time[0]).values / numpy.timedelta64(1, 's')\n\
+    places = pandas.DataFrame({'id': range(n), 'lat': rng.uniform(48, 77, n), 'lon': rng.uniform(248, 302, n),\n\
+        'time': air.time.values[0] + rng.uniform(0, span, n).astype('i8') * numpy.timedelta64(1, 's')})\n\
+    places['time'] = places['time'].astype('datetime64[ns]')\n\
+    places.loc[0, ['lat', 'lon']] = [air.lat.values[3], air.lon.values[5]]\n\
+    places.to_csv(sys.argv[2], index=False)\n\
+    points = {name: xarray.DataArray(places[name], dims='id') for name in ['lat', 'lon', 'time']}\n\
+    stations = {name: points[name] for name in ['lat', 'lon']}\n\
+    track = air.interp(points).assign_coords(id=range(n)).reset_coords(drop=True)\n\
+    means = air.isel(time=slice(0, 9)).interp(stations).mean('time').assign_coords(id=range(n)).reset_coords(drop=True)\n\
+    xarray.Dataset({'track': track, 'station': means}).to_netcdf(sys.argv[3])\n";
+
+#[test]
+fn xarray_interpolates_at_the_same_places() {
+    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    if run(&python, &["-c", "import xarray, scipy, netCDF4, pandas"]).is_none() {
+        println!("skipped: there is no Python with xarray, scipy, netCDF4 and pandas");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [source, places, out] = ["air.nc", "places.csv", "out.nc"].map(|name| folder.path().join(name));
+    std::fs::copy(air(), &source).expect("the file is copied");
+    let args = ["-c", PLACES, text(&source), text(&places), text(&out)];
+    run(&python, &args).expect("it interpolates");
+    let from = format!("'{}' p CROSS JOIN '{}' a", text(&places), text(&source));
+    let track =
+        format!("(SELECT interpolate(a.air, a.time => p.time, a.lat => p.lat, a.lon => p.lon) AS air FROM {from})");
+    let station = format!(
+        "(SELECT avg(interpolate(a.air, lat => p.lat, lon => p.lon)) AS air FROM {from} \
+         WHERE dim_index(a.time) < 9 GROUP BY p.id ORDER BY p.id)"
+    );
+    for (ours, name) in [(track, "track"), (station, "station")] {
+        let theirs = values(&format!("(SELECT {name} AS air FROM '{}')", text(&out)));
+        let what = differs(&values(&ours), &theirs, Missing::Same);
+        assert!(what.is_none(), "{name}: {}", what.unwrap_or_default());
+    }
+}

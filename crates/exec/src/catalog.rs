@@ -53,6 +53,7 @@ impl FileCatalog {
             return Ok(dataset.clone());
         }
         let dataset = match &source.regrid {
+            _ if !source.corners.is_empty() => self.with_corners(opened, source)?,
             Some(regrid) => self.regridded(opened, source, regrid)?,
             None => {
                 let options = read_options(OPEN_OPTIONS, &source.options)?;
@@ -78,6 +79,11 @@ impl FileCatalog {
         let Regrid { axes, method, min_fraction, .. } = regrid.clone();
         let regrid = storage::Regrid { target, axes, method, min_fraction };
         self.threads.install(|| base.0.regrid(&regrid)).map_err(|error| self.failure.note(error))
+    }
+
+    fn with_corners(&self, opened: &mut Opened, source: &Source) -> Result<Dataset> {
+        let base = self.open_once(opened, &Source { corners: Vec::new(), ..source.clone() })?;
+        base.0.with_corners(&source.corners).map_err(|error| self.failure.note(error))
     }
 
     /// What failed first when files were opened or their coordinates were read.

@@ -96,9 +96,11 @@ impl Metrics {
         self.chunks_done.fetch_add(chunks, Ordering::Relaxed);
     }
 
-    /// Chunks done, and chunks in all.
+    /// Chunks done, and chunks in all: those done where more were read than expected, as by an operator that begins anew
+    /// because rows do not fit.
     pub fn progress(&self) -> (u64, u64) {
-        (self.chunks_done.load(Ordering::Relaxed), self.chunks_total.load(Ordering::Relaxed))
+        let done = self.chunks_done.load(Ordering::Relaxed);
+        (done, self.chunks_total.load(Ordering::Relaxed).max(done))
     }
 }
 

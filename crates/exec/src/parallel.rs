@@ -10,9 +10,12 @@ use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::source::{Batch, Sink, Source};
 use rayon::Scope;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +69,47 @@ pub fn stream_mapped<T: Send>(
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
     let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)? };
     run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
+}
+
+/// Sorts on all threads of the context; on a thread of its pool on that one alone. There, waiting for others means to take up
+/// whatever work there is: another partition perhaps, which waits for the one that is being sorted. Many values take long: when
+/// the query is cancelled, the comparison unwinds out of the sort.
+///
+/// # Errors
+/// If the query was cancelled, or the comparison panics.
+pub(crate) fn sort_by<T: Send>(
+    context: &Context,
+    values: &mut [T],
+    compare: impl Fn(&T, &T) -> Ordering + Send + Sync,
+) -> Result<()> {
+    let compare = |a: &T, b: &T| {
+        if context.cancel_token().is_cancelled() {
+            resume_unwind(Box::new("cancelled"));
+        }
+        compare(a, b)
+    };
+    let sort = || match context.threads().current_thread_index() {
+        None => context.threads().install(|| values.par_sort_unstable_by(compare)),
+        Some(_) => values.sort_unstable_by(compare),
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(sort));
+    context.check()?;
+    outcome.map_err(Error::from_panic)
+}
+
+/// What becomes of each value, on as many threads as [`sort_by`] sorts on.
+///
+/// # Errors
+/// One of those of `map`.
+pub(crate) fn map_all<T: Sync, U: Send>(
+    context: &Context,
+    values: &[T],
+    map: impl Fn(&T) -> Result<U> + Sync + Send,
+) -> Result<Vec<U>> {
+    match context.threads().current_thread_index() {
+        None => context.threads().install(|| values.par_iter().map(map).collect()),
+        Some(_) => values.iter().map(map).collect(),
+    }
 }
 
 /// What memory is reserved for.
@@ -433,5 +477,30 @@ mod tests {
         };
         fold_partitions(&context, 4, run, merge).unwrap();
         assert_eq!(total, 18);
+    }
+
+    #[test]
+    fn sorting_within_a_partition_does_not_take_up_others() {
+        let context = context(4);
+        let (token, (done, is_done)) = (context.cancel_token().clone(), std::sync::mpsc::channel::<()>());
+        let watch = std::thread::spawn(move || {
+            if is_done.recv_timeout(Duration::from_secs(60)).is_err() {
+                token.cancel();
+            }
+        });
+        for _ in 0..20 {
+            let produce = |partition: usize, give: &mut Give<'_, usize>| {
+                let mut values: Vec<u64> =
+                    (0..50_000_u64).map(|at| (at ^ 0x2545).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+                sort_by(&context, &mut values, u64::cmp)?;
+                give(partition).map(drop)
+            };
+            // Nothing may wait but for the partition whose turn it is: whoever takes up another one meanwhile waits forever.
+            let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING).unwrap() };
+            let outcome = run_ordered(&context, 12, queue, &produce, &|_| 1, &mut |_, _| Ok(ControlFlow::Continue(())));
+            assert_eq!(outcome, Ok(()));
+        }
+        done.send(()).unwrap();
+        watch.join().unwrap();
     }
 }

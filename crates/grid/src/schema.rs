@@ -75,6 +75,11 @@ impl Variable {
     }
 }
 
+/// The name of the hidden variable that holds, for each cell of a variable, the values at the corners around a place within it.
+pub fn corners_name(variable: &str) -> String {
+    format!("{variable} (corners)")
+}
+
 /// Whether attributes say that values are latitudes; CF section 4.1 names all spellings of the units.
 pub fn is_latitude(units: Option<&str>, standard_name: Option<&str>) -> bool {
     const UNITS: [&str; 6] = ["degrees_north", "degree_north", "degrees_n", "degree_n", "degreesn", "degreen"];

@@ -61,12 +61,15 @@ pub struct Source {
     pub options: Vec<(String, Scalar)>,
     /// Onto which other axes a dataset is taken, if it is.
     pub regrid: Option<Box<Regrid>>,
+    /// The dimensions along which the corners around places are wanted, which `interpolate` reads.
+    #[serde(default)]
+    pub corners: Vec<String>,
 }
 
 impl Source {
     /// Files, as they are.
     pub fn new(paths: Vec<String>, options: Vec<(String, Scalar)>) -> Self {
-        Self { paths, options, regrid: None }
+        Self { paths, options, regrid: None, corners: Vec::new() }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Sort keys as bytes that compare as the keys do, and rows in their order. Ties go to the earlier row.
 
 use super::evaluate::evaluate;
-use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::source::{Batch, SourceColumn};
 use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::buffer::BooleanBuffer;
@@ -12,9 +11,7 @@ use arrow::datatypes::DataType;
 use arrow::row::{Row, RowConverter, Rows, SortField};
 use hyperslab_expr::key_form::{key_form, key_type};
 use hyperslab_plan::SortKey;
-use rayon::slice::ParallelSliceMut;
 use std::cmp::Ordering;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// How rows are compared.
 pub(crate) struct SortOrder<'a> {
@@ -113,33 +110,6 @@ impl Entry {
         let by_key = || self.key(keys).cmp(&other.key(keys));
         self.prefix.cmp(&other.prefix).then_with(by_key).then_with(|| self.place().cmp(&other.place()))
     }
-}
-
-/// Sorts on this thread alone, or on all. Many items take long: when the query is cancelled, the comparison unwinds out of the
-/// sort. No two items are equal.
-///
-/// # Errors
-/// If the query was cancelled.
-pub(crate) fn sort_items<T: Send>(
-    context: &Context,
-    items: &mut [T],
-    alone: bool,
-    compare: impl Fn(&T, &T) -> Ordering + Sync,
-) -> Result<()> {
-    let cancel = context.cancel_token();
-    let compare = |a: &T, b: &T| {
-        if cancel.is_cancelled() {
-            resume_unwind(Box::new("cancelled"));
-        }
-        compare(a, b)
-    };
-    let sort = || match alone {
-        true => items.sort_unstable_by(compare),
-        false => context.threads().install(|| items.par_sort_unstable_by(compare)),
-    };
-    let outcome = catch_unwind(AssertUnwindSafe(sort));
-    context.check()?;
-    outcome.map_err(Error::from_panic)
 }
 
 /// The first bytes of a key as a number: compares as the key does, as far as it goes.

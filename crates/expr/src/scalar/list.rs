@@ -1,7 +1,8 @@
 //! The list of all scalar functions and operators. A new one is written in the file of its family, and added here.
 
 use super::{
-    ScalarFunction, arithmetic, bits, compare, conditional, date, element, geometry, math, nearest, place, text, trig,
+    ScalarFunction, arithmetic, between, bits, compare, conditional, date, element, geometry, math, nearest, place,
+    text, trig,
 };
 
 /// All scalar functions and operators, by family.
@@ -68,6 +69,10 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     trig::RADIANS,
     trig::DEGREES,
     nearest::NEAREST_POSITION,
+    between::AXIS_BEFORE,
+    between::AXIS_PART,
+    between::AXIS_SIDE,
+    between::BETWEEN_CORNERS,
     place::HAVERSINE,
     place::LON_BETWEEN,
     place::BUCKET,

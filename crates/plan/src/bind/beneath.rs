@@ -14,7 +14,7 @@ pub(super) fn axis_beneath(plan: &RowPlan, label: ColumnId, binder: &Binder<'_>)
     let dataset = binder.datasets[scan.dataset.0].opened.clone();
     let (len, position) = (scan.shape[dim], Position::Beneath { label, dim });
     let ColumnSource::Variable(variable) = column.source else {
-        return Some(AxisColumn { dataset, variable: None, position, len, bounds: None, is_longitude: false });
+        return Some(AxisColumn { dataset, variable: None, position, dim, len, bounds: None, is_longitude: false });
     };
     let schema = dataset.schema();
     let (is_label, is_longitude, bounds) = {
@@ -22,7 +22,7 @@ pub(super) fn axis_beneath(plan: &RowPlan, label: ColumnId, binder: &Binder<'_>)
         let is_label = matches!(own.role, Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden);
         (is_label, own.is_longitude(), own.attribute("bounds").and_then(|name| schema.find(name).ok()))
     };
-    is_label.then_some(AxisColumn { dataset, variable: Some(variable), position, len, bounds, is_longitude })
+    is_label.then_some(AxisColumn { dataset, variable: Some(variable), position, dim, len, bounds, is_longitude })
 }
 
 fn scan_beneath(plan: &RowPlan, label: ColumnId) -> Option<(&Scan, &ScanColumn)> {

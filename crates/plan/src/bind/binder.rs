@@ -6,11 +6,12 @@ use super::query::Ctes;
 use super::refuse::at_node;
 use super::scope::Scope;
 use super::text::Text;
-use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, Error, Result, Source, Span, Table};
+use crate::{BoundQuery, Catalog, Column, Dataset, DatasetId, DatasetSource, Error, Result, Source, Span, Table};
 use hyperslab_expr::{ColumnId, Scalar, SqlType, eval};
 use sqlparser::ast;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// How deeply expressions and plans may nest: those who evaluate, print or drop them recurse, on stacks of common size.
 const MAX_DEPTH: usize = 500;
@@ -168,6 +169,16 @@ impl<'a> Binder<'a> {
         let opened = self.catalog.open(&source).map_err(|error| error.or_at(Some(at)))?;
         self.datasets.push(Dataset { source, opened });
         Ok(DatasetId(self.datasets.len() - 1))
+    }
+
+    /// Opens a dataset that is open already in another way.
+    ///
+    /// # Errors
+    /// Those of the catalog.
+    pub(super) fn reopen(&mut self, id: DatasetId, source: Source) -> Result<Arc<dyn DatasetSource>> {
+        let opened = self.catalog.open(&source)?;
+        self.datasets[id.0] = Dataset { source, opened: opened.clone() };
+        Ok(opened)
     }
 
     pub(super) fn warn(&mut self, note: String) {

@@ -3,10 +3,12 @@
 use super::binder::Binder;
 use super::describe::DescribedColumn;
 use super::scope::{Handle, quoted};
-use crate::{Column, ColumnSource, DatasetId, DatasetSource, Error, GridPlan, Result, RowPlan, Scan, ScanColumn, Span};
-use hyperslab_expr::{ColumnId, SqlType};
+use crate::{
+    Column, ColumnSource, DatasetId, DatasetSource, Error, GridPlan, Result, RowPlan, Scan, ScanColumn, Source, Span,
+};
+use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::Footprint;
-use hyperslab_grid::schema::{DatasetSchema, Dimension, Role, Variable};
+use hyperslab_grid::schema::{DatasetSchema, Dimension, Role, Variable, corners_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,6 +29,19 @@ pub(super) struct DatasetTable {
     /// Whether `*` is read.
     star: bool,
     used: Vec<Used>,
+    /// The place between its cells that `interpolate` reads, if it does.
+    place: Option<Interpolated>,
+}
+
+/// Where values between cells are read.
+pub(super) struct Interpolated {
+    /// Along each dimension what the place is; dimensions ascend.
+    pub(super) along: Vec<(usize, Expr)>,
+    /// The columns of positions along them.
+    pub(super) positions: Vec<ColumnId>,
+    /// Which cell is read for a row: that at the position before the place, along each dimension.
+    pub(super) conditions: Vec<Expr>,
+    pub(super) span: Span,
 }
 
 /// What a function of an axis knows of the column that it is given.
@@ -36,6 +51,8 @@ pub(super) struct AxisColumn {
     pub(super) variable: Option<usize>,
     /// The column of positions along the axis.
     pub(super) position: Position,
+    /// The dimension, of the dataset.
+    pub(super) dim: usize,
     pub(super) len: usize,
     /// The variable with the edges of its cells.
     pub(super) bounds: Option<usize>,
@@ -63,7 +80,7 @@ impl DatasetTable {
         let dataset = &binder.datasets[id.0];
         let path = dataset.source.paths.first().cloned().unwrap_or_default();
         let (opened, is_regridded) = (dataset.opened.clone(), dataset.source.regrid.is_some());
-        Self { id, opened, label, path, is_regridded, span, fixed: None, star: false, used: Vec::new() }
+        Self { id, opened, label, path, is_regridded, span, fixed: None, star: false, used: Vec::new(), place: None }
     }
 
     pub(super) fn source(&self) -> Arc<dyn DatasetSource> {
@@ -72,18 +89,22 @@ impl DatasetTable {
 
     /// The axis that a column which is read labels; none if it is not one of labels along one dimension.
     pub(super) fn axis_of(&self, id: ColumnId) -> Option<AxisColumn> {
-        let used = self.used.iter().find(|used| used.column.id == id)?;
-        let [dim] = self.dims_of(used.handle)[..] else { return None };
+        self.axis(self.used.iter().find(|used| used.column.id == id)?.handle)
+    }
+
+    /// The axis that a column labels; none if it is not one of labels along one dimension.
+    pub(super) fn axis(&self, handle: Handle) -> Option<AxisColumn> {
+        let [dim] = self.dims_of(handle)[..] else { return None };
         let len = self.schema().dimensions[dim].len;
         let (position, dataset) = (Position::Own(Handle::Dimension(dim)), self.opened.clone());
-        let Handle::Variable(at) = used.handle else {
-            return Some(AxisColumn { dataset, variable: None, position, len, bounds: None, is_longitude: false });
+        let Handle::Variable(at) = handle else {
+            return Some(AxisColumn { dataset, variable: None, position, dim, len, bounds: None, is_longitude: false });
         };
         let variable = self.variable(at);
         let is_label = matches!(variable.role, Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden);
         let bounds = variable.attribute("bounds").and_then(|name| self.schema().find(name).ok());
         let is_longitude = variable.is_longitude();
-        is_label.then_some(AxisColumn { dataset, variable: Some(at), position, len, bounds, is_longitude })
+        is_label.then_some(AxisColumn { dataset, variable: Some(at), position, dim, len, bounds, is_longitude })
     }
 
     fn schema(&self) -> &DatasetSchema {
@@ -92,6 +113,81 @@ impl DatasetTable {
 
     fn variable(&self, at: usize) -> &Variable {
         &self.schema().variables[at]
+    }
+
+    /// The column of the corners around a place: of a variable, along dimensions. All that is interpolated of one mention lies
+    /// at one place.
+    ///
+    /// # Errors
+    /// If the variable does not lie along all of the dimensions, or SQL has no type for it.
+    pub(super) fn take_corners(
+        &mut self,
+        variable: usize,
+        along: &[usize],
+        at: Span,
+        binder: &mut Binder<'_>,
+    ) -> Result<Column> {
+        if let Some(missing) = along.iter().find(|dim| !self.variable(variable).dims.contains(dim)) {
+            let name = &self.schema().dimensions[*missing].name;
+            let message = format!("{} does not lie along {}", self.describe(self.variable(variable)), quoted(name));
+            return Err(Error::new(message).or_at(Some(at)));
+        }
+        let name = corners_name(&self.variable(variable).path);
+        if self.place.is_none() {
+            let corners = along.iter().map(|dim| self.schema().dimensions[*dim].name.clone()).collect();
+            let source = Source { corners, ..binder.datasets[self.id.0].source.clone() };
+            self.opened = binder.reopen(self.id, source).map_err(|error| error.or_at(Some(at)))?;
+        }
+        let found = self.schema().variables.iter().position(|variable| variable.path == name);
+        let missing = || Error::new(format!("{} is no data variable", self.column_name(Handle::Variable(variable))));
+        self.take(Handle::Corners { variable, list: found.ok_or_else(|| missing().or_at(Some(at)))? }, at, binder)
+    }
+
+    /// The place that `interpolate` reads.
+    pub(super) fn place(&self) -> Option<&Interpolated> {
+        self.place.as_ref()
+    }
+
+    /// Reads a place between cells from now on.
+    pub(super) fn set_place(&mut self, place: Interpolated) {
+        self.place = Some(place);
+    }
+
+    /// Says that a name is no axis, and which there are.
+    pub(super) fn no_axis(&self, name: &str) -> Error {
+        let label = |dim: usize| match self.schema().dimensions[dim].coordinate {
+            Some(variable) => self.variable(variable).name.clone(),
+            None => self.schema().dimensions[dim].name.clone(),
+        };
+        let names: Vec<String> = self.row_dimensions().into_iter().map(label).collect();
+        super::scope::with_names(Error::new(format!("there is no axis {}", quoted(name))), name, &names)
+    }
+
+    /// A column of positions along a dimension that no name finds.
+    pub(super) fn take_index(&mut self, dim: usize, at: Span, binder: &mut Binder<'_>) -> Column {
+        let handle = Handle::Dimension(dim);
+        let column = binder.column(self.column_name(handle), SqlType::BigInt);
+        self.used.push(Used { column: column.clone(), handle, span: at });
+        column
+    }
+
+    /// Refuses columns that differ within the cells around a place.
+    fn check_place(&self) -> Result<()> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let is_along = |dim: &usize| place.along.iter().any(|(along, _)| along == dim);
+        let differs = |used: &&Used| match used.handle {
+            Handle::Variable(_) => self.dims_of(used.handle).iter().any(is_along),
+            Handle::Dimension(dim) => is_along(&dim) && !place.positions.contains(&used.column.id),
+            Handle::Corners { .. } | Handle::Row(_) => false,
+        };
+        let Some(used) = self.used.iter().find(differs) else { return Ok(()) };
+        let dims: Vec<usize> = place.along.iter().map(|(dim, _)| *dim).collect();
+        let error = Error::new(format!(
+            "{} lies along ({}), where interpolate reads one place between cells",
+            quoted(&used.column.name),
+            self.dim_list(&dims)
+        ));
+        Err(error.or_at(Some(used.span)).with_hint("interpolate it too, or read the dataset a second time in FROM"))
     }
 
     /// Takes the grid on which a variable lies.
@@ -139,6 +235,7 @@ impl DatasetTable {
         match handle {
             Handle::Variable(at) => self.variable(at).name.clone(),
             Handle::Dimension(at) => self.schema().dimensions[at].name.clone(),
+            Handle::Corners { variable, .. } => self.variable(variable).name.clone(),
             Handle::Row(_) => unreachable!("datasets have no row handles"),
         }
     }
@@ -152,7 +249,8 @@ impl DatasetTable {
     /// # Errors
     /// If SQL has no type for it.
     pub(super) fn take(&mut self, handle: Handle, at: Span, binder: &mut Binder<'_>) -> Result<Column> {
-        if let Some(used) = self.used.iter().find(|used| used.handle == handle) {
+        let is_position = |id: ColumnId| self.place.as_ref().is_some_and(|place| place.positions.contains(&id));
+        if let Some(used) = self.used.iter().find(|used| used.handle == handle && !is_position(used.column.id)) {
             return Ok(used.column.clone());
         }
         let column = match handle {
@@ -160,6 +258,10 @@ impl DatasetTable {
                 self.variable_column(variable, binder).map_err(|error| error.or_at(Some(at)))?
             }
             Handle::Dimension(_) => binder.column(self.column_name(handle), SqlType::BigInt),
+            Handle::Corners { list, .. } => {
+                let column = self.variable_column(list, binder).map_err(|error| error.or_at(Some(at)))?;
+                Column { name: self.column_name(handle), ..column }
+            }
             Handle::Row(_) => unreachable!("datasets have no row handles"),
         };
         self.used.push(Used { column: column.clone(), handle, span: at });
@@ -244,6 +346,7 @@ impl DatasetTable {
     /// # Errors
     /// If no grid fits, or a column does not lie on it.
     pub(super) fn plan(&self) -> Result<RowPlan> {
+        self.check_place()?;
         let grid = self.grid()?;
         if grid.len() > Footprint::MAX_DIMENSIONS {
             return Err(Error::new(format!("a grid has at most {} dimensions", Footprint::MAX_DIMENSIONS))
@@ -261,16 +364,17 @@ impl DatasetTable {
         let positions: Option<Vec<usize>> = own.iter().map(on_grid).collect();
         let positions = positions.ok_or_else(|| self.off_grid(used, dims))?;
         let source = match used.handle {
-            Handle::Variable(at) => ColumnSource::Variable(at),
+            Handle::Variable(at) | Handle::Corners { list: at, .. } => ColumnSource::Variable(at),
             Handle::Dimension(_) => ColumnSource::Position(positions[0]),
             Handle::Row(_) => unreachable!("datasets have no row handles"),
         };
         Ok(ScanColumn { column: used.column.clone(), source, footprint: positions.into_iter().collect() })
     }
 
-    fn dims_of(&self, handle: Handle) -> Vec<usize> {
+    /// The dimensions that a column lies on, in its own order.
+    pub(super) fn dims_of(&self, handle: Handle) -> Vec<usize> {
         match handle {
-            Handle::Variable(at) => self.variable(at).dims.clone(),
+            Handle::Variable(at) | Handle::Corners { variable: at, .. } => self.variable(at).dims.clone(),
             Handle::Dimension(at) => vec![at],
             Handle::Row(_) => unreachable!("datasets have no row handles"),
         }
@@ -284,7 +388,7 @@ impl DatasetTable {
             self.dim_list(grid)
         ));
         let hint = match used.handle {
-            Handle::Variable(_) => self.hint_for(&used.column.name),
+            Handle::Variable(_) | Handle::Corners { .. } => self.hint_for(&used.column.name),
             Handle::Dimension(_) | Handle::Row(_) => "read a variable that lies along it too".to_string(),
         };
         error.or_at(Some(used.span)).with_hint(hint)
@@ -295,7 +399,10 @@ impl DatasetTable {
         if let Some(fixed) = &self.fixed {
             return Ok(fixed.clone());
         }
-        let data = |used: &&Used| matches!(used.handle, Handle::Variable(at) if self.decides(self.variable(at)));
+        let data = |used: &&Used| match used.handle {
+            Handle::Variable(at) | Handle::Corners { variable: at, .. } => self.decides(self.variable(at)),
+            Handle::Dimension(_) | Handle::Row(_) => false,
+        };
         let read: Vec<&Used> = self.used.iter().filter(data).collect();
         if read.is_empty() || self.star {
             let reason = "no data variable is read, and no grid of it contains all others";

@@ -99,7 +99,8 @@ impl Dialect for HyperslabDialect {
         true
     }
 
-    fn supports_named_fn_args_with_eq_operator(&self) -> bool {
+    /// `interpolate(e.t2m, e.lat => 48.2)`. Options with `=` are comparisons to the parser: see `Binder::arguments`.
+    fn supports_named_fn_args_with_expr_name(&self) -> bool {
         true
     }
 

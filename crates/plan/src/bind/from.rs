@@ -4,6 +4,7 @@ use super::attach::{attach, needed};
 use super::binder::Binder;
 use super::dataset::DatasetTable;
 use super::expr::Frame;
+use super::interpolate::{is_own, place_joins};
 use super::join::{Join, move_keys};
 use super::refuse::unsupported;
 use super::scope::{Relation, Table, with_names};
@@ -220,6 +221,7 @@ impl<'a> Binder<'a> {
     ) -> Result<RowPlan> {
         let mut terms = predicate.map(Expr::conjuncts).unwrap_or_default();
         move_keys(&mut tree, &mut terms, &frame.scope);
+        place_joins(&mut tree, frame)?;
         let (joined, terms): (Vec<Expr>, Vec<Expr>) =
             terms.into_iter().partition(|term| frame.attached.iter().any(|attached| attached.stands_for(term)));
         let exprs: Vec<&Expr> = exprs.iter().chain(&terms).collect();
@@ -236,7 +238,15 @@ impl<'a> Binder<'a> {
             FromTree::Nothing => Ok(RowPlan::Values { columns: Vec::new(), rows: vec![Vec::new()] }),
             FromTree::Table(at) => match &frame.scope.relations[at].table {
                 Table::Rows { plan, .. } => Ok(plan.clone()),
-                Table::Dataset(dataset) => dataset.plan(),
+                Table::Dataset(dataset) => {
+                    let own = dataset.place().map_or(&[][..], |place| &place.conditions).iter();
+                    let own = own.filter(|condition| is_own(condition, at, &frame.scope)).cloned().collect();
+                    let plan = dataset.plan()?;
+                    Ok(match Expr::all_of(own) {
+                        Some(predicate) => RowPlan::Filter { input: Box::new(plan), predicate },
+                        None => plan,
+                    })
+                }
             },
             FromTree::Join(join) => {
                 let Join { left, right, kind, on, asof, filter, merged, is_implicit: _ } = *join;

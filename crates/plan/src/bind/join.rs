@@ -39,7 +39,7 @@ impl Join {
 }
 
 impl FromTree {
-    fn has(&self, relation: usize) -> bool {
+    pub(super) fn has(&self, relation: usize) -> bool {
         match self {
             Self::Nothing => false,
             Self::Table(at) => *at == relation,
@@ -48,7 +48,7 @@ impl FromTree {
     }
 
     /// Whether an expression reads columns, all of them from this tree.
-    fn covers(&self, expr: &Expr, scope: &Scope) -> bool {
+    pub(super) fn covers(&self, expr: &Expr, scope: &Scope) -> bool {
         let columns = expr.columns();
         !columns.is_empty()
             && columns.iter().all(|id| scope.relation_of(*id).is_some_and(|relation| self.has(relation)))
@@ -234,7 +234,7 @@ fn natural(scope: &Scope, start: usize, at: Span) -> Result<Vec<Ident>> {
 }
 
 /// The two sides of an equality, if each reads its own side of the join; else the term itself.
-fn key(term: Expr, left: &FromTree, right: &FromTree, scope: &Scope) -> Result<(Expr, Expr), Expr> {
+pub(super) fn key(term: Expr, left: &FromTree, right: &FromTree, scope: &Scope) -> Result<(Expr, Expr), Expr> {
     let Expr::Call { function, args, ty, at } = term else { return Err(term) };
     if function == "="
         && let [a, b] = &args[..]

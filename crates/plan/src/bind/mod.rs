@@ -21,6 +21,7 @@ mod expr;
 mod from;
 mod grouping;
 mod grouping_sets;
+mod interpolate;
 mod join;
 mod labels;
 mod literal;

@@ -55,6 +55,8 @@ pub(super) enum Handle {
     Variable(usize),
     /// The index along a dimension of a dataset.
     Dimension(usize),
+    /// The corners around a place, of a variable: the variable `list` of the dataset.
+    Corners { variable: usize, list: usize },
 }
 
 impl Relation {
@@ -115,7 +117,9 @@ impl Relation {
         match (&self.table, handle) {
             (Table::Rows { columns, .. }, Handle::Row(at)) => columns[at].name.clone(),
             (Table::Dataset(dataset), _) => dataset.column_name(handle),
-            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_)) => unreachable!("rows have row handles"),
+            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_) | Handle::Corners { .. }) => {
+                unreachable!("rows have row handles")
+            }
         }
     }
 
@@ -124,7 +128,9 @@ impl Relation {
         match (&mut self.table, handle) {
             (Table::Rows { columns, .. }, Handle::Row(at)) => Ok(columns[at].clone()),
             (Table::Dataset(dataset), _) => dataset.take(handle, at, binder),
-            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_)) => unreachable!("rows have row handles"),
+            (Table::Rows { .. }, Handle::Variable(_) | Handle::Dimension(_) | Handle::Corners { .. }) => {
+                unreachable!("rows have row handles")
+            }
         }
     }
 
@@ -212,6 +218,28 @@ impl Scope {
         match found[..] {
             [] => Ok(None),
             [(relation, handle)] => self.relations[relation].take_bare(handle, at, binder).map(Some),
+            _ => Err(self.ambiguous(&ident.value, &found).or_at(Some(at))),
+        }
+    }
+
+    /// The column that a name means, without reading it.
+    ///
+    /// # Errors
+    /// If there is none, or more than one.
+    pub(super) fn locate(&self, table: Option<&Ident>, ident: &Ident, binder: &Binder<'_>) -> Result<(usize, Handle)> {
+        let at = table.map_or(binder.span(ident), |table| binder.span(table).to(binder.span(ident)));
+        let named = table.map(|table| self.relation(table, binder)).transpose()?;
+        let is_meant = |(at, relation): &(usize, &Relation)| match named {
+            Some(named) => *at == named,
+            None => relation.shows(&ident.value),
+        };
+        let all = |(at, relation): (usize, &Relation)| -> Vec<(usize, Handle)> {
+            relation.find(&ident.value).into_iter().map(|handle| (at, handle)).collect()
+        };
+        let found: Vec<(usize, Handle)> = self.visible().filter(is_meant).flat_map(all).collect();
+        match found[..] {
+            [one] => Ok(one),
+            [] => Err(self.unknown(ident, &[], at)),
             _ => Err(self.ambiguous(&ident.value, &found).or_at(Some(at))),
         }
     }

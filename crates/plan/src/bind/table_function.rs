@@ -5,7 +5,7 @@ use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, Table, with_names};
 use crate::{Error, Result, Source, Span, TableFormat};
 use hyperslab_expr::Scalar;
-use sqlparser::ast::{self, FunctionArg, FunctionArgExpr};
+use sqlparser::ast::{self, BinaryOperator, FunctionArg, FunctionArgExpr};
 
 const KNOWN: [&str; 9] = [
     "read_netcdf",
@@ -60,18 +60,14 @@ impl<'a> Binder<'a> {
     pub(super) fn arguments(&mut self, args: &'a [FunctionArg], at: Span) -> Result<Arguments> {
         let mut out = Arguments { positional: Vec::new(), named: Vec::new(), at };
         for arg in args {
+            if let Some((name, value)) = named(arg) {
+                let option = self.option(name, value, &out.named)?;
+                out.named.push(option);
+                continue;
+            }
             match arg {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
                     out.positional.push(self.constant(expr, "an argument of a table function")?)
-                }
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), operator: _ } => {
-                    let (value, _) = self.constant(expr, "an option")?;
-                    let name_at = self.span(name);
-                    let name = name.value.to_lowercase();
-                    if out.named.iter().any(|(known, ..)| *known == name) {
-                        return Err(Error::new(format!("the option {name} is given twice")).or_at(Some(name_at)));
-                    }
-                    out.named.push((name, value, name_at));
                 }
                 FunctionArg::ExprNamed { name, .. } => {
                     return Err(unsupported("this named argument", at_node(self.text, name)));
@@ -82,6 +78,20 @@ impl<'a> Binder<'a> {
             }
         }
         Ok(out)
+    }
+
+    fn option(
+        &mut self,
+        name: &'a ast::Ident,
+        value: &'a ast::Expr,
+        known: &[(String, Scalar, Span)],
+    ) -> Result<(String, Scalar, Span)> {
+        let (value, _) = self.constant(value, "an option")?;
+        let (at, name) = (self.span(name), name.value.to_lowercase());
+        if known.iter().any(|(known, ..)| *known == name) {
+            return Err(Error::new(format!("the option {name} is given twice")).or_at(Some(at)));
+        }
+        Ok((name, value, at))
     }
 
     /// `read_netcdf(path or list, option => value)`, `read_csv(..)` and so on.
@@ -139,5 +149,20 @@ impl<'a> Binder<'a> {
             dataset.fix_grid(variable, *variable_at)?;
         }
         Ok(relation)
+    }
+}
+
+/// The name and the value of an option: `name => value`, or `name = value`, which is a comparison to the parser.
+fn named(arg: &FunctionArg) -> Option<(&ast::Ident, &ast::Expr)> {
+    match arg {
+        FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. }
+        | FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => Some((name, value)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp { left, op: BinaryOperator::Eq, right })) => {
+            match left.as_ref() {
+                ast::Expr::Identifier(name) => Some((name, right)),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }

@@ -7,6 +7,7 @@
 
 mod axes;
 mod chunks;
+mod corners;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,8 @@ enum Rule {
     Pick,
     /// Their weighted sum; missing if one of them is.
     All,
+    /// A list of all of them.
+    Corners,
     /// Their weighted mean over what is not missing; missing if that is less than this part of the cell.
     Area(f64),
 }
@@ -226,6 +229,7 @@ impl Builder<'_> {
         let is_time = about.field.metadata().get("ARROW:extension:name").is_some_and(|name| name == CALENDAR_EXTENSION);
         match (about.role, self.rule, about.data_type()) {
             (Role::Data, Rule::Pick, ty) => Some(ty.clone()),
+            (_, Rule::Corners, _) => None,
             (Role::Data, Rule::All | Rule::Area(_), DataType::Float32) => Some(DataType::Float32),
             (Role::Data, Rule::All | Rule::Area(_), ty) if ty.is_numeric() && !is_time => Some(DataType::Float64),
             _ => None,
@@ -238,7 +242,7 @@ impl Builder<'_> {
         let along: Vec<Option<Arc<AxisWeights>>> = dims.iter().map(weights).collect();
         // What is computed may come from all files along an axis that is replaced.
         let joins = base.joins.iter().zip(&along).map(|(join, along)| join.filter(|_| along.is_none())).collect();
-        let chunks = chunks::cut(&base.chunks, &along);
+        let chunks = chunks::cut(&base.chunks, &along, 1);
         let computed = Regridded { base: Arc::clone(self.base), variable, along, rule: self.rule };
         Column { joins, chunks, source: Source::Regridded(computed), storage: base.storage.clone() }
     }
@@ -309,7 +313,9 @@ impl Regridded {
             let adds = |weights: &Arc<AxisWeights>| {
                 stored.meeting(&weights.sources(&filled)) != stored.meeting(&weights.sources(set))
             };
-            if along.as_ref().is_some_and(adds) { set.clone() } else { filled }
+            // Each corner that nobody asked for would be held as often as it is one.
+            let is_kept = matches!(self.rule, Rule::Corners) && along.is_some() || along.as_ref().is_some_and(adds);
+            if is_kept { set.clone() } else { filled }
         });
         Region::new(filled.collect())
     }

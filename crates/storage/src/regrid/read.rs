@@ -5,7 +5,9 @@ use super::{Regridded, Rule};
 use crate::block::Block;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, Float64Array, UInt32Array, new_null_array,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DataType, Float64Type};
@@ -48,6 +50,7 @@ pub(super) fn values(
     }
     match column.rule {
         Rule::Pick => pick(column, region, &sources, scratch, metrics),
+        Rule::Corners => corners(column, region, &sources, ty, scratch, metrics),
         Rule::All | Rule::Area(_) => {
             sum(column, region, &sources, scratch, metrics)?;
             Ok(finished(column, region, ty, scratch))
@@ -82,6 +85,17 @@ fn pick(
     scratch: &mut Scratch,
     metrics: &ReadMetrics,
 ) -> Result<ArrayRef> {
+    gathered(column, sources, picked(column, region, sources).into_iter(), scratch, metrics)
+}
+
+/// The values of cells, counted in `sources`; NULL for none.
+fn gathered(
+    column: &Regridded,
+    sources: &Region,
+    cells: impl Iterator<Item = Option<usize>>,
+    scratch: &mut Scratch,
+    metrics: &ReadMetrics,
+) -> Result<ArrayRef> {
     // For each source cell, in row-major order, its place among those read.
     let (mut read, mut place_of, mut next) = (Vec::new(), vec![0_u32; sources.cells()], 0);
     let whole = Region::all(&sources.shape());
@@ -96,9 +110,46 @@ fn pick(
         Ok(())
     })?;
     let read: Vec<&dyn Array> = read.iter().map(AsRef::as_ref).collect();
-    let cells = picked(column, region, sources).into_iter().map(|cell| cell.map(|cell| place_of[cell]));
+    let cells = cells.map(|cell| cell.map(|cell| place_of[cell]));
     let failed = |error: arrow::error::ArrowError| Error::corrupt(error.to_string());
     take(&concat(&read).map_err(failed)?, &cells.collect::<UInt32Array>(), None).map_err(failed)
+}
+
+/// Each cell takes a list of others: those that it takes along each axis, the last axis fastest.
+fn corners(
+    column: &Regridded,
+    region: &Region,
+    sources: &Region,
+    ty: &DataType,
+    scratch: &mut Scratch,
+    metrics: &ReadMetrics,
+) -> Result<ArrayRef> {
+    let DataType::FixedSizeList(item, len) = ty else { return Err(Error::corrupt("corners are no lists")) };
+    let cells = corner_cells(column, region, sources).into_iter().map(Some);
+    let items = gathered(column, sources, cells, scratch, metrics)?;
+    let lists = FixedSizeListArray::try_new(Arc::clone(item), *len, items, None);
+    Ok(Arc::new(lists.map_err(|error| Error::corrupt(error.to_string()))?))
+}
+
+/// For each cell of a region those that it takes, counted in `sources`: as many for each.
+fn corner_cells(column: &Regridded, region: &Region, sources: &Region) -> Vec<usize> {
+    let (mut cells, mut corners) = (vec![0], 1);
+    for ((along, set), sources) in column.along.iter().zip(region.sets()).zip(sources.sets()) {
+        let taken = |at: usize| match along {
+            None => vec![sources.rank(at)],
+            Some(weights) => weights.row(at).iter().map(|(source, _)| sources.rank(*source)).collect(),
+        };
+        let ranks: Vec<Vec<usize>> = set.iter().map(taken).collect();
+        let inner = |outer: &[usize]| -> Vec<usize> {
+            let of_position = |ranks: &Vec<usize>| -> Vec<usize> {
+                outer.iter().flat_map(|outer| ranks.iter().map(move |rank| outer * sources.len() + rank)).collect()
+            };
+            ranks.iter().flat_map(of_position).collect()
+        };
+        cells = cells.chunks(corners).flat_map(inner).collect();
+        corners *= ranks.first().map_or(1, Vec::len);
+    }
+    cells
 }
 
 /// For each cell of a region the one that it takes, counted in `sources`.
@@ -241,7 +292,7 @@ fn finished(column: &Regridded, region: &Region, ty: &DataType, scratch: &mut Sc
     let Scratch { sums, parts, .. } = scratch;
     let is_there: Vec<bool> = match column.rule {
         Rule::Area(min) => parts.iter().map(|part| *part > 0.0 && *part >= min - ROUNDING).collect(),
-        Rule::All | Rule::Pick => {
+        Rule::All | Rule::Pick | Rule::Corners => {
             let reached = reached(column, region);
             parts.iter().zip(reached).map(|(missing, reached)| reached && *missing == 0.0).collect()
         }

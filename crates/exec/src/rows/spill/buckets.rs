@@ -8,6 +8,7 @@ use super::places::{self, place};
 use super::sorter::Sorter;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
 use crate::rows::evaluate::evaluate;
@@ -93,9 +94,9 @@ impl Buckets<'_> {
         if held > share && round < MOST_ROUNDS {
             return self.divide(sides, bucket, round);
         }
-        match self.give_bucket(sides, bucket) {
+        match self.rows_of_bucket(sides, bucket) {
             Err(Error::OutOfMemory(_)) if round < MOST_ROUNDS => self.divide(sides, bucket, round),
-            outcome => outcome,
+            outcome => self.give(outcome?),
         }
     }
 
@@ -109,29 +110,33 @@ impl Buckets<'_> {
         self.work_on(&sides.iter().map(again).collect::<Result<Vec<_>>>()?, round + 1)
     }
 
-    fn give_bucket(&self, sides: &[Scattered], bucket: usize) -> Result<()> {
+    /// What the operator makes of a bucket. Nothing is given before all of it is known: if it does not fit, the bucket is
+    /// begun anew, and nothing must be there twice.
+    fn rows_of_bucket(&self, sides: &[Scattered], bucket: usize) -> Result<(Vec<Batch>, Reservation)> {
+        let mut rows = Vec::new();
+        let mut memory = self.context.memory().reserve(0, "the rows of a part of the keys")?;
         if sides.iter().all(|side| side.buckets[bucket].is_empty()) {
-            return Ok(());
+            return Ok((rows, memory));
         }
         let source = |side: &Scattered| -> Result<Box<dyn Source>> {
             if side.is_held { side.loaded(self.context, bucket) } else { Ok(Box::new(side.streamed(bucket))) }
         };
         let result = (self.run)(sides.iter().map(source).collect::<Result<_>>()?)?;
-        // Nothing of a bucket is given before all of it is known: if it does not fit, it is begun anew.
-        let mut given = Vec::new();
-        let mut memory = self.context.memory().reserve(0, "the rows of a part of the keys")?;
         for partition in 0..result.partitions() {
             result.run(partition, &mut |batch| {
                 self.context.check()?;
                 memory.grow(batch.bytes())?;
-                given.push(batch);
+                rows.push(batch);
                 Ok(ControlFlow::Continue(()))
             })?;
         }
-        drop(result);
-        for batch in given {
+        Ok((rows, memory))
+    }
+
+    /// Gives rows, whose places tell all of them apart.
+    fn give(&self, (rows, mut memory): (Vec<Batch>, Reservation)) -> Result<()> {
+        for batch in rows {
             memory.shrink(batch.bytes());
-            // The places of rows tell all of them apart.
             self.out.push(0, batch)?;
         }
         Ok(())

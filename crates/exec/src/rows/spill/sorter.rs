@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::rows::sort_key::{Entry, SortOrder, sort_items};
+use crate::parallel::sort_by;
+use crate::rows::sort_key::{Entry, SortOrder};
 use crate::rows::stored::{Picked, Pile, Place};
 use crate::source::{Batch, Source, SourceColumn};
 use arrow::row::Rows;
@@ -135,7 +136,7 @@ impl<'a> Sorter<'a> {
         let starts: Vec<u64> = parts.iter().map(|part| part.start).collect();
         let (pile, keys) = self.piled(parts);
         let mut entries = entries(&keys)?;
-        sort_items(self.context, &mut entries, true, |a, b| a.compare(b, &keys))?;
+        sort_by(self.context, &mut entries, |a, b| a.compare(b, &keys))?;
         let rows_at_once = rows_of_segment(self.context, pile.bytes(), entries.len());
         let mut run = Run::default();
         for cut in entries.chunks(rows_at_once) {
@@ -179,7 +180,7 @@ impl<'a> Sorter<'a> {
         parts.sort_unstable_by_key(|part| part.start);
         let (pile, keys) = self.piled(parts);
         let mut entries = entries(&keys)?;
-        sort_items(self.context, &mut entries, false, |a, b| a.compare(b, &keys))?;
+        sort_by(self.context, &mut entries, |a, b| a.compare(b, &keys))?;
         let order: Vec<(u32, u32)> = entries.iter().map(Entry::place).collect();
         drop((entries, keys));
         memory.resize(pile.bytes() + order.len() * size_of::<(u32, u32)>())?;

@@ -8,13 +8,14 @@ mod places;
 
 use super::evaluate::evaluate;
 use super::key_table::KeyTable;
-use super::sort_key::{SortOrder, sort_items};
+use super::sort_key::SortOrder;
 use super::spill::buckets::{Side, by_key};
 use super::spill::places::column as place_column;
 use super::stored::{StoredRows, hold, joined_or_empty};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::metrics::Operator;
+use crate::parallel::sort_by;
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, UInt32Array};
 use arrow::compute::take;
@@ -120,7 +121,7 @@ impl<'a> Sorted<'a> {
             let by_key = || if has_order { keys.row(x).cmp(&keys.row(y)) } else { std::cmp::Ordering::Equal };
             numbers[x].cmp(&numbers[y]).then_with(by_key).then(a.cmp(b))
         };
-        sort_items(context, &mut places, false, compare)?;
+        sort_by(context, &mut places, compare)?;
         let same_partition = |a: u32, b: u32| numbers[a as usize] == numbers[b as usize];
         let same_key = |a: u32, b: u32| !has_order || keys.row(a as usize) == keys.row(b as usize);
         let partitions = runs(&places, same_partition);

@@ -5,12 +5,12 @@ use super::Sorted;
 use super::frames::Frames;
 use crate::context::Context;
 use crate::error::Result;
+use crate::parallel::map_all;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_empty_array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, take};
 use hyperslab_expr::aggregate::create;
 use hyperslab_expr::{Accumulator, AggregateCall, Groups};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::ops::Range;
 
 /// How many blocks of a level make one of the next.
@@ -41,11 +41,11 @@ pub(super) fn frames(
     let longest = frames.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
     let levels = input.levels(longest)?;
     let stretches: Vec<&[Range<u32>]> = frames.chunks(STRETCH).collect();
-    let run = |stretch: &[Range<u32>]| {
+    let run = |stretch: &&[Range<u32>]| {
         context.check()?;
         input.put_together(&levels, stretch)
     };
-    let parts = context.threads().install(|| stretches.into_par_iter().map(run).collect::<Result<Vec<_>>>())?;
+    let parts = map_all(context, &stretches, run)?;
     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     if parts.is_empty() { Ok(new_empty_array(&call.ty.to_arrow())) } else { Ok(concat(&parts)?) }
 }

@@ -30,6 +30,9 @@ impl<'a> ExprBinder<'_, 'a> {
             return self.aggregate(&name, function, at, span);
         }
         self.binder.refuse(function.filter.is_some(), "FILTER after a function that is no aggregate", span)?;
+        if name == "interpolate" {
+            return self.interpolate(function, span);
+        }
         if is_axis_function(&name) {
             return self.axis_function(&name, function, span);
         }
@@ -87,7 +90,8 @@ impl<'a> ExprBinder<'_, 'a> {
                     .or_at(Some(self.binder.span(name))))
             }
             FunctionArg::ExprNamed { name, .. } => {
-                Err(unsupported("this named argument", at_node(self.binder.text, name)))
+                let error = Error::new(format!("this function has no argument named {name}"));
+                Err(error.or_at(Some(at_node(self.binder.text, name))))
             }
             FunctionArg::Unnamed(
                 FunctionArgExpr::Wildcard
