@@ -37,8 +37,12 @@ impl Contiguous {
         self.end().is_some_and(|end| end <= len)
     }
 
-    /// The position after the last cell; `None` if that is beyond all measure.
+    /// The position after the last cell, 0 without any; `None` if that is beyond all measure.
     fn end(&self) -> Option<u64> {
+        // What was never written need not have a place: its offset may lie beyond the end.
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
         let size =
             |shape: &[usize]| shape.iter().try_fold(self.cell as u64, |bytes, len| bytes.checked_mul(*len as u64));
         match (self.record, self.shape.split_first()) {

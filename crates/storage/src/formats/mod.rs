@@ -10,6 +10,8 @@ mod classic_tests;
 #[cfg(all(test, feature = "c-engine"))]
 mod conformance;
 mod contiguous;
+#[cfg(test)]
+mod fault_tests;
 mod hdf5;
 mod open;
 

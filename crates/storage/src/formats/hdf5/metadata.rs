@@ -3,7 +3,7 @@
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 /// Bytes fetched at a time.
@@ -11,6 +11,11 @@ const PAGE: u64 = 8 << 10;
 
 /// Pages kept; when there are more, all are dropped. Metadata lies together, so that this is rare.
 const PAGES: usize = 4096;
+
+/// So often a file's metadata may be read over while its objects are listed, and so many bytes in any case: links may share what
+/// they lead to, but a small file must not keep a reader busy.
+const READ_OVER: u64 = 32;
+const ALWAYS_READ: u64 = 256 << 20;
 
 /// Blocks larger than this are not metadata that any library writes.
 const LARGEST_BLOCK: u64 = 1 << 30;
@@ -26,6 +31,8 @@ pub(super) struct Widths {
 pub(super) struct Metadata<'a> {
     source: &'a dyn ReadAt,
     pages: RefCell<HashMap<u64, Box<[u8]>>>,
+    /// The bytes that may still be read.
+    left: Cell<u64>,
     /// The position from which addresses are counted.
     pub(super) base: u64,
     pub(super) widths: Widths,
@@ -33,7 +40,8 @@ pub(super) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     pub(super) fn new(source: &'a dyn ReadAt, base: u64, widths: Widths) -> Self {
-        Self { source, pages: RefCell::default(), base, widths }
+        let left = Cell::new(source.len().saturating_mul(READ_OVER).saturating_add(ALWAYS_READ));
+        Self { source, pages: RefCell::default(), left, base, widths }
     }
 
     /// The size of the file.
@@ -47,6 +55,8 @@ impl<'a> Metadata<'a> {
         let start = address.checked_add(self.base).ok_or_else(beyond)?;
         let end = start.checked_add(len).filter(|end| *end <= self.source.len() && len <= LARGEST_BLOCK);
         let end = end.ok_or_else(beyond)?;
+        let left = self.left.get().checked_sub(len.max(16));
+        self.left.set(left.ok_or_else(|| Error::corrupt("its metadata leads to the same places over and over"))?);
         if len > 4 * PAGE {
             let mut bytes = vec![0; len as usize];
             self.source.read_exact_at(start, &mut bytes, &ReadMetrics::default())?;

@@ -96,6 +96,10 @@ impl Hdf5 {
         let metadatas: Vec<Metadata<'_>> = homes.iter().map(|home| home.metadata()).collect();
         let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
         let (contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
+        // What cannot be understood is left out, but what could not be read may have been anything.
+        if let Some(error) = homes.iter().find_map(|home| home.source.failure()) {
+            return Err(error);
+        }
         Ok(Self { path, contents, columns, datasets })
     }
 
