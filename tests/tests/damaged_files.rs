@@ -69,9 +69,10 @@ fn read_all(session: &Session, path: &Path) -> Vec<String> {
     let mut ask = |sql: &str| {
         let (columns, error) = asked(session, sql);
         if let Some(error) = error {
-            // What is wrong with the query itself names a column, not the file.
-            let named = error.contains(&*path.file_name().unwrap_or_default().to_string_lossy());
-            if !named && !error.contains('^') || error.contains("internal error") {
+            // The file itself or one beside it that it needs; what is wrong with the query, or asks for too much, names no file.
+            let folder = path.parent().map(Path::to_string_lossy).unwrap_or_default();
+            let placed = error.contains(&*folder) || error.contains('^') || error.contains("memory limit");
+            if !placed || error.contains("internal error") {
                 problems.push(format!("{sql}: {error}"));
             }
         }

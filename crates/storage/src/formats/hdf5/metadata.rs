@@ -15,7 +15,7 @@ const PAGES: usize = 4096;
 /// So often a file's metadata may be read over while its objects are listed, and so many bytes in any case: links may share what
 /// they lead to, but a small file must not keep a reader busy.
 const READ_OVER: u64 = 32;
-const ALWAYS_READ: u64 = 256 << 20;
+const ALWAYS_READ: u64 = 64 << 20;
 
 /// Blocks larger than this are not metadata that any library writes.
 const LARGEST_BLOCK: u64 = 1 << 30;
@@ -40,13 +40,18 @@ pub(super) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     pub(super) fn new(source: &'a dyn ReadAt, base: u64, widths: Widths) -> Self {
-        let left = Cell::new(source.len().saturating_mul(READ_OVER).saturating_add(ALWAYS_READ));
+        let left = Cell::new(allowance(source.len()));
         Self { source, pages: RefCell::default(), left, base, widths }
     }
 
     /// The size of the file.
     pub(super) fn file_len(&self) -> u64 {
         self.source.len()
+    }
+
+    /// How many bytes were read so far.
+    pub(super) fn spent(&self) -> u64 {
+        allowance(self.source.len()) - self.left.get()
     }
 
     /// The `len` bytes at an address.
@@ -99,6 +104,11 @@ impl<'a> Metadata<'a> {
         unseal(&mut bytes, signature).map_err(|what| Error::corrupt(format!("metadata at {address} {what}")))?;
         Ok(bytes)
     }
+}
+
+/// How much metadata may be read of files of so many bytes in all.
+pub(super) fn allowance(len: u64) -> u64 {
+    len.saturating_mul(READ_OVER).saturating_add(ALWAYS_READ)
 }
 
 /// Checks and takes off signature and checksum.

@@ -5,7 +5,7 @@ use super::dataset::Dataset;
 use super::header::Header;
 use super::home::Home;
 use super::links::{Link, Target, follow, is_group, links};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, allowance};
 use crate::io::ReadAt;
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -61,6 +61,8 @@ pub(super) struct Tree {
     pub(super) homes: Vec<Arc<Home>>,
     /// The bytes of all attributes.
     pub(super) attribute_bytes: u64,
+    /// The bytes read to follow links to other files.
+    pub(super) spent: u64,
 }
 
 impl Tree {
@@ -143,7 +145,13 @@ impl Tree {
         let found = Arc::clone(&self.homes[home]);
         let metadata = found.metadata();
         let at = At { home, metadata: &metadata, depth: at.depth + 1 };
-        let address = follow(&metadata, found.root, found.root, there)?;
+        let all = self.homes.iter().map(|home| home.source.len()).fold(0, u64::saturating_add);
+        if self.spent > allowance(all) {
+            return Err(Error::corrupt("links to other files lead to the same places over and over"));
+        }
+        let address = follow(&metadata, found.root, found.root, there);
+        self.spent = self.spent.saturating_add(metadata.spent());
+        let address = address?;
         let address = address.ok_or_else(|| Error::not_found(format!("{file} has no {there}")))?;
         if let Some(group) = self.object(&at, path, address, seen)? {
             self.walk(&at, group, seen)?;
