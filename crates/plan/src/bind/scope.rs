@@ -289,6 +289,13 @@ impl Scope {
         let mut names: Vec<String> = self.visible().flat_map(|(_, relation)| relation.names()).collect();
         names.extend(aliases.iter().cloned());
         let error = Error::new(format!("there is no column {}", quoted(&ident.value)));
+        let why = self.visible().find_map(|(_, relation)| match &relation.table {
+            Table::Dataset(dataset) => dataset.why_left_out(&ident.value),
+            Table::Rows { .. } => None,
+        });
+        if let Some(why) = why {
+            return error.with_hint(why).or_at(Some(at));
+        }
         with_names(error, &ident.value, &names).or_at(Some(at))
     }
 }

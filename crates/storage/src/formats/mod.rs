@@ -12,7 +12,7 @@ mod conformance;
 mod contiguous;
 #[cfg(test)]
 mod fault_tests;
-mod hdf5;
+pub(crate) mod hdf5;
 mod open;
 
 pub use open::{Engine, FORMATS, FormatEntry, open};

@@ -91,7 +91,11 @@ impl Follower<'_> {
                     Some(address) => address,
                     None => return Ok(None),
                 },
-                Some(Target::Soft(_) | Target::External { .. }) | None => return Ok(None),
+                Some(Target::External { file, .. }) => {
+                    let message = format!("a soft link leads through a link to {file}, which is not followed");
+                    return Err(Error::unsupported(message));
+                }
+                Some(Target::Soft(_)) | None => return Ok(None),
             };
         }
         Ok(Some(at))

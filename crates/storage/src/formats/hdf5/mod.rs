@@ -80,6 +80,21 @@ pub(super) fn open(source: FileSource) -> Result<Arc<dyn Format>> {
     Ok(Arc::new(Hdf5::new(source)?))
 }
 
+/// Undoes one filter, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn decode_with(filter: u16, parameters: &[u32], stored: &[u8], len: usize) -> Result<()> {
+    let filters: Vec<_> = filters::Filter::new(filter, parameters).into_iter().collect();
+    let mut scratch = crate::aligned::Scratch::default();
+    scratch.stored.resize(stored.len()).copy_from_slice(stored);
+    filters::decode(&filters, 0, len, &mut scratch, &mut crate::aligned::AlignedBytes::new())
+}
+
+/// How many structures of HDF-EOS5 a text describes, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn structures_in(text: &str) -> usize {
+    eos::parse(text).iter().map(|structure| 1 + (0..2).filter_map(|d| structure.labels(d)).count()).sum()
+}
+
 /// An open HDF5 file.
 struct Hdf5 {
     path: PathBuf,
