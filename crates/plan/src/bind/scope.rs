@@ -310,6 +310,11 @@ pub(super) fn quoted(name: &str) -> String {
 /// Adds the nearest of the names there are, or some of them.
 pub(super) fn with_names(error: Error, name: &str, names: &[String]) -> Error {
     const SHOWN: usize = 8;
+    let last = |full: &&String| full.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(name));
+    let homes: Vec<String> = names.iter().filter(last).take(SHOWN).map(|full| quoted(full)).collect();
+    if homes.len() > 1 {
+        return error.with_hint(format!("several groups have it: {}", homes.join(", ")));
+    }
     if let Some(nearest) = closest(name, names.iter().map(String::as_str)) {
         return error.with_hint(format!("did you mean {}?", quoted(nearest)));
     }

@@ -46,12 +46,9 @@ impl Contiguous {
         let size =
             |shape: &[usize]| shape.iter().try_fold(self.cell as u64, |bytes, len| bytes.checked_mul(*len as u64));
         match (self.record, self.shape.split_first()) {
-            (Some(record), Some((records, rest))) => match records.checked_sub(1) {
-                Some(before_last) => {
-                    record.checked_mul(before_last as u64)?.checked_add(size(rest)?)?.checked_add(self.offset)
-                }
-                None => Some(self.offset),
-            },
+            (Some(record), Some((records, rest))) => {
+                record.checked_mul(*records as u64 - 1)?.checked_add(size(rest)?)?.checked_add(self.offset)
+            }
             (Some(_) | None, _) => size(&self.shape)?.checked_add(self.offset),
         }
     }
