@@ -6,6 +6,7 @@
 //! * [`shown`]: a result as lines of text;
 //! * [`check`]: one record against the engine, and the new text where expectations are rewritten;
 //! * [`classic`]: files that are made while a test runs;
+//! * [`damage`]: files with bytes that are wrong;
 //! * [`features`]: a column of a file against what another program read from it.
 //!
 //! # Invariants
@@ -18,6 +19,7 @@
 
 pub mod check;
 pub mod classic;
+pub mod damage;
 pub mod features;
 pub mod script;
 pub mod setup;

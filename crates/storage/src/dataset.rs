@@ -4,7 +4,7 @@ use crate::aligned::AlignedBytes;
 use crate::block::{Block, Content, conform};
 use crate::cf::decoder::Width;
 use crate::combine::columns::{Column, Part, Source};
-use crate::combine::opened::open_all;
+use crate::combine::opened::{check_labels, open_all};
 use crate::combine::{Layout, combine};
 use crate::formats::cells::{Cells, copy_part};
 use crate::handles::{Handles, Opener};
@@ -149,6 +149,8 @@ impl Dataset {
         let (mut block, metrics) = (Block::default(), ReadMetrics::default());
         let mut pieces = Vec::new();
         for slab in self.whole_files(variable) {
+            let chunk = &self.layout.columns[variable].storage.chunk;
+            check_labels(slab.cells(), chunk, about.stored_size).map_err(|error| error.in_variable(&about.name))?;
             self.read(variable, &slab, &mut block, &metrics)?;
             pieces.push(block.decode(&block.cells_of(&slab))?);
         }

@@ -68,6 +68,11 @@ impl Error {
         Self::new(ErrorKind::Io, message)
     }
 
+    /// Whether the file could not be read at all, or changed meanwhile: what it holds is not known.
+    pub(crate) fn is_of_reading(&self) -> bool {
+        matches!(self.kind, ErrorKind::Io | ErrorKind::Disagree)
+    }
+
     /// Names the file, unless one is named already.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<PathBuf>) -> Self {

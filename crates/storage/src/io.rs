@@ -8,11 +8,14 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How many files the process keeps open at a time; others are reopened when they are read again.
 pub(crate) const OPEN_FILES: usize = 128;
+
+/// A file that is read is looked at this often, to see whether it is still the same. More often would cost more than small reads.
+const LOOKED_AT: Duration = Duration::from_millis(1);
 
 /// Something of known length that is read at positions, from any thread.
 pub(crate) trait ReadAt: Send + Sync {
@@ -33,6 +36,8 @@ pub(crate) struct FileSource {
     len: u64,
     modified: Option<SystemTime>,
     handle: Arc<Handle>,
+    /// What failed first when the file was read.
+    failure: Arc<OnceLock<Error>>,
 }
 
 impl FileSource {
@@ -44,7 +49,8 @@ impl FileSource {
         let (file, stat) = open_file(path)?;
         metrics.file_opened();
         let handle = Arc::new(Handle::default());
-        let source = Self { path: path.to_owned(), len: stat.len(), modified: stat.modified().ok(), handle };
+        let (len, modified) = (stat.len(), stat.modified().ok());
+        let source = Self { path: path.to_owned(), len, modified, handle, failure: Arc::default() };
         source.keep(file);
         Ok(source)
     }
@@ -62,12 +68,43 @@ impl FileSource {
         }
         let (file, stat) = open_file(&self.path)?;
         metrics.file_opened();
-        if stat.len() != self.len || stat.modified().ok() != self.modified {
-            return Err(Error::new(ErrorKind::Disagree, "the file changed while it was being read")
-                .with_hint("run the query again")
-                .in_file(&self.path));
-        }
+        self.check_same(&stat)?;
         Ok(self.keep(file))
+    }
+
+    /// Checks, if that was not done just now, that the file is what it was when it was opened.
+    fn look_at(&self, file: &File) -> Result<()> {
+        let mut looked = lock(&self.handle.looked);
+        if looked.is_some_and(|looked| looked.elapsed() < LOOKED_AT) {
+            return Ok(());
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
+        let stat = file.metadata().map_err(|error| Error::io(format!("cannot be looked at: {error}")))?;
+        self.check_same(&stat)
+    }
+
+    fn check_same(&self, stat: &Metadata) -> Result<()> {
+        if stat.len() == self.len && stat.modified().ok() == self.modified {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Disagree, "the file changed while it was being read")
+            .with_hint("run the query again"))
+    }
+
+    /// What failed first when the file was read, if anything did: not what the bytes say, but to get them.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failure.get().cloned()
+    }
+
+    fn read(&self, at: u64, into: &mut [u8], metrics: &ReadMetrics) -> Result<()> {
+        let end = at.saturating_add(into.len() as u64);
+        if end > self.len {
+            return Err(Error::corrupt(format!("ends before byte {end} that should be read")));
+        }
+        let file = self.file(metrics)?;
+        // Afterwards, so that what was written in between is seen.
+        read_bytes(&file, at, into).and_then(|()| self.look_at(&file))
     }
 
     /// Keeps the file open, and closes the one that was not used for longest if there are too many.
@@ -90,15 +127,29 @@ impl ReadAt for FileSource {
     }
 
     fn read_exact_at(&self, at: u64, into: &mut [u8], metrics: &ReadMetrics) -> Result<()> {
-        let file = self.file(metrics)?;
-        file.read_exact_at(into, at).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                Error::corrupt(format!("ends before byte {} that should be read", at.saturating_add(into.len() as u64)))
-                    .in_file(&self.path)
+        self.read(at, into, metrics).map_err(|error| {
+            let error = error.in_file(&self.path);
+            if error.is_of_reading() {
+                self.failure.get_or_init(|| error.clone());
             }
-            _ => Error::io(format!("cannot be read: {error}")).in_file(&self.path),
+            error
         })
     }
+}
+
+/// Reads bytes that were there when the file was opened.
+fn read_bytes(file: &File, at: u64, into: &mut [u8]) -> Result<()> {
+    #[cfg(test)]
+    faults::meet(into.len())?;
+    file.read_exact_at(into, at).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => shrunk(at.saturating_add(into.len() as u64)),
+        _ => Error::io(format!("cannot be read: {error}")),
+    })
+}
+
+fn shrunk(end: u64) -> Error {
+    let message = format!("became shorter while it was being read: byte {end} is gone");
+    Error::new(ErrorKind::Disagree, message).with_hint("run the query again")
 }
 
 /// Where a [`FileSource`] keeps its file while it is open.
@@ -106,6 +157,8 @@ impl ReadAt for FileSource {
 struct Handle {
     file: Mutex<Option<Arc<File>>>,
     used: AtomicU64,
+    /// When the file was last seen to be the same.
+    looked: Mutex<Option<Instant>>,
 }
 
 /// Counts uses of files, to tell which was not used for longest.
@@ -155,6 +208,47 @@ impl ReadAt for Vec<u8> {
     }
 }
 
+/// Reads that fail, for tests: the one of a number, counted on each thread.
+#[cfg(test)]
+pub(crate) mod faults {
+    use super::shrunk;
+    use crate::{Error, Result};
+    use std::cell::Cell;
+
+    /// How a read fails.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(crate) enum Fault {
+        /// The disk does not give the bytes.
+        Device,
+        /// There are fewer bytes than there were.
+        Short,
+    }
+
+    thread_local! {
+        static READS: Cell<usize> = const { Cell::new(0) };
+        static FAULT: Cell<Option<(usize, Fault)>> = const { Cell::new(None) };
+    }
+
+    /// Lets read number `at` fail of all that `work` does on this thread; gives how many there were.
+    pub(crate) fn with<T>(fault: Option<(usize, Fault)>, work: impl FnOnce() -> T) -> (T, usize) {
+        READS.set(0);
+        FAULT.set(fault);
+        let done = work();
+        FAULT.set(None);
+        (done, READS.get())
+    }
+
+    pub(super) fn meet(len: usize) -> Result<()> {
+        let number = READS.get();
+        READS.set(number + 1);
+        match FAULT.get() {
+            Some((at, Fault::Device)) if at == number => Err(Error::io("cannot be read: Input/output error")),
+            Some((at, Fault::Short)) if at == number => Err(shrunk(len as u64)),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +286,27 @@ mod tests {
         let error = source.read_exact_at(0, &mut [0], &metrics).expect_err("the size differs");
         assert_eq!(error.kind, ErrorKind::Disagree);
         assert_eq!(error.file.as_deref(), Some(path.as_path()));
+    }
+
+    #[test]
+    fn a_file_that_changes_or_shrinks_while_it_is_open_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("changing");
+        let metrics = ReadMetrics::default();
+        for (after, words) in [("12345678", "changed"), ("123456789abc", "changed"), ("1", "shorter")] {
+            fs::write(&path, "abcdefgh").expect("a small file");
+            let source = FileSource::open(&path, &metrics).expect("it was just written");
+            source.read_exact_at(0, &mut [0; 8], &metrics).expect("it is what it was");
+            // Times of change are kept in steps of some milliseconds.
+            std::thread::sleep(Duration::from_millis(20));
+            let file = fs::OpenOptions::new().write(true).open(&path).expect("it is there");
+            file.write_all_at(after.as_bytes(), 0).expect("it can be written");
+            file.set_len(after.len() as u64).expect("it can be cut");
+            let error = source.read_exact_at(0, &mut [0; 8], &metrics).expect_err("it is not what it was");
+            assert!(error.kind == ErrorKind::Disagree && error.message.contains(words), "{error}");
+            assert_eq!(error.file.as_deref(), Some(path.as_path()));
+            assert_eq!(source.failure(), Some(error));
+        }
     }
 
     #[test]

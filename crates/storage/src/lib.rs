@@ -47,6 +47,8 @@ pub mod error;
 #[cfg(test)]
 mod fake;
 pub mod formats;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handles;
 mod instances;
 pub mod io;

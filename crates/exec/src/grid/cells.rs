@@ -337,8 +337,14 @@ impl<'a> CellReader<'a> {
         let variable = &self.program.variables[at];
         let mut block = self.spare_block(at);
         let metrics = self.context.metrics();
+        // A small file may state a huge chunk: there must be room for it before it is decoded.
+        let chunk = variable.dataset.covering(variable.variable, region).cells();
+        let size = variable.dataset.schema().variables[variable.variable].stored_size;
+        let more = chunk.saturating_mul(size).saturating_sub(block.memory());
+        let room = self.context.memory().reserve(more, "reading chunks")?;
         variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
         metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
+        drop(room);
         self.blocks[at].push(block);
         self.count_memory()?;
         Ok(self.blocks[at].len() - 1)

@@ -197,10 +197,24 @@ impl DatasetTable {
     pub(super) fn fix_grid(&mut self, variable: &str, at: Span) -> Result<()> {
         let found = self.schema().find(variable).map_err(|_| {
             let error = Error::new(format!("{} has no variable {}", self.path, quoted(variable)));
+            if let Some(why) = self.why_left_out(variable) {
+                return error.with_hint(why).or_at(Some(at));
+            }
             super::scope::with_names(error, variable, &self.names()).or_at(Some(at))
         })?;
         self.fixed = Some(self.variable(found).dims.clone());
         Ok(())
+    }
+
+    /// Why a variable with a name was left out when the dataset was opened, if it was.
+    pub(super) fn why_left_out(&self, name: &str) -> Option<String> {
+        let says = |warning: &&String| {
+            let (before, _) = warning.split_once(" cannot be read: ").unwrap_or_default();
+            let path = before.rsplit(": ").next().unwrap_or_default();
+            let last = path.rsplit('/').next().unwrap_or_default();
+            path.eq_ignore_ascii_case(name) || !last.is_empty() && last.eq_ignore_ascii_case(name)
+        };
+        self.opened.warnings().iter().find(says).cloned()
     }
 
     /// The columns with a name: variables first, then dimensions without one.

@@ -317,6 +317,13 @@ impl Scope {
         let mut names: Vec<String> = self.visible().flat_map(|(_, relation)| relation.names()).collect();
         names.extend(aliases.iter().cloned());
         let error = Error::new(format!("there is no column {}", quoted(&ident.value)));
+        let why = self.visible().find_map(|(_, relation)| match &relation.table {
+            Table::Dataset(dataset) => dataset.why_left_out(&ident.value),
+            Table::Rows { .. } => None,
+        });
+        if let Some(why) = why {
+            return error.with_hint(why).or_at(Some(at));
+        }
         with_names(error, &ident.value, &names).or_at(Some(at))
     }
 }
@@ -331,6 +338,11 @@ pub(super) fn quoted(name: &str) -> String {
 /// Adds the nearest of the names there are, or some of them.
 pub(super) fn with_names(error: Error, name: &str, names: &[String]) -> Error {
     const SHOWN: usize = 8;
+    let last = |full: &&String| full.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(name));
+    let homes: Vec<String> = names.iter().filter(last).take(SHOWN).map(|full| quoted(full)).collect();
+    if homes.len() > 1 {
+        return error.with_hint(format!("several groups have it: {}", homes.join(", ")));
+    }
     if let Some(nearest) = closest(name, names.iter().map(String::as_str)) {
         return error.with_hint(format!("did you mean {}?", quoted(nearest)));
     }

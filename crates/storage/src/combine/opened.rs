@@ -19,6 +19,13 @@ use std::sync::Arc;
 /// Auxiliary coordinates of at most this length are read to see which calendar their times need.
 const SHORT: usize = 1_000_000;
 
+/// The most labels that one file may have for an axis: they are held in memory, however small a file can state them. A year of
+/// seconds is less.
+const MOST_LABELS: usize = 1 << 25;
+
+/// The most bytes of a chunk of labels.
+const LARGEST_CHUNK: usize = 1 << 28;
+
 /// A file's table with the labels of its dimensions.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -117,6 +124,7 @@ fn decode_whole(
     if slab.is_empty() {
         return Ok(decoder.decode(&AlignedBytes::new(), &[], Width::ONE));
     }
+    check_labels(cells, &column.chunk, column.stored_size)?;
     if decoder.reads_strings() {
         let strings = format.read_text(column.variable, &slab, metrics)?;
         return if strings.len() == cells {
@@ -133,6 +141,16 @@ fn decode_whole(
         return Err(short());
     }
     Ok(decoder.decode(&stored.bytes, slice::from_ref(&(0..cells)), width))
+}
+
+/// Checks that so many labels of a file can be held, and a chunk of them.
+pub(crate) fn check_labels(labels: usize, chunk: &[usize], size: usize) -> Result<()> {
+    let chunk = chunk.iter().fold(size, |bytes, len| bytes.saturating_mul(*len));
+    if labels <= MOST_LABELS && chunk <= LARGEST_CHUNK {
+        return Ok(());
+    }
+    let message = format!("has {labels} labels of an axis, in chunks of {chunk} bytes: more than are held in memory");
+    Err(Error::unsupported(message).with_hint("cut the file along that axis"))
 }
 
 fn short() -> Error {

@@ -158,6 +158,43 @@ fn a_single_record_variable_is_not_padded() {
 }
 
 #[test]
+fn an_empty_unlimited_dimension_has_no_cells_wherever_records_would_begin() {
+    for version in [1, 2, 5] {
+        // Without records the file ends with what is fixed, or even before the place where records would begin.
+        let whole = interleaved(version, 0);
+        let file = opened(whole[..BEGIN + 12].to_vec());
+        assert_eq!((file.contents().dimensions[0].len, file.contents().dimensions[0].unlimited), (0, true));
+        assert_eq!(read::<i32>(file.as_ref(), 0, &Hyperslab::all(&[3])).expect("fixed"), [7, 8, 9]);
+        assert_eq!(read::<i16>(file.as_ref(), 1, &Hyperslab::all(&[0, 3])).expect("none"), [0; 0]);
+        assert!(read::<i32>(file.as_ref(), 2, &Hyperslab::all(&[1])).is_err(), "there are no records");
+    }
+}
+
+#[test]
+fn every_type_of_cdf5_is_read() {
+    let types =
+        [(7, StoredType::U8), (8, StoredType::U16), (9, StoredType::U32), (10, StoredType::I64), (11, StoredType::U64)];
+    for (number, ty) in types {
+        let mut header = Writer::new(5, 0);
+        header.list(0x0A, 1);
+        header.dim("x", 2);
+        header.list(0x0C, 0);
+        header.list(0x0B, 1);
+        header.variable("v", &[0], number, BEGIN as u64);
+        let size = ty.size();
+        // The highest value, and 1.
+        let cells = [vec![0xFF; size], vec![0; size - 1], vec![1]].concat();
+        let file = opened(header.finish(BEGIN, &cells));
+        assert_eq!(file.contents().variables[0].ty, ty);
+        let mut stored = Stored::default();
+        file.read(0, &Hyperslab::all(&[2]), &mut stored, &ReadMetrics::default()).expect("two cells");
+        let mut one = vec![0; size];
+        one[if cfg!(target_endian = "little") { 0 } else { size - 1 }] = 1;
+        assert_eq!(&stored.bytes[..2 * size], [vec![0xFF; size], one].concat(), "{ty:?}");
+    }
+}
+
+#[test]
 fn damage_is_an_error() {
     let whole = interleaved(2, 3);
     for len in 4..whole.len() {

@@ -37,17 +37,18 @@ impl Contiguous {
         self.end().is_some_and(|end| end <= len)
     }
 
-    /// The position after the last cell; `None` if that is beyond all measure.
+    /// The position after the last cell, 0 without any; `None` if that is beyond all measure.
     fn end(&self) -> Option<u64> {
+        // What was never written need not have a place: its offset may lie beyond the end.
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
         let size =
             |shape: &[usize]| shape.iter().try_fold(self.cell as u64, |bytes, len| bytes.checked_mul(*len as u64));
         match (self.record, self.shape.split_first()) {
-            (Some(record), Some((records, rest))) => match records.checked_sub(1) {
-                Some(before_last) => {
-                    record.checked_mul(before_last as u64)?.checked_add(size(rest)?)?.checked_add(self.offset)
-                }
-                None => Some(self.offset),
-            },
+            (Some(record), Some((records, rest))) => {
+                record.checked_mul(*records as u64 - 1)?.checked_add(size(rest)?)?.checked_add(self.offset)
+            }
             (Some(_) | None, _) => size(&self.shape)?.checked_add(self.offset),
         }
     }

@@ -10,7 +10,9 @@ mod classic_tests;
 #[cfg(all(test, feature = "c-engine"))]
 mod conformance;
 mod contiguous;
-mod hdf5;
+#[cfg(test)]
+mod fault_tests;
+pub(crate) mod hdf5;
 mod open;
 
 pub use open::{Engine, FORMATS, FormatEntry, open};

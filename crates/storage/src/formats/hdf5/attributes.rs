@@ -101,6 +101,11 @@ impl RawAttribute {
         Self { name: name.to_owned(), datatype, bytes: text.as_bytes().to_vec(), created: 0 }
     }
 
+    /// The bytes that its value takes in the file.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The value, if it is of a type that attributes may have here.
     pub(super) fn value(&self, heap: &GlobalHeap<'_>) -> Result<Attribute> {
         if let Some((ty, bytes)) = self.numbers() {

@@ -23,6 +23,9 @@ use std::sync::{Arc, OnceLock};
 /// Chunks larger than this are refused: no library writes them by itself, and each thread needs room for two.
 const LARGEST_CHUNK: usize = 1 << 31;
 
+/// Cells larger than this are refused: one is the least that is read.
+const LARGEST_CELL: usize = 1 << 24;
+
 /// So many chunks a dimension may have, however small the file is.
 const MOST_CUTS: u64 = 1 << 20;
 
@@ -96,6 +99,11 @@ impl Dataset {
         }
         if !self.fill.is_empty() && self.fill.len() != cell {
             return Err(Error::corrupt(format!("has a fill value of {} bytes for cells of {cell}", self.fill.len())));
+        }
+        if cell > LARGEST_CELL {
+            return Err(Error::unsupported(format!(
+                "has cells of {cell} bytes, and more than {LARGEST_CELL} are not read"
+            )));
         }
         let chunk = self.chunk();
         if chunk.len() != self.dataspace.shape.len() {

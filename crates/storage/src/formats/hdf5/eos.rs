@@ -52,7 +52,7 @@ fn text_of(dataset: &Dataset, heap: &GlobalHeap<'_>) -> Option<String> {
     texts.as_string_opt::<i32>().map(|texts| texts.value(0).to_owned())
 }
 
-fn parse(text: &str) -> Vec<Structure> {
+pub(super) fn parse(text: &str) -> Vec<Structure> {
     let mut found: Vec<Structure> = Vec::new();
     let mut folder = "";
     let mut field = String::new();
@@ -108,7 +108,7 @@ impl Structure {
     }
 
     /// The labels of a grid's dimension: 0 for x, 1 for y; `None` where the text does not tell them.
-    fn labels(&self, d: usize) -> Option<Vec<f64>> {
+    pub(super) fn labels(&self, d: usize) -> Option<Vec<f64>> {
         let name = ["XDim", "YDim"][d];
         let len = self.dimensions.iter().find(|(dim, _)| dim == name)?.1;
         let corner = |i: usize| {

@@ -163,7 +163,12 @@ impl<'a> FractalHeap<'a> {
         fields.u16()?;
         let root = fields.address()?;
         let root_rows = u64::from(fields.u16()?);
-        if !first_size.is_power_of_two() || !largest_direct.is_power_of_two() || table_width == 0 || heap_bits > 64 {
+        if !first_size.is_power_of_two()
+            || !largest_direct.is_power_of_two()
+            || table_width == 0
+            || heap_bits > 64
+            || id_len == 0
+        {
             return Err(Error::corrupt("a fractal heap has impossible sizes"));
         }
         let direct_width = (largest_direct.ilog2() as usize).div_ceil(8);

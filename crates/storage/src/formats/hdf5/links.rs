@@ -38,6 +38,7 @@ pub(super) fn links(metadata: &Metadata<'_>, header: &Header) -> Result<Vec<Link
     if let Some(body) = header.find(metadata, kind::LINK_INFO)? {
         dense_links(metadata, &body, &mut links)?;
     }
+    check_size(metadata, &links)?;
     if links.iter().all(|link| link.created.is_some()) {
         links.sort_by_key(|link| link.created);
     } else {
@@ -46,28 +47,59 @@ pub(super) fn links(metadata: &Metadata<'_>, header: &Header) -> Result<Vec<Link
     Ok(links)
 }
 
+/// Each link has a place of its own, so that all are no longer than the file unless it is damaged.
+fn check_size(metadata: &Metadata<'_>, links: &[Link]) -> Result<()> {
+    let len = links.iter().fold(0u64, |len, link| len.saturating_add(link.name.len() as u64 + 4));
+    if len <= metadata.file_len() {
+        Ok(())
+    } else {
+        Err(Error::corrupt("a group has more links than its file has room for"))
+    }
+}
+
 /// Soft links that lead to soft links are followed this far.
 const LONGEST_CHAIN: usize = 8;
 
+/// The most names that are looked up to follow one soft link.
+const MOST_STEPS: usize = 1000;
+
 /// The address of what has a path, seen from the group `from`, or from the root if it starts with a slash.
 pub(super) fn follow(metadata: &Metadata<'_>, root: u64, from: u64, path: &str) -> Result<Option<u64>> {
-    follow_chain(metadata, root, from, path, LONGEST_CHAIN)
+    Follower { metadata, root, steps: MOST_STEPS }.follow(from, path, LONGEST_CHAIN)
 }
 
-fn follow_chain(metadata: &Metadata<'_>, root: u64, from: u64, path: &str, chain: usize) -> Result<Option<u64>> {
-    let mut at = if path.starts_with('/') { root } else { from };
-    for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-        let found = links(metadata, &Header::read(metadata, at)?)?.into_iter().find(|link| link.name == name);
-        at = match found.map(|link| link.target) {
-            Some(Target::Object(address)) => address,
-            Some(Target::Soft(path)) if chain > 0 => match follow_chain(metadata, root, at, &path, chain - 1)? {
-                Some(address) => address,
-                None => return Ok(None),
-            },
-            Some(Target::Soft(_) | Target::External { .. }) | None => return Ok(None),
-        };
+/// Goes from group to group.
+struct Follower<'a> {
+    metadata: &'a Metadata<'a>,
+    root: u64,
+    /// The steps that may still be taken.
+    steps: usize,
+}
+
+impl Follower<'_> {
+    fn follow(&mut self, from: u64, path: &str, chain: usize) -> Result<Option<u64>> {
+        let metadata = self.metadata;
+        let mut at = if path.starts_with('/') { self.root } else { from };
+        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+            // Soft links through soft links could multiply without an end.
+            self.steps =
+                self.steps.checked_sub(1).ok_or_else(|| Error::corrupt("a soft link leads through too many groups"))?;
+            let found = links(metadata, &Header::read(metadata, at)?)?.into_iter().find(|link| link.name == name);
+            at = match found.map(|link| link.target) {
+                Some(Target::Object(address)) => address,
+                Some(Target::Soft(path)) if chain > 0 => match self.follow(at, &path, chain - 1)? {
+                    Some(address) => address,
+                    None => return Ok(None),
+                },
+                Some(Target::External { file, .. }) => {
+                    let message = format!("a soft link leads through a link to {file}, which is not followed");
+                    return Err(Error::unsupported(message));
+                }
+                Some(Target::Soft(_)) | None => return Ok(None),
+            };
+        }
+        Ok(Some(at))
     }
-    Ok(Some(at))
 }
 
 /// Whether an object is a group.

@@ -3,7 +3,7 @@
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 /// Bytes fetched at a time.
@@ -11,6 +11,11 @@ const PAGE: u64 = 8 << 10;
 
 /// Pages kept; when there are more, all are dropped. Metadata lies together, so that this is rare.
 const PAGES: usize = 4096;
+
+/// So often a file's metadata may be read over while its objects are listed, and so many bytes in any case: links may share what
+/// they lead to, but a small file must not keep a reader busy.
+const READ_OVER: u64 = 32;
+const ALWAYS_READ: u64 = 64 << 20;
 
 /// Blocks larger than this are not metadata that any library writes.
 const LARGEST_BLOCK: u64 = 1 << 30;
@@ -26,6 +31,8 @@ pub(super) struct Widths {
 pub(super) struct Metadata<'a> {
     source: &'a dyn ReadAt,
     pages: RefCell<HashMap<u64, Box<[u8]>>>,
+    /// The bytes that may still be read.
+    left: Cell<u64>,
     /// The position from which addresses are counted.
     pub(super) base: u64,
     pub(super) widths: Widths,
@@ -33,12 +40,18 @@ pub(super) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     pub(super) fn new(source: &'a dyn ReadAt, base: u64, widths: Widths) -> Self {
-        Self { source, pages: RefCell::default(), base, widths }
+        let left = Cell::new(allowance(source.len()));
+        Self { source, pages: RefCell::default(), left, base, widths }
     }
 
     /// The size of the file.
     pub(super) fn file_len(&self) -> u64 {
         self.source.len()
+    }
+
+    /// How many bytes were read so far.
+    pub(super) fn spent(&self) -> u64 {
+        allowance(self.source.len()) - self.left.get()
     }
 
     /// The `len` bytes at an address.
@@ -47,6 +60,8 @@ impl<'a> Metadata<'a> {
         let start = address.checked_add(self.base).ok_or_else(beyond)?;
         let end = start.checked_add(len).filter(|end| *end <= self.source.len() && len <= LARGEST_BLOCK);
         let end = end.ok_or_else(beyond)?;
+        let left = self.left.get().checked_sub(len.max(16));
+        self.left.set(left.ok_or_else(|| Error::corrupt("its metadata leads to the same places over and over"))?);
         if len > 4 * PAGE {
             let mut bytes = vec![0; len as usize];
             self.source.read_exact_at(start, &mut bytes, &ReadMetrics::default())?;
@@ -89,6 +104,11 @@ impl<'a> Metadata<'a> {
         unseal(&mut bytes, signature).map_err(|what| Error::corrupt(format!("metadata at {address} {what}")))?;
         Ok(bytes)
     }
+}
+
+/// How much metadata may be read of files of so many bytes in all.
+pub(super) fn allowance(len: u64) -> u64 {
+    len.saturating_mul(READ_OVER).saturating_add(ALWAYS_READ)
 }
 
 /// Checks and takes off signature and checksum.

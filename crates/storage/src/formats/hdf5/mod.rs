@@ -62,6 +62,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tree::Tree;
 
+/// The most problems of one file that are told.
+const MOST_PROBLEMS: usize = 50;
+
 /// Whether a file starts like an HDF5 file, perhaps after a block of the user's.
 pub(super) fn probe(first: &[u8]) -> bool {
     superblock::find(first).is_some()
@@ -75,6 +78,21 @@ pub(super) fn starts_later(source: &FileSource) -> bool {
 /// Opens an HDF5 file.
 pub(super) fn open(source: FileSource) -> Result<Arc<dyn Format>> {
     Ok(Arc::new(Hdf5::new(source)?))
+}
+
+/// Undoes one filter, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn decode_with(filter: u16, parameters: &[u32], stored: &[u8], len: usize) -> Result<()> {
+    let filters: Vec<_> = filters::Filter::new(filter, parameters).into_iter().collect();
+    let mut scratch = crate::aligned::Scratch::default();
+    scratch.stored.resize(stored.len()).copy_from_slice(stored);
+    filters::decode(&filters, 0, len, &mut scratch, &mut crate::aligned::AlignedBytes::new())
+}
+
+/// How many structures of HDF-EOS5 a text describes, for the fuzz targets.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn structures_in(text: &str) -> usize {
+    eos::parse(text).iter().map(|structure| 1 + (0..2).filter_map(|d| structure.labels(d)).count()).sum()
 }
 
 /// An open HDF5 file.
@@ -95,7 +113,12 @@ impl Hdf5 {
         let homes = tree.homes.clone();
         let metadatas: Vec<Metadata<'_>> = homes.iter().map(|home| home.metadata()).collect();
         let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
-        let (contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
+        let (mut contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
+        shorten(&mut contents.problems);
+        // What cannot be understood is left out, but what could not be read may have been anything.
+        if let Some(error) = homes.iter().find_map(|home| home.source.failure()) {
+            return Err(error);
+        }
         Ok(Self { path, contents, columns, datasets })
     }
 
@@ -170,6 +193,15 @@ impl Hdf5 {
         let cells: Vec<&[u8]> = bytes.chunks_exact(cell).collect();
         let metadata = self.datasets[column.dataset].home.metadata();
         values::values(&column.datatype, &cells, &GlobalHeap::new(&metadata))
+    }
+}
+
+/// Keeps the first problems of a file: a thousand say no more than a few.
+fn shorten(problems: &mut Vec<String>) {
+    if problems.len() > MOST_PROBLEMS {
+        let more = problems.len() - MOST_PROBLEMS;
+        problems.truncate(MOST_PROBLEMS);
+        problems.push(format!("{more} more objects or attributes cannot be read"));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn interpret(mut tree: Tree, heaps: &[GlobalHeap<'_>]) -> (FileConten
     }
     let mut dimensions = Dimensions::find(&tree, heaps);
     structures.iter().for_each(|structure| dimensions.add_structure(structure, &tree));
-    let Tree { objects, attributes, mut problems, homes: _ } = tree;
+    let Tree { objects, attributes, mut problems, homes: _, attribute_bytes: _, spent: _ } = tree;
     let netcdf = dimensions.netcdf || attributes.iter().any(|attribute| attribute.name == "_NCProperties");
     let shown: Vec<Object> =
         objects.into_iter().filter(|object| !dimensions.without_variable.contains(&object.address)).collect();

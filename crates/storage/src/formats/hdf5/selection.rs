@@ -4,8 +4,8 @@ use super::metadata::Fields;
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// The most cells of a selection that is not a product of ranges.
-const MOST_CELLS: usize = 1 << 24;
+/// The most cells of a selection that is not a product of ranges: each takes some 60 bytes of memory.
+const MOST_CELLS: usize = 1 << 20;
 
 /// Some cells of a dataset, in an order.
 #[derive(Clone, Debug, PartialEq)]

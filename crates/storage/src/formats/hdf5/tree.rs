@@ -5,11 +5,19 @@ use super::dataset::Dataset;
 use super::header::Header;
 use super::home::Home;
 use super::links::{Link, Target, follow, is_group, links};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, allowance};
+use crate::io::ReadAt;
 use crate::{Error, Result};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Groups within groups are followed this far, and links to other files from what such links lead to.
+const DEEPEST_GROUP: usize = 512;
+const MOST_FILES_DEEP: usize = 8;
+
+/// So many bytes attributes may always have.
+const FEW_BYTES: u64 = 1 << 20;
 
 /// Where an object is: the number of its file, and its address there.
 pub(super) type Address = (usize, u64);
@@ -51,6 +59,10 @@ pub(super) struct Tree {
     pub(super) problems: Vec<String>,
     /// The files in which the objects are; the first is the one that was opened.
     pub(super) homes: Vec<Arc<Home>>,
+    /// The bytes of all attributes.
+    pub(super) attribute_bytes: u64,
+    /// The bytes read to follow links to other files.
+    pub(super) spent: u64,
 }
 
 impl Tree {
@@ -63,16 +75,19 @@ impl Tree {
         let mut seen = HashSet::from([(0, home.root)]);
         // What cannot be read of the root group is an error: there is nothing else.
         links(metadata, &header)?;
-        tree.walk(&At { home: 0, metadata }, Group { path: String::new(), address: home.root, header }, &mut seen);
+        let first = Group { path: String::new(), address: home.root, header };
+        tree.walk(&At { home: 0, metadata, depth: 0 }, first, &mut seen)?;
         Ok(tree)
     }
 
-    /// Reads all that is in a group and in those below.
-    fn walk(&mut self, at: &At<'_>, first: Group, seen: &mut HashSet<Address>) {
+    /// Reads all that is in a group and in those below. An error is that of a file which fails to be read at all: to go on
+    /// would show less than it holds.
+    fn walk(&mut self, at: &At<'_>, first: Group, seen: &mut HashSet<Address>) -> Result<()> {
         let mut groups = vec![first];
         while let Some(group) = groups.pop() {
             let found = match links(at.metadata, &group.header) {
                 Ok(found) => found,
+                Err(error) if error.is_of_reading() => return Err(error),
                 Err(error) => {
                     self.problems.push(format!("group {} cannot be read: {error}", group.path));
                     continue;
@@ -81,12 +96,15 @@ impl Tree {
             let mut children = Vec::new();
             for link in found {
                 let path = group.path_of(&link.name);
-                if let Err(error) = self.member(at, &group, &link, &path, seen, &mut children) {
-                    self.problems.push(format!("{path} cannot be read: {error}"));
+                match self.member(at, &group, &link, &path, seen, &mut children) {
+                    Err(error) if error.is_of_reading() => return Err(error),
+                    Err(error) => self.problems.push(format!("{path} cannot be read: {error}")),
+                    Ok(()) => {}
                 }
             }
             groups.extend(children.into_iter().rev());
         }
+        Ok(())
     }
 
     fn member(
@@ -120,14 +138,23 @@ impl Tree {
         there: &str,
         seen: &mut HashSet<Address>,
     ) -> Result<()> {
+        if at.depth == MOST_FILES_DEEP {
+            return Err(Error::corrupt("links lead from file to file without an end"));
+        }
         let home = self.home(at.home, file)?;
         let found = Arc::clone(&self.homes[home]);
         let metadata = found.metadata();
-        let at = At { home, metadata: &metadata };
-        let address = follow(&metadata, found.root, found.root, there)?;
+        let at = At { home, metadata: &metadata, depth: at.depth + 1 };
+        let all = self.homes.iter().map(|home| home.source.len()).fold(0, u64::saturating_add);
+        if self.spent > allowance(all) {
+            return Err(Error::corrupt("links to other files lead to the same places over and over"));
+        }
+        let address = follow(&metadata, found.root, found.root, there);
+        self.spent = self.spent.saturating_add(metadata.spent());
+        let address = address?;
         let address = address.ok_or_else(|| Error::not_found(format!("{file} has no {there}")))?;
         if let Some(group) = self.object(&at, path, address, seen)? {
-            self.walk(&at, group, seen);
+            self.walk(&at, group, seen)?;
         }
         Ok(())
     }
@@ -150,12 +177,27 @@ impl Tree {
         if let Some(dataset) = Dataset::parse(metadata, &header, &self.homes[at.home])? {
             let mut problems = Vec::new();
             let attributes = attributes(metadata, &header, &mut problems);
+            self.count_attributes(&attributes)?;
             self.problems.extend(problems.iter().map(|problem| format!("{path}: {problem}")));
             self.objects.push(Object { path: path.to_owned(), address: place, dataset, attributes });
             return Ok(None);
         }
         let is_new = is_group(&header) && seen.insert(place);
+        if is_new && path.bytes().filter(|byte| *byte == b'/').count() >= DEEPEST_GROUP {
+            return Err(Error::unsupported(format!("groups are nested more than {DEEPEST_GROUP} deep")));
+        }
         Ok(is_new.then(|| Group { path: path.to_owned(), address, header }))
+    }
+
+    /// Many links may lead to one dataset, whose attributes each of them has.
+    fn count_attributes(&mut self, attributes: &[RawAttribute]) -> Result<()> {
+        self.attribute_bytes += attributes.iter().map(|attribute| attribute.len() as u64).sum::<u64>();
+        let most = self.homes.iter().fold(FEW_BYTES, |most, home| most.saturating_add(2 * home.source.len()));
+        if self.attribute_bytes <= most {
+            Ok(())
+        } else {
+            Err(Error::corrupt("has more attributes than its file has bytes"))
+        }
     }
 }
 
@@ -163,6 +205,8 @@ impl Tree {
 struct At<'a> {
     /// Its number.
     home: usize,
+    /// How many links to other files led here.
+    depth: usize,
     metadata: &'a Metadata<'a>,
 }
 

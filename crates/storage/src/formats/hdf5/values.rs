@@ -28,10 +28,7 @@ pub(super) fn values(datatype: &Datatype, cells: &[&[u8]], heap: &GlobalHeap<'_>
         Class::FixedText { padding } => {
             Arc::new(StringArray::from_iter_values(cells.iter().map(|cell| fixed_text(cell, *padding))))
         }
-        Class::HeapText => {
-            let texts = cells.iter().map(|cell| heap_text(heap, cell)).collect::<Result<Vec<_>>>()?;
-            Arc::new(StringArray::from(texts))
-        }
+        Class::HeapText => Arc::new(StringArray::from(texts(cells, heap)?)),
         Class::Reference | Class::Opaque => Arc::new(BinaryArray::from_iter_values(cells.iter())),
         Class::Member(at, of) => {
             let members: Vec<&[u8]> = cells.iter().map(|cell| &cell[*at..at + of.size]).collect();
@@ -41,6 +38,18 @@ pub(super) fn values(datatype: &Datatype, cells: &[&[u8]], heap: &GlobalHeap<'_>
         Class::HeapList(of) => lists(of, cells, heap)?,
         Class::Compound(_) | Class::Other(_) => return Err(Error::unsupported("holds what cannot be a column")),
     })
+}
+
+fn texts(cells: &[&[u8]], heap: &GlobalHeap<'_>) -> Result<Vec<Option<String>>> {
+    // As with lists: texts that are longer than the file are one text many times.
+    let mut room = heap.file_len().min(i32::MAX as u64);
+    let text = |cell: &&[u8]| {
+        let text = heap_text(heap, cell)?;
+        let len = text.as_ref().map_or(0, String::len) as u64;
+        room = room.checked_sub(len).ok_or_else(|| Error::corrupt("has texts longer than its file"))?;
+        Ok(text)
+    };
+    cells.iter().map(text).collect()
 }
 
 /// Converts numbers to those of this machine, one after the other.

@@ -7,6 +7,7 @@ use super::datatype::{Class, Datatype};
 use super::header::Header;
 use super::heap::GlobalHeap;
 use super::home::Home;
+use super::layout::Layout;
 use super::links::follow;
 use super::metadata::{Fields, until_zero};
 use super::selection::{Selection, Steps};
@@ -21,8 +22,11 @@ use std::sync::{Arc, OnceLock};
 /// The most parts that are believed.
 const MOST_PARTS: usize = 1 << 20;
 
-/// The most bytes that are read at a time of one source.
-const LARGEST_READ: usize = 1 << 31;
+/// The most bytes that are read at a time of one source, unless cells follow each other.
+const LARGEST_READ: usize = 32 << 20;
+
+/// Sources in larger chunks are refused: a chunk is decoded as a whole.
+const LARGEST_CHUNK: usize = 1 << 28;
 
 /// A part of a virtual dataset.
 #[derive(Debug)]
@@ -148,19 +152,13 @@ impl Part {
             return Err(Error::unsupported("virtual datasets of text or lists of variable length are not read yet"));
         }
         let pairs = self.pairs(slab, shape, &source.dataspace.shape)?;
-        let Some(bounds) = bounds(&pairs) else { return Ok(()) };
-        if bounds.cells().saturating_mul(source.datatype.size.max(of.size)) > LARGEST_READ {
-            return Err(Error::unsupported("has a virtual part whose cells lie too far apart"));
+        if let Layout::Chunked(chunked) = &source.layout
+            && source.chunk_bytes(chunked)? > LARGEST_CHUNK
+        {
+            return Err(Error::unsupported("has a virtual part in chunks of more than 256 MiB"));
         }
-        let (mut bytes, mut scratch) = (AlignedBytes::new(), Scratch::default());
-        let held = source.read(&bounds, &mut bytes, &mut scratch, metrics)?;
-        let cells = converted(&source.datatype, of, &bytes)?;
-        for (here, there) in pairs.here.iter().zip(&pairs.there) {
-            let at = there.iter().zip(held.ranges()).fold(0, |at, (i, range)| at * range.len() + (i - range.start));
-            let len = pairs.run * of.size;
-            into[here * of.size..][..len].copy_from_slice(&cells[at * of.size..][..len]);
-        }
-        Ok(())
+        let reader = PairReader { source, of, run: pairs.run, metrics };
+        reader.copy(&pairs.here, &pairs.there, into)
     }
 
     fn pairs(&self, slab: &Hyperslab, here: &[usize], there: &[usize]) -> Result<Pairs> {
@@ -235,17 +233,48 @@ fn stepwise(slab: &Hyperslab, into: &[Steps], here: &[usize], from: &[Steps], th
     Some(pairs)
 }
 
-/// The smallest box that holds some cells.
-fn bounds(pairs: &Pairs) -> Option<Hyperslab> {
-    let first = pairs.there.first()?;
+/// Copies cells of a source.
+struct PairReader<'a> {
+    source: &'a Dataset,
+    of: &'a Datatype,
+    run: usize,
+    metrics: &'a ReadMetrics,
+}
+
+impl PairReader<'_> {
+    /// Reads a box that holds all cells, or, if they lie far apart, one for each half of them.
+    fn copy(&self, here: &[usize], there: &[Vec<usize>], into: &mut [u8]) -> Result<()> {
+        let size = self.of.size;
+        let Some(bounds) = bounds(there, self.run) else { return Ok(()) };
+        let len = bounds.cells().saturating_mul(self.source.datatype.size.max(size));
+        if len > LARGEST_READ && there.len() > 1 {
+            let half = there.len() / 2;
+            self.copy(&here[..half], &there[..half], into)?;
+            return self.copy(&here[half..], &there[half..], into);
+        }
+        let (mut bytes, mut scratch) = (AlignedBytes::new(), Scratch::default());
+        let held = self.source.read(&bounds, &mut bytes, &mut scratch, self.metrics)?;
+        let cells = converted(&self.source.datatype, self.of, &bytes)?;
+        for (here, there) in here.iter().zip(there) {
+            let at = there.iter().zip(held.ranges()).fold(0, |at, (i, range)| at * range.len() + (i - range.start));
+            let len = self.run * size;
+            into[here * size..][..len].copy_from_slice(&cells[at * size..][..len]);
+        }
+        Ok(())
+    }
+}
+
+/// The smallest box that holds some cells, each followed by others up to `run` in all.
+fn bounds(there: &[Vec<usize>], run: usize) -> Option<Hyperslab> {
+    let first = there.first()?;
     let mut ranges: Vec<_> = first.iter().map(|i| *i..i + 1).collect();
-    for cell in &pairs.there {
+    for cell in there {
         for (range, i) in ranges.iter_mut().zip(cell) {
             *range = range.start.min(*i)..range.end.max(i + 1);
         }
     }
     if let Some(last) = ranges.last_mut() {
-        last.end += pairs.run - 1;
+        last.end += run - 1;
     }
     Some(Hyperslab::new(ranges))
 }

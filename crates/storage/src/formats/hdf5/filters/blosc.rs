@@ -100,6 +100,9 @@ fn decode_snappy(from: &[u8], into: &mut [u8]) -> Result<usize> {
 pub(super) fn decode(from: &[u8], into: &mut [u8], spare: &mut Vec<u8>) -> Result<usize> {
     let head = Head::parse(from)?;
     let into = into.get_mut(..head.len).ok_or_else(|| Error::corrupt("is longer than its chunk"))?;
+    if head.len == 0 {
+        return Ok(0);
+    }
     if head.special != 0 {
         special(&head, from, into)?;
     } else if head.flags & 2 != 0 {

@@ -123,18 +123,20 @@ impl Tiles {
     }
 
     fn padded_bytes(&self) -> Result<usize> {
-        let mut lens = self.counts().zip(&self.block).map(|(count, block)| count.checked_mul(*block));
-        let cells = lens.try_fold(self.cell, |bytes, len| bytes.checked_mul(len?));
-        cells.ok_or_else(|| Error::corrupt("has a blosc2 frame of an impossible shape"))
+        let lens = self.counts().zip(&self.block).map(|(count, block)| count.saturating_mul(*block));
+        bytes_of(&lens.collect::<Vec<_>>(), self.cell)
     }
 
     /// Brings the cells of all blocks into the order of the array; gives its size.
     fn untile(&self, cells: &[u8], into: &mut [u8]) -> Result<usize> {
         let whole = Hyperslab::all(&self.shape);
-        let len = whole.cells() * self.cell;
+        let len = bytes_of(&self.shape, self.cell)?;
         let into = into.get_mut(..len).ok_or_else(|| Error::corrupt("is longer than its chunk"))?;
+        if len == 0 {
+            return Ok(0);
+        }
         let counts: Vec<usize> = self.counts().collect();
-        let block_len = self.block.iter().product::<usize>() * self.cell;
+        let block_len = bytes_of(&self.block, self.cell)?;
         for (i, bytes) in cells.chunks_exact(block_len).enumerate() {
             let slab = self.block_at(i, &counts);
             let from = crate::formats::cells::Cells { bytes, slab: &slab };
@@ -159,6 +161,12 @@ impl Tiles {
         ranges.reverse();
         Hyperslab::new(ranges)
     }
+}
+
+/// The bytes of a box of cells.
+fn bytes_of(shape: &[usize], cell: usize) -> Result<usize> {
+    let bytes = shape.iter().try_fold(cell, |bytes, len| bytes.checked_mul(*len));
+    bytes.ok_or_else(|| Error::corrupt("has a blosc2 frame of an impossible shape"))
 }
 
 /// A list of so many numbers of `N` bytes, each after a byte that tells its kind.

@@ -58,7 +58,8 @@ impl Layout {
         match class {
             1 => {
                 let (order, bits, offset) = (values.next()?, values.next()?, values.next()?);
-                let fits = bits.checked_add(offset)? <= size.checked_mul(8)?;
+                // What takes no bits could be as often in a cell as one likes.
+                let fits = bits > 0 && bits.checked_add(offset)? <= size.checked_mul(8)?;
                 fits.then_some(Self::Number { size, big_endian: order == 1, bits, offset })
             }
             2 => {
@@ -66,7 +67,7 @@ impl Layout {
                 (of.size() > 0 && size.is_multiple_of(of.size())).then_some(Self::Array { size, of })
             }
             3 => Self::compound(size, values, depth),
-            4 => Some(Self::Bytes(size)),
+            4 => (size > 0).then_some(Self::Bytes(size)),
             _ => None,
         }
     }
@@ -80,7 +81,7 @@ impl Layout {
             }
             members.push((at, member));
         }
-        Some(Self::Compound { size, members })
+        (!members.is_empty()).then_some(Self::Compound { size, members })
     }
 
     fn size(&self) -> usize {

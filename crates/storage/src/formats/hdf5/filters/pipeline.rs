@@ -67,7 +67,7 @@ impl Filter {
     }
 
     /// The filter of a registered number; `None` if it is not read, or its parameters make no sense.
-    fn new(id: u16, values: &[u32]) -> Option<Self> {
+    pub(in crate::formats::hdf5) fn new(id: u16, values: &[u32]) -> Option<Self> {
         let first = values.first().copied();
         Some(match id {
             1 => Self::Deflate(first.unwrap_or(0)),

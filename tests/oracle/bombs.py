@@ -1,0 +1,91 @@
+"""Writes small HDF5 files that are valid, or nearly so, and state far more than a reader could hold or walk through.
+
+    python bombs.py FOLDER
+"""
+
+import os
+import sys
+import zlib
+
+import h5py
+import numpy as np
+
+
+def chunks(folder):
+    """A chunk of 1 GiB, deflated to 1 MiB; one that was never written; and labels in a chunk of 1 GiB."""
+    with h5py.File(f"{folder}/chunk_deflated.h5", "w") as file:
+        data = file.create_dataset("x", (16384, 16384), "f4", chunks=(16384, 16384), compression="gzip")
+        coder = zlib.compressobj(9)
+        stored = b"".join(coder.compress(bytes(1 << 20)) for _ in range(1024)) + coder.flush()
+        data.id.write_direct_chunk((0, 0), stored)
+    with h5py.File(f"{folder}/chunk_absent.h5", "w") as file:
+        file.create_dataset("x", (16384, 16384), "f4", chunks=(16384, 16384), fillvalue=3)
+    for name, shape, chunk in [("labels_many", 1 << 33, 1 << 20), ("labels_chunk", 10, 1 << 27)]:
+        with h5py.File(f"{folder}/{name}.h5", "w") as file:
+            axis = file.create_dataset("t", (shape,), "f8", chunks=(chunk,), maxshape=(None,))
+            axis.make_scale("t")
+            data = file.create_dataset("x", (shape,), "f4", chunks=(min(shape, 1 << 20),))
+            data.dims[0].attach_scale(axis)
+
+
+def cells(folder):
+    """Cells of a gigabyte, and many cells that all refer to one long text."""
+    with h5py.File(f"{folder}/cell_text.h5", "w") as file:
+        file.create_dataset("x", (3,), "S1000000000")
+    with h5py.File(f"{folder}/cell_array.h5", "w") as file:
+        file.create_dataset("x", (3,), np.dtype(("u1", (1000000000,))))
+    path = f"{folder}/cell_heap.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("x", (60000,), h5py.string_dtype())
+        data[0] = "a" * 2000000
+        at = data.id.get_offset()
+    with open(path, "r+b") as file:
+        file.seek(at)
+        cell = file.read(16)
+        file.seek(at)
+        file.write(cell * 60000)
+
+
+def parts(folder):
+    """Virtual datasets of two far ends of a long source."""
+    for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28))]:
+        with h5py.File(f"{folder}/{name}.h5", "w") as file:
+            shape = (2, 1 << 28)
+            file.create_dataset("source", shape, "f4", chunks=chunk, fillvalue=2)
+            layout = h5py.VirtualLayout((2, 2), "f4")
+            layout[:, :] = h5py.VirtualSource(f"{name}.h5", "source", shape)[:, 0 : 1 << 28 : (1 << 28) - 1]
+            file.create_virtual_dataset("x", layout)
+
+
+def links(folder):
+    """Soft links through soft links, files that link to each other, deep groups, and a dataset of many names."""
+    with h5py.File(f"{folder}/link_soft.h5", "w", libver="latest") as file:
+        file["loop"] = file["/"]
+        file["s0"] = h5py.SoftLink("/".join(["loop"] * 100))
+        for i in range(1, 9):
+            file[f"s{i}"] = h5py.SoftLink("/".join([f"s{i - 1}"] * 100))
+        file["x"] = np.arange(3)
+    with h5py.File(f"{folder}/link_there.h5", "w", libver="latest") as a:
+        with h5py.File(f"{folder}/link_back.h5", "w", libver="latest") as b:
+            for i in range(4000):
+                a.create_group(f"g{i}")["n"] = h5py.ExternalLink("link_back.h5", f"/g{i}")
+                b.create_group(f"g{i}")["n"] = h5py.ExternalLink("link_there.h5", f"/g{i + 1}")
+            a["x"], b["x"] = np.arange(3), np.arange(3)
+    with h5py.File(f"{folder}/group_deep.h5", "w", libver="latest") as file:
+        file["x"] = np.arange(3)
+        group = file
+        for i in range(20000):
+            group = group.create_group("gggggggg")
+            group["y"] = i
+    with h5py.File(f"{folder}/link_hard.h5", "w", libver="latest") as file:
+        data = file.create_dataset("x", data=np.arange(3))
+        for i in range(40):
+            data.attrs[f"a{i}"] = np.zeros(7000, "i1")
+        for i in range(3000):
+            file[f"y{i}"] = data
+
+
+if __name__ == "__main__":
+    os.makedirs(sys.argv[1], exist_ok=True)
+    for write in (chunks, cells, parts, links):
+        write(sys.argv[1])

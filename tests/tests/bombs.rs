@@ -1,0 +1,68 @@
+//! Small files that state far more than can be held or walked through (`oracle/bombs.py`): each is read within the limits of memory
+//! and time, or refused. Left out where there is no Python with h5py (`HYPERSLAB_PYTHON`, else `python3`).
+
+use hyperslab::{Session, Settings};
+use hyperslab_tests::setup::{answer, workspace};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// For reading one file, in a build that is not optimised.
+const LONGEST: Duration = Duration::from_secs(20);
+const MEMORY_LIMIT: usize = 64_000_000;
+
+/// What the process may ever hold: the library holds labels and metadata beside what it counts.
+const MOST_MEMORY: usize = 400_000_000;
+
+/// What is said of each file; nothing where it is read.
+const SAID: [(&str, Option<&str>); 13] = [
+    ("chunk_deflated", Some("memory limit")),
+    ("chunk_absent", Some("memory limit")),
+    ("labels_many", Some("more than are held in memory")),
+    ("labels_chunk", Some("more than are held in memory")),
+    ("cell_text", Some("cells of 1000000000 bytes")),
+    ("cell_array", Some("cells of 1000000000 bytes")),
+    ("cell_heap", Some("texts longer than its file")),
+    ("virtual_long", None),
+    ("virtual_chunk", Some("chunks of more than 256 MiB")),
+    ("link_soft", None),
+    ("link_there", None),
+    ("group_deep", None),
+    ("link_hard", None),
+];
+
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap_or(0) * 1024
+}
+
+#[test]
+fn small_files_cannot_ask_for_the_world() {
+    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = workspace().join("tests/oracle/bombs.py");
+    let written = Command::new(python).arg(script).arg(folder.path()).output();
+    if !written.as_ref().is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no Python with h5py");
+        return;
+    }
+    let mut problems = Vec::new();
+    for (name, said) in SAID {
+        let settings = Settings { threads: 2, memory_limit: MEMORY_LIMIT, ..Settings::default() };
+        let session = Session::with_settings(settings).expect("a session");
+        let path = folder.path().join(format!("{name}.h5"));
+        let began = Instant::now();
+        let outcome = answer(&session, &format!("SELECT x FROM grid('{}', 'x') LIMIT 5", path.display()));
+        match (said, outcome.map(|_| ())) {
+            (Some(words), Err(error)) if error.contains(words) => {}
+            (None, Ok(())) => {}
+            (_, other) => problems.push(format!("{name}: {other:?}")),
+        }
+        if began.elapsed() > LONGEST || peak() > MOST_MEMORY {
+            problems.push(format!("{name}: {:?}, {} bytes at most so far", began.elapsed(), peak()));
+        }
+    }
+    println!("{} bytes at most", peak());
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
