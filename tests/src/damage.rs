@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -21,7 +21,7 @@ impl Random {
 
     /// A number below `end`; 0 if that is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.number() % end.max(1) as u64) as usize
     }
 }
 
@@ -68,7 +68,7 @@ fn one_way(bytes: &mut Vec<u8>, random: &mut Random, sealed: &[std::ops::Range<u
         2 => {
             let len = 1 + random.below(16);
             for i in at..(at + len).min(bytes.len()) {
-                bytes[i] = random.next() as u8;
+                bytes[i] = random.number() as u8;
             }
             format!("{len} bytes at {at} made up")
         }
