@@ -152,17 +152,19 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// The name and the value of an option: `name => value`, or `name = value`, which is a comparison to the parser.
+/// The name and the value of an option: `name => value`; `name = value` and `name := value` are operators to the parser.
 fn named(arg: &FunctionArg) -> Option<(&ast::Ident, &ast::Expr)> {
     match arg {
         FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. }
         | FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => Some((name, value)),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp { left, op: BinaryOperator::Eq, right })) => {
-            match left.as_ref() {
-                ast::Expr::Identifier(name) => Some((name, right)),
-                _ => None,
-            }
-        }
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq | BinaryOperator::Assignment,
+            right,
+        })) => match left.as_ref() {
+            ast::Expr::Identifier(name) => Some((name, right)),
+            _ => None,
+        },
         _ => None,
     }
 }
