@@ -3,11 +3,11 @@
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::grid::CELLS_AT_ONCE;
+use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES};
 use crate::rows::key_table::KeyTable;
 use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
-use hyperslab_grid::ChunkGrid;
+use hyperslab_grid::{AxisChunks, ChunkGrid};
 use hyperslab_plan::axis::along_axis;
 use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::BTreeMap;
@@ -41,6 +41,9 @@ const BATCHES_BYTES: u64 = 1 << 20;
 
 /// What a value of a type without a fixed width takes, about.
 const TEXT_BYTES: u64 = 24;
+
+/// The most bytes of a block of cells in the order of rows.
+const ROW_BLOCK_BYTES: u64 = 64 << 20;
 
 /// What a row takes besides its columns where it is found by its key.
 const ENTRY_BYTES: u64 = 32;
@@ -175,7 +178,8 @@ impl Model<'_> {
     }
 
     fn materialized(&self, grid: &GridPlan, columns: u64) -> Needs {
-        let beneath = self.grid(grid);
+        let in_row_order = !grid.is_aggregate();
+        let beneath = self.grid(grid, in_row_order);
         match grid {
             GridPlan::Aggregate { input, keys, aggregates } => self.aggregated(beneath, input, keys, aggregates),
             _ => beneath
@@ -185,12 +189,12 @@ impl Model<'_> {
     }
 
     /// A chain of a grid, without its aggregate: what is read of it at a time, and what is held beside it.
-    fn grid(&self, grid: &GridPlan) -> Needs {
-        let below = grid.input().map(|input| self.grid(input)).unwrap_or_default();
+    fn grid(&self, grid: &GridPlan, in_row_order: bool) -> Needs {
+        let below = grid.input().map(|input| self.grid(input, in_row_order)).unwrap_or_default();
         match grid {
-            GridPlan::Scan(scan) => self.scan(scan),
+            GridPlan::Scan(scan) => self.scan(scan, in_row_order),
             GridPlan::Join { right, .. } => {
-                let other = self.grid(right);
+                let other = self.grid(right, in_row_order);
                 Needs { reading: below.reading.saturating_add(other.reading), ..below.beside(other) }
             }
             GridPlan::Lookup { rows, .. } => {
@@ -207,8 +211,9 @@ impl Model<'_> {
         }
     }
 
-    /// The blocks of a scan, one of each variable a thread: a chunk as it is stored, and as it is decoded.
-    fn scan(&self, scan: &Scan) -> Needs {
+    /// The blocks of a scan, one of each variable a thread: a chunk as it is stored, and as it is decoded. For cells in the order of
+    /// rows as many chunks as hold whole inner dimensions.
+    fn scan(&self, scan: &Scan, in_row_order: bool) -> Needs {
         let dataset = self.query.dataset(scan.dataset);
         let block = |source: &ColumnSource| -> u64 {
             let ColumnSource::Variable(v) = source else { return 0 };
@@ -219,8 +224,10 @@ impl Model<'_> {
             let dims: Vec<usize> =
                 variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
             let (region, chunks) = dataset.stored(*v, &scan.region.project(&dims));
-            let cells = largest_chunk(&chunks).max(4 * CELLS_AT_ONCE).min(region.cells() as u64);
-            cells * 2 * variable.stored_size as u64
+            let size = variable.stored_size as u64;
+            let whole = if in_row_order { inner_cells(&chunks).min(ROW_BLOCK_BYTES / size.max(1)) } else { 0 };
+            let cells = largest_chunk(&chunks).max(4 * CELLS_AT_ONCE).max(whole).min(region.cells() as u64);
+            cells * 2 * size
         };
         let blocks: u64 = scan.columns.iter().map(|column| block(&column.source)).sum();
         Needs { rows: scan.region.cells() as u64, reading: self.threads * blocks, ..Needs::default() }
@@ -239,13 +246,13 @@ impl Model<'_> {
         let state = state_bytes(aggregates.iter().map(|(_, call)| call));
         let results = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
         let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
-        let working = (self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
+        let working = (2 * self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
         let mut needs = beneath.giving(groups);
         needs.held = needs.held.saturating_add(working);
         if kept > 0 {
             // Each value as it comes and once more in order; where that is too much cells are turned over on disk.
             let values = beneath.rows.saturating_mul(kept * 24);
-            let share = self.limit / 2;
+            let share = (self.limit / 2).min(self.threads * KEPT_BYTES as u64);
             needs.held = needs.held.saturating_add(values.min(share));
             needs.disk =
                 needs.disk.saturating_add(if values > share { beneath.rows.saturating_mul(kept * 8) } else { 0 });
@@ -290,13 +297,30 @@ fn rank(plan: &RowPlan) -> Option<usize> {
 }
 
 fn largest_chunk(chunks: &ChunkGrid) -> u64 {
-    let longest = |axis: &hyperslab_grid::AxisChunks| (0..axis.len()).map(|at| axis.range(at).len() as u64).max();
-    chunks.axes().iter().map(|axis| longest(axis).unwrap_or(0)).product()
+    chunks.axes().iter().map(longest).product()
 }
 
-/// The bytes of the states of a group.
+/// The cells of the chunks that lie beside each other along all dimensions but the first.
+fn inner_cells(chunks: &ChunkGrid) -> u64 {
+    let (first, inner) = chunks.axes().split_first().map_or((1, &[][..]), |(first, inner)| (longest(first), inner));
+    inner.iter().map(|axis| axis.positions() as u64).fold(first, u64::saturating_mul)
+}
+
+fn longest(axis: &AxisChunks) -> u64 {
+    (0..axis.len()).map(|at| axis.range(at).len() as u64).max().unwrap_or(0)
+}
+
+/// The bytes of the states of a group, as accumulators of some groups count them.
 fn state_bytes<'a>(calls: impl Iterator<Item = &'a AggregateCall>) -> u64 {
-    calls.map(|call| aggregate::create(call).map_or(16, |accumulator| 2 * accumulator.bytes_a_group() as u64)).sum()
+    const GROUPS: usize = 1024;
+    let of_call = |call: &AggregateCall| match aggregate::create(call) {
+        Ok(mut accumulator) => {
+            accumulator.resize(GROUPS);
+            accumulator.bytes_a_group().max(accumulator.memory().div_ceil(GROUPS)) as u64 + 8
+        }
+        Err(_) => TEXT_BYTES,
+    };
+    calls.map(of_call).sum()
 }
 
 fn width(columns: &[Column]) -> u64 {

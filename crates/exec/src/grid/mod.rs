@@ -23,6 +23,8 @@ mod variable;
 mod vectors;
 mod window;
 
+pub(crate) use dense::KEPT_BYTES;
+
 use crate::context::Context;
 use crate::error::Result;
 use crate::metrics::Operator;

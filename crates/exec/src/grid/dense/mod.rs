@@ -78,7 +78,7 @@ pub(super) fn aggregate(
 const GROUPS: &str = "the groups of an aggregate";
 
 /// The most bytes that one thread holds of the values of groups.
-const KEPT_BYTES: usize = 256 << 20;
+pub(crate) const KEPT_BYTES: usize = 256 << 20;
 
 /// One aggregate, made ready to run.
 struct Call {
