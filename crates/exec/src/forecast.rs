@@ -1,7 +1,6 @@
 //! How much memory a plan will take, said before it runs: from shapes, chunks, settings, and how operators work. Nothing is read
 //! for it. What depends on data is taken at its most: every cell a row, every row a group.
 
-use crate::context::Context;
 use crate::error::Result;
 use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES};
 use crate::rows::key_table::KeyTable;
@@ -22,8 +21,8 @@ pub struct Forecast {
 }
 
 /// What the operators of a plan will take of memory and of temporary files, at most.
-pub fn forecast(query: &BoundQuery, context: &Context) -> Forecast {
-    let (threads, limit) = (context.threads().current_num_threads() as u64, context.memory().limit() as u64);
+pub fn forecast(query: &BoundQuery, threads: usize, limit: usize) -> Forecast {
+    let (threads, limit) = (threads as u64, limit as u64);
     let model = Model { query, threads, limit };
     let mut all = model.rows(&query.plan);
     // Results wait for their turn, a few batches a thread.
@@ -182,9 +181,7 @@ impl Model<'_> {
         let beneath = self.grid(grid, in_row_order);
         match grid {
             GridPlan::Aggregate { input, keys, aggregates } => self.aggregated(beneath, input, keys, aggregates),
-            _ => beneath
-                .giving(beneath.rows)
-                .beside(Needs { reading: self.threads * columns * 8 * CELLS_AT_ONCE, ..Needs::default() }),
+            _ => beneath.beside(Needs { reading: self.threads * columns * 8 * CELLS_AT_ONCE, ..Needs::default() }),
         }
     }
 

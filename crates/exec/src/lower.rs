@@ -1,7 +1,7 @@
 //! From a plan to what runs: one arm a node.
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grid;
 use crate::narrow::narrowed;
 use crate::parallel::stream_ordered;
@@ -99,14 +99,7 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
         }
         RowPlan::Sort { input, keys } => sort::sort(context, &operator, below(input)?.as_ref(), keys)?,
         RowPlan::TopK { input, keys, limit, offset } => {
-            let rows = below(input)?;
-            match top_k::top_k(context, &operator, rows.as_ref(), keys, *limit, *offset) {
-                Err(Error::OutOfMemory(_)) => {
-                    let sorted = sort::sort(context, &operator, rows.as_ref(), keys)?;
-                    limit::limit(context, &operator, sorted, Some(*limit), *offset)?
-                }
-                outcome => outcome?,
-            }
+            top_k::top_k(context, &operator, below(input)?.as_ref(), keys, *limit, *offset)?
         }
         RowPlan::Limit { input, limit, offset } => limit::limit(context, &operator, below(input)?, *limit, *offset)?,
         RowPlan::Union { inputs, columns } => {

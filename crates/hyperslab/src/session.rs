@@ -186,7 +186,8 @@ impl State {
             BoundStatement::Explain { query, mode } => match mode {
                 ExplainMode::Plan => {
                     let query = optimize(query)?;
-                    let memory = analyze::memory(&forecast(&query, &self.context()), self.settings.memory_limit);
+                    let (threads, limit) = (self.settings.threads, self.settings.memory_limit);
+                    let memory = analyze::memory(&forecast(&query, threads, limit), limit);
                     let plan = explain(&query);
                     let text = plan.lines().chain(["", &memory]);
                     Planned::Answer(Answer::Plan, lines(text)?, query.warnings)
@@ -245,7 +246,8 @@ impl State {
         let warnings = query.warnings.clone();
         Query::start(head, self.context(), self.settings.warnings_are_errors, warnings, move |context, mut outlet| {
             let start = Instant::now();
-            let memory = analyze::memory(&forecast(&query, context), context.memory().limit());
+            let (threads, limit) = (context.threads().current_num_threads(), context.memory().limit());
+            let memory = analyze::memory(&forecast(&query, threads, limit), limit);
             execute(&query, context, &sql, &mut |_| ControlFlow::Continue(()))?;
             let report = analyze::report(&query, &metrics(context), start.elapsed());
             let plan = explain(&query);

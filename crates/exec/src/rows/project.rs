@@ -14,42 +14,16 @@ pub struct Projected {
 }
 
 impl Projected {
+    /// Some columns of `input` as they are.
+    pub(crate) fn keeping(input: Box<dyn Source>, columns: Vec<SourceColumn>) -> Self {
+        let exprs = columns.iter().map(|column| Expr::Column(column.id, column.ty.clone())).collect();
+        Self { input, columns, exprs }
+    }
+
     /// Columns computed from those of `input`.
     pub fn new(input: Box<dyn Source>, columns: &[(Column, Expr)]) -> Self {
         let exprs = columns.iter().map(|(_, expr)| expr.clone()).collect();
         Self { input, columns: columns.iter().map(|(column, _)| column.into()).collect(), exprs }
-    }
-}
-
-/// Some columns of a source, as they are.
-pub(crate) struct Chosen {
-    input: Box<dyn Source>,
-    columns: Vec<SourceColumn>,
-    chosen: Vec<usize>,
-}
-
-impl Chosen {
-    /// Those of the columns of `input` whose numbers are given.
-    pub(crate) fn new(input: Box<dyn Source>, chosen: Vec<usize>) -> Self {
-        let columns = chosen.iter().map(|at| input.columns()[*at].clone()).collect();
-        Self { input, columns, chosen }
-    }
-}
-
-impl Source for Chosen {
-    fn columns(&self) -> &[SourceColumn] {
-        &self.columns
-    }
-
-    fn partitions(&self) -> usize {
-        self.input.partitions()
-    }
-
-    fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
-        self.input.run(partition, &mut |batch| {
-            let columns = self.chosen.iter().map(|at| batch.columns[*at].clone()).collect();
-            sink(Batch { columns, rows: batch.rows })
-        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::evaluate::keep;
 use super::sort_key::{Entry, SortOrder};
 use super::stored::{Pile, Place, StoredRows};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
@@ -22,8 +22,25 @@ const SPARE_ROWS: usize = 256;
 /// The rows of `input` from `offset` on, at most `limit`, in order; ties go to the earlier row.
 ///
 /// # Errors
-/// What goes wrong in the input or in a key, or rows that do not fit the memory limit.
+/// What goes wrong in the input or in a key, or in writing what does not fit the memory limit.
 pub fn top_k(
+    context: &Context,
+    operator: &Arc<Operator>,
+    input: &dyn Source,
+    keys: &[SortKey],
+    limit: u64,
+    offset: u64,
+) -> Result<Box<dyn Source>> {
+    match in_memory(context, operator, input, keys, limit, offset) {
+        Err(Error::OutOfMemory(_)) => {
+            let sorted = super::sort::sort(context, operator, input, keys)?;
+            super::limit::limit(context, operator, sorted, Some(limit), offset)
+        }
+        outcome => outcome,
+    }
+}
+
+fn in_memory(
     context: &Context,
     operator: &Arc<Operator>,
     input: &dyn Source,
@@ -102,13 +119,13 @@ impl<'a> Best<'a> {
     /// The best rows of a partition.
     fn collect(mut self, input: &dyn Source, partition: usize, bound: &Bound) -> Result<Self> {
         input.run(partition, &mut |batch| {
-            let bounds = [self.worst.clone(), bound.get()];
-            let batch = self.not_worse_at_first(batch, &bounds)?;
+            let worst = self.worst.clone().into_iter().chain(bound.get()).min_by(|a, b| a.key.cmp(&b.key));
+            let batch = self.not_worse_at_first(batch, worst.as_ref())?;
             if batch.rows == 0 {
                 return Ok(ControlFlow::Continue(()));
             }
             let keys = self.order.keys_of(&batch)?;
-            let better = |row| bounds.iter().flatten().all(|worst| keys.row(row) < worst.key.row());
+            let better = |row| worst.as_ref().is_none_or(|worst| keys.row(row) < worst.key.row());
             let mask = BooleanBuffer::collect_bool(batch.rows, better);
             let mut kept_keys = self.order.no_keys(mask.count_set_bits());
             mask.set_indices().for_each(|row| kept_keys.push(keys.row(row)));
@@ -120,10 +137,8 @@ impl<'a> Best<'a> {
     }
 
     /// The rows whose first key alone does not make them worse than a bound: whole keys take longer to compare.
-    fn not_worse_at_first(&self, batch: Batch, bounds: &[Option<Worst>]) -> Result<Batch> {
-        let Some(worst) = bounds.iter().flatten().min_by(|a, b| a.key.row().cmp(&b.key.row())) else {
-            return Ok(batch);
-        };
+    fn not_worse_at_first(&self, batch: Batch, worst: Option<&Worst>) -> Result<Batch> {
+        let Some(worst) = worst else { return Ok(batch) };
         match self.order.not_after(&batch, &worst.first)? {
             Some(mask) => keep(&batch, &mask),
             None => Ok(batch),

@@ -54,9 +54,11 @@ impl Dense<'_> {
         let stretches = STRETCHES.min(slabs.len());
         let run = |stretch: usize| {
             let mut waiting = writer.begin();
+            let mut reader = CellReader::new(&self.program, self.context)?;
             let (from, to) = (stretch * slabs.len() / stretches, (stretch + 1) * slabs.len() / stretches);
             for (at, slab) in (from..to).zip(&slabs[from..to]) {
-                self.write_box(at, slab, layout, &writer, &mut waiting)?;
+                reader.enter(&self.program.region.clip(slab))?;
+                self.write_box(&mut reader, (at, slab), layout, &writer, &mut waiting)?;
             }
             writer.give_back(waiting);
             Ok(())
@@ -80,23 +82,21 @@ impl Dense<'_> {
         again > 2 * cell * self.program.region.cells()
     }
 
-    /// Writes the cells of a box, job by job.
+    /// Writes the cells of the box that was entered, job by job.
     fn write_box(
         &self,
-        at: usize,
-        slab: &Hyperslab,
+        reader: &mut CellReader<'_>,
+        (at, slab): (usize, &Hyperslab),
         layout: &Layout,
         writer: &BucketWriter<Piece>,
         waiting: &mut [Waiting<Piece>],
     ) -> Result<()> {
-        let mut reader = CellReader::new(&self.program, self.context)?;
-        reader.enter(&self.program.region.clip(slab))?;
         for (job, region) in layout.jobs.iter().map(|job| job.region.clip(slab)).enumerate() {
             let mut parts = Vec::new();
             for vector in vectors(&region, VECTOR_CELLS) {
                 let rows = vector.cells();
                 parts.push(match reader.run(vector)? {
-                    Some(mut cells) => self.as_batch(self.given(&mut reader, &mut cells)?, rows),
+                    Some(mut cells) => self.as_batch(self.given(reader, &mut cells)?, rows),
                     None => self.absent(rows),
                 });
             }

@@ -13,7 +13,7 @@ use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
 use crate::rows::evaluate::evaluate;
 use crate::rows::key_table::KeyHasher;
-use crate::rows::project::Chosen;
+use crate::rows::project::Projected;
 use crate::rows::stored::{StoredRows, cuts, joined_or_empty};
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::UInt32Array;
@@ -60,8 +60,8 @@ pub(crate) fn by_key(
     let buckets = Buckets { context, operator, run, out: &sorter };
     let scattered = sides.iter().enumerate().map(|(number, side)| buckets.scatter(side, Some(number as u32), 0));
     buckets.work_on(&scattered.collect::<Result<Vec<_>>>()?, 0)?;
-    let shown = (0..columns.len()).filter(|at| !is_place(&columns[*at])).collect();
-    Ok(Box::new(Chosen::new(sorter.finish()?, shown)))
+    let shown = columns.iter().filter(|column| !is_place(column)).cloned().collect();
+    Ok(Box::new(Projected::keeping(sorter.finish()?, shown)))
 }
 
 /// What all rounds share.
