@@ -37,7 +37,7 @@ fn a_query_within_its_memory_limit_gives_the_same_rows() {
 #[test]
 fn a_query_beyond_its_memory_limit_says_so_and_the_session_goes_on() {
     let session = session(1 << 20);
-    let sql = format!("SELECT median(s) FROM ({LONG})");
+    let sql = format!("SELECT list(s) FROM ({LONG})");
     let error = session.query(&sql).and_then(|mut query| outcome(&mut query)).expect_err("a megabyte is too little");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
     assert!(error.message().contains("memory limit") && error.hint().is_some(), "{error}");

@@ -111,6 +111,55 @@ fn all_values_of_cells() {
     check("SELECT y, x, median(a), quantile_cont(b, 0.9), mode(floor(a)) FROM FILES WHERE b > 5 GROUP BY ALL", 5 << 20);
 }
 
+/// One group has more values than fit: they are counted in rounds over the cells. Nothing is written, unless it is tried first
+/// whether rows of equal keys fit.
+fn check_rounds(select: &str, small: usize, is_written: bool) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_grid(folder.path());
+    let sql = select.replace("FILES", &format!("'{}/*.nc'", folder.path().display()));
+    let (expected, _) = run(&sql, 1 << 30, 2);
+    let plan = answer(&session(small, 2), &format!("EXPLAIN {sql}")).expect("a plan");
+    // Rows may have any keys: only where there are none it is known beforehand.
+    let is_said = plan.batches.iter().flat_map(shown::rows).any(|line| line.contains("in several rounds"));
+    assert_eq!(is_said, !is_written, "{sql}");
+    for threads in [1, 2, 5] {
+        assert_eq!(run(&sql, small, threads), (expected.clone(), is_written), "{threads} threads");
+    }
+}
+
+#[test]
+fn all_values_as_one_group() {
+    check_rounds(
+        "SELECT median(a), avg(b), quantile_cont(b, [0.1, 0.9]), mad(a), quantile_disc(-b, -0.3) FROM FILES",
+        2 << 20,
+        false,
+    );
+}
+
+#[test]
+fn few_groups_that_are_large() {
+    check_rounds(
+        "SELECT time % 2 AS k, count(*), median(a) FILTER (WHERE b > 100000), avg(b) FROM FILES GROUP BY k",
+        2 << 20,
+        false,
+    );
+    check_rounds(
+        "SELECT floor(y / 15) AS k, x % 2 AS l, median(a) FROM FILES WHERE a < 150000 GROUP BY k, l",
+        1 << 20,
+        false,
+    );
+}
+
+#[test]
+fn large_groups_of_rows() {
+    check_rounds(
+        "SELECT median(a), quantile_disc(b, 0.75), max(a) FROM FILES WHERE a < b OR random() < -1",
+        1 << 20,
+        false,
+    );
+    check_rounds("SELECT a < 50000 AS k, median(a), mad(b), sum(b), first(a) FROM FILES GROUP BY k", 3 << 20, true);
+}
+
 #[test]
 fn a_result_of_many_groups() {
     check("SELECT time, y, x, sum(a) AS s FROM FILES GROUP BY ALL", 3 << 20);

@@ -18,6 +18,8 @@ pub struct Forecast {
     pub memory: u64,
     /// The most bytes of temporary files.
     pub disk: u64,
+    /// Whether values of groups are too many to be held, so that cells or rows are read in several rounds.
+    pub in_rounds: bool,
 }
 
 /// What the operators of a plan will take of memory and of temporary files, at most.
@@ -29,7 +31,7 @@ pub fn forecast(query: &BoundQuery, threads: usize, limit: usize) -> Forecast {
     let waiting = all.rows.saturating_mul(width(&query.plan.columns()));
     all.held = all.held.saturating_add(waiting.min(2 * threads * BATCHES_BYTES).min(limit / 8));
     let memory = all.held.saturating_add(all.reading).saturating_add(threads * SCRATCH_BYTES);
-    Forecast { memory: memory.min(limit), disk: all.disk }
+    Forecast { memory: memory.min(limit), disk: all.disk, in_rounds: all.in_rounds }
 }
 
 /// What a thread takes whatever it does.
@@ -61,6 +63,8 @@ struct Needs {
     reading: u64,
     /// Bytes on disk.
     disk: u64,
+    /// Whether something beneath is read in several rounds.
+    in_rounds: bool,
 }
 
 impl Needs {
@@ -81,6 +85,7 @@ impl Needs {
             held: self.held.saturating_add(other.held),
             reading: self.reading.max(other.reading),
             disk: self.disk.saturating_add(other.disk),
+            in_rounds: self.in_rounds || other.in_rounds,
         }
     }
 
@@ -147,6 +152,10 @@ impl Model<'_> {
         let state = state_bytes(aggregates.iter().map(|(_, call)| call));
         let group = state + width(&plan.columns()) + 2 * ENTRY_BYTES;
         let states = groups.saturating_mul(group).saturating_add(first.rows.saturating_mul(2 * kept));
+        let calls = aggregates.iter().map(|(_, call)| call);
+        if keys.is_empty() && states > self.limit / 2 && aggregate::are_found_in_rounds(calls) {
+            return Needs { in_rounds: true, ..first.giving(1).holding(self.limit / 4, self.limit, false) };
+        }
         let needs = first.giving(groups).holding(states, self.limit, !keys.is_empty());
         if needs.disk == first.disk {
             return needs;
@@ -247,12 +256,15 @@ impl Model<'_> {
         let mut needs = beneath.giving(groups);
         needs.held = needs.held.saturating_add(working);
         if kept > 0 {
-            // Each value as it comes and once more in order; where that is too much cells are turned over on disk.
+            // Each value as it comes and once more in order; where that is too much cells are turned over on disk, and where one
+            // group alone is too much, they are folded in rounds.
             let values = beneath.rows.saturating_mul(kept * 24);
             let share = (self.limit / 2).min(self.threads * KEPT_BYTES as u64);
+            let is_large = self.cells_at_once(input, keys).saturating_mul(kept * 24) > share;
+            needs.in_rounds |= is_large && aggregate::are_found_in_rounds(aggregates.iter().map(|(_, call)| call));
             needs.held = needs.held.saturating_add(values.min(share));
-            needs.disk =
-                needs.disk.saturating_add(if values > share { beneath.rows.saturating_mul(kept * 8) } else { 0 });
+            let on_disk = if values > share && !needs.in_rounds { beneath.rows.saturating_mul(kept * 8) } else { 0 };
+            needs.disk = needs.disk.saturating_add(on_disk);
         }
         let kept = groups.saturating_mul(result);
         needs
@@ -262,6 +274,18 @@ impl Model<'_> {
 
     /// How many groups the keys of a dense aggregate make: for each dimension the distinct keys along it.
     fn groups(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
+        self.bins(input, keys).into_iter().map(|(bins, _)| bins).fold(1, u64::saturating_mul)
+    }
+
+    /// The cells that are left where a dense aggregate is cut between groups as far as can be: along dimensions where each
+    /// position is a group of its own.
+    fn cells_at_once(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
+        let own = self.bins(input, keys).into_iter().filter(|(bins, positions)| bins == positions);
+        own.fold(input.scan().region.cells() as u64, |cells, (_, positions)| cells / positions.max(1))
+    }
+
+    /// For each dimension that keys lie along, the distinct keys and the positions.
+    fn bins(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> Vec<(u64, u64)> {
         let mut by_dim: BTreeMap<usize, Vec<ArrayRef>> = BTreeMap::new();
         for (_, key) in keys {
             if let Some((dim, labels)) = along_axis(self.query, input, key) {
@@ -270,9 +294,9 @@ impl Model<'_> {
         }
         let along = |(dim, labels): (usize, Vec<ArrayRef>)| {
             let selected = input.scan().region.sets()[dim].len() as u64;
-            distinct(&labels).map_or(selected, |distinct| (distinct as u64).min(selected))
+            (distinct(&labels).map_or(selected, |distinct| (distinct as u64).min(selected)), selected)
         };
-        by_dim.into_iter().map(along).fold(1, u64::saturating_mul)
+        by_dim.into_iter().map(along).collect()
     }
 }
 

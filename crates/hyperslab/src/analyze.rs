@@ -15,10 +15,16 @@ pub(crate) fn memory(forecast: &Forecast, limit: usize) -> String {
         true => format!("takes at most the memory limit of {}", bytes(limit)),
         false => format!("takes at most about {} of memory (the limit is {})", bytes(forecast.memory), bytes(limit)),
     };
-    match forecast.disk {
+    let space = match forecast.disk {
         0 => memory,
         u64::MAX => format!("{memory}, and temporary files for rows of unknown number"),
         disk => format!("{memory}, and about {} of temporary files", bytes(disk)),
+    };
+    match forecast.in_rounds {
+        true => {
+            format!("{space}; chunks are read in several rounds, because the values of a group are too many to be held")
+        }
+        false => space,
     }
 }
 

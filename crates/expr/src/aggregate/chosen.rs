@@ -97,7 +97,8 @@ impl Accumulator for ByPlace {
 struct ByNative<N, C> {
     ty: DataType,
     best: Vec<N>,
-    seen: Vec<bool>,
+    /// 1 for groups that have a row: see [`PickBest`].
+    ranks: Vec<u8>,
     kept: Box<dyn Kept>,
     nan: bool,
     order: PhantomData<fn(C)>,
@@ -123,21 +124,36 @@ impl<N: Native> Choose<N> for super::monoid::Greatest {
     }
 }
 
-struct PickBest<'a, N, C> {
+/// Picks the rows with the best values. Rows of a greater rank win against all of a lesser; 0 is that of no row.
+pub(super) struct PickBest<'a, N, C> {
     values: &'a [N],
     best: &'a mut [N],
-    seen: &'a mut [bool],
-    winners: Vec<Winner>,
+    ranks: &'a mut [u8],
+    rank: u8,
+    pub(super) winners: Vec<Winner>,
     order: PhantomData<fn(C)>,
+}
+
+impl<'a, N: Native, C: Choose<N>> PickBest<'a, N, C> {
+    /// Rows of one rank with these values, where groups have kept rows with `best` and `ranks`.
+    pub(super) fn new(values: &'a [N], best: &'a mut [N], ranks: &'a mut [u8], rank: u8) -> Self {
+        Self { values, best, ranks, rank, winners: Vec::new(), order: PhantomData }
+    }
+
+    #[inline(always)]
+    fn wins(&self, group: usize, value: N) -> bool {
+        let rank = self.ranks[group];
+        (rank < self.rank) | ((rank == self.rank) & C::beats(value, self.best[group]))
+    }
 }
 
 impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
     #[inline(always)]
     fn one(&mut self, group: usize, row: usize) {
         let value = self.values[row];
-        if C::beats(value, self.best[group]) || !self.seen[group] {
+        if self.wins(group, value) {
             self.best[group] = value;
-            self.seen[group] = true;
+            self.ranks[group] = self.rank;
             self.winners.push((group as u32, row as u32));
         }
     }
@@ -147,7 +163,7 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
     fn same(&mut self, group: usize, rows: Range<usize>) {
         let values = &self.values[rows.clone()];
         let best = super::monoid::combined::<N, C>(values);
-        if C::beats(best, self.best[group]) || !self.seen[group] {
+        if self.wins(group, best) {
             let at = values.iter().position(|value| !C::beats(best, *value));
             self.one(group, rows.start + at.expect("the best of some values is one of them"));
         }
@@ -161,9 +177,10 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
             let len = (rows.len() - start).min(FEW);
             let (group, row) = (first + start, rows.start + start);
             let values = &self.values[row..row + len];
-            let states = self.best[group..group + len].iter().zip(&self.seen[group..group + len]);
-            let wins =
-                states.zip(values).fold(false, |any, ((best, seen), value)| any | C::beats(*value, *best) | !*seen);
+            let kept = self.best[group..group + len].iter().zip(&self.ranks[group..group + len]);
+            let wins = kept.zip(values).fold(false, |any, ((best, rank), value)| {
+                any | (*rank < self.rank) | ((*rank == self.rank) & C::beats(*value, *best))
+            });
             if wins {
                 (0..len).for_each(|i| self.one(group + i, row + i));
             }
@@ -173,24 +190,23 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
 
 impl<N: Native, C: Choose<N>> Accumulator for ByNative<N, C> {
     fn resize(&mut self, groups: usize) {
-        let groups = groups.max(self.seen.len());
+        let groups = groups.max(self.ranks.len());
         self.best.resize(groups, C::START);
-        self.seen.resize(groups, false);
+        self.ranks.resize(groups, 0);
         self.kept.resize(groups);
     }
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
         let (values, mask) = (values::<N>(&args[1]), Mask::of(args, present));
         self.nan = self.nan || any_nan(&values, mask.as_ref());
-        let (best, seen) = (&mut self.best[..], &mut self.seen[..]);
-        let mut pick = PickBest::<N, C> { values: &values, best, seen, winners: Vec::new(), order: PhantomData };
+        let mut pick = PickBest::<N, C>::new(&values, &mut self.best, &mut self.ranks, 1);
         fold(groups, mask.as_ref(), &mut pick);
         let winners = pick.winners;
         self.kept.keep(&args[0], &winners)
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let seen = std::mem::take(&mut self.seen);
+        let seen: Vec<bool> = std::mem::take(&mut self.ranks).iter().map(|rank| *rank > 0).collect();
         Ok(vec![self.kept.take()?, array_where(&self.ty, std::mem::take(&mut self.best), &seen)?])
     }
 
@@ -200,12 +216,12 @@ impl<N: Native, C: Choose<N>> Accumulator for ByNative<N, C> {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         self.best.clear();
-        self.seen.clear();
+        self.ranks.clear();
         self.kept.take()
     }
 
     fn memory(&self) -> usize {
-        held(&self.best) + held(&self.seen) + self.kept.memory()
+        held(&self.best) + held(&self.ranks) + self.kept.memory()
     }
 
     fn met_nan(&self) -> bool {
@@ -303,6 +319,6 @@ pub(super) fn chosen_by(value: &SqlType, by: &SqlType, greatest: bool) -> Result
 
 impl<N: Native, C: Choose<N>> ByNative<N, C> {
     fn new(ty: DataType, kept: Box<dyn Kept>) -> Self {
-        Self { ty, best: Vec::new(), seen: Vec::new(), kept, nan: false, order: PhantomData }
+        Self { ty, best: Vec::new(), ranks: Vec::new(), kept, nan: false, order: PhantomData }
     }
 }

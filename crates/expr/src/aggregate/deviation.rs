@@ -1,13 +1,15 @@
 //! `mad`: the median of the distances from the median.
 
 use super::collected::Collected;
-use super::native::array_where;
-use super::quantile::median_of;
+use super::native::{array_where, values};
+use super::quantile::{Fractions, Real, median_of};
+use super::rounds::{Quantiles, Rounds};
 use super::{AggregateFunction, types};
 use crate::{Accumulator, Groups, Result};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Float64Type};
+use std::sync::Arc;
 
 /// `mad(x)`
 pub(super) const MAD: AggregateFunction = AggregateFunction {
@@ -65,5 +67,88 @@ impl Accumulator for Deviation {
 
     fn met_nan(&self) -> bool {
         self.nan
+    }
+}
+
+/// The same in rounds over the rows: first the medians, then those of the distances from them.
+pub(super) fn in_rounds(bytes_a_group: usize) -> Box<dyn Rounds> {
+    Box::new(DeviationRounds { bytes_a_group, search: medians(bytes_a_group), middles: None })
+}
+
+fn medians(bytes_a_group: usize) -> Quantiles<f64, Real> {
+    Quantiles::new(&DataType::Float64, Fractions::One(0.5), bytes_a_group)
+}
+
+struct DeviationRounds {
+    bytes_a_group: usize,
+    /// For the medians, then for the distances from them.
+    search: Quantiles<f64, Real>,
+    middles: Option<Arc<Float64Array>>,
+}
+
+impl Rounds for DeviationRounds {
+    fn accumulator(&self) -> Box<dyn Accumulator> {
+        let within = self.search.accumulator();
+        match &self.middles {
+            None => within,
+            Some(middles) => Box::new(Distances { middles: middles.clone(), within }),
+        }
+    }
+
+    fn close(&mut self, counted: &ArrayRef) -> Result<()> {
+        self.search.close(counted)?;
+        if self.search.is_done() && self.middles.is_none() {
+            let middles = self.search.finish()?;
+            self.middles = Some(Arc::new(middles.as_primitive::<Float64Type>().clone()));
+            self.search = medians(self.bytes_a_group);
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.middles.is_some() && self.search.is_done()
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.search.finish()
+    }
+}
+
+/// Gives another accumulator the distances from the middles of the groups.
+struct Distances {
+    middles: Arc<Float64Array>,
+    within: Box<dyn Accumulator>,
+}
+
+impl Accumulator for Distances {
+    fn resize(&mut self, groups: usize) {
+        self.within.resize(groups);
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let mut distances = values::<f64>(&args[0]).to_vec();
+        groups.for_each(|row, group| distances[row] = (distances[row] - self.middles.value(group)).abs());
+        let distances = Float64Array::new(distances.into(), args[0].logical_nulls());
+        self.within.update(groups, &[Arc::new(distances)], present)
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        self.within.state()
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        self.within.merge(groups, state)
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.within.finish()
+    }
+
+    fn memory(&self) -> usize {
+        self.within.memory()
+    }
+
+    fn met_nan(&self) -> bool {
+        self.within.met_nan()
     }
 }

@@ -1,7 +1,7 @@
 //! `first(x ORDER BY y ..)`: the value of the row that comes first in an order, of equal ones the earlier. Keeps one row a
 //! group, where [`super::ordered`] would keep all.
 
-use super::chosen::Choose;
+use super::chosen::{Choose, PickBest};
 use super::kept::{Kept, Winner, kept};
 use super::keys::normal;
 use super::monoid::{Greatest, Least};
@@ -53,60 +53,6 @@ struct Ranks {
     of_null: u8,
 }
 
-struct PickValues<'a, N, C> {
-    values: &'a [N],
-    best: &'a mut [N],
-    ranks: &'a mut [u8],
-    rank: u8,
-    winners: Vec<Winner>,
-    order: PhantomData<fn(C)>,
-}
-
-impl<N: Native, C: Choose<N>> PickValues<'_, N, C> {
-    #[inline(always)]
-    fn wins(&self, group: usize, value: N) -> bool {
-        let rank = self.ranks[group];
-        (rank < self.rank) | ((rank == self.rank) & C::beats(value, self.best[group]))
-    }
-}
-
-impl<N: Native, C: Choose<N>> Fold for PickValues<'_, N, C> {
-    #[inline(always)]
-    fn one(&mut self, group: usize, row: usize) {
-        let value = self.values[row];
-        if self.wins(group, value) {
-            self.best[group] = value;
-            self.ranks[group] = self.rank;
-            self.winners.push((group as u32, row as u32));
-        }
-    }
-
-    /// Finds the best value in lanes, and only if it wins the first row that has it.
-    #[inline(always)]
-    fn same(&mut self, group: usize, rows: Range<usize>) {
-        let values = &self.values[rows.clone()];
-        let best = super::monoid::combined::<N, C>(values);
-        if self.wins(group, best) {
-            let at = values.iter().position(|value| !C::beats(best, *value));
-            self.one(group, rows.start + at.expect("the best of some values is one of them"));
-        }
-    }
-
-    #[inline(always)]
-    fn next(&mut self, first: usize, rows: Range<usize>) {
-        // Most rows win nothing: whether one of a few does is found without branches.
-        const FEW: usize = 32;
-        for start in (0..rows.len()).step_by(FEW) {
-            let len = (rows.len() - start).min(FEW);
-            let (group, row) = (first + start, rows.start + start);
-            let wins = (0..len).fold(false, |any, i| any | self.wins(group + i, self.values[row + i]));
-            if wins {
-                (0..len).for_each(|i| self.one(group + i, row + i));
-            }
-        }
-    }
-}
-
 struct PickNulls<'a> {
     ranks: &'a mut [u8],
     rank: u8,
@@ -135,10 +81,8 @@ impl<N: Native, C: Choose<N>> ByNative<N, C> {
     }
 
     fn pick_values(&mut self, groups: &Groups<'_>, by: &ArrayRef, present: Option<&Mask>) -> Vec<Winner> {
-        let (best, ranks) = (&mut self.best[..], &mut self.ranks[..]);
-        let (values, rank) = (values::<N>(by), self.rank.of_value);
-        let mut pick =
-            PickValues::<N, C> { values: &values, best, ranks, rank, winners: Vec::new(), order: PhantomData };
+        let values = values::<N>(by);
+        let mut pick = PickBest::<N, C>::new(&values, &mut self.best, &mut self.ranks, self.rank.of_value);
         fold(groups, present, &mut pick);
         pick.winners
     }

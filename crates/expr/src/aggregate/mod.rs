@@ -6,6 +6,7 @@
 mod chosen;
 mod collected;
 mod count;
+mod counting;
 mod deviation;
 mod distinct;
 mod first_ordered;
@@ -23,6 +24,7 @@ mod native;
 mod ordered;
 mod quantile;
 mod regression;
+mod rounds;
 mod rows;
 mod runs;
 mod shape;
@@ -40,6 +42,7 @@ mod tests;
 
 use crate::{Accumulator, AggregateCall, Error, Expr, Result, Scalar, SqlType};
 pub use functions::AGGREGATE_FUNCTIONS;
+pub use rounds::Rounds;
 use std::ops::Range;
 use types::{Bound, Types};
 
@@ -151,13 +154,9 @@ pub fn call(function: &str, args: Vec<Expr>) -> Result<AggregateCall> {
 /// # Errors
 /// If the call is not one that [`bind`] gave.
 pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
-    let function = find(&call.function).ok_or_else(|| unknown(&call.function)).map_err(|error| error.or_at(call.at))?;
     let all: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
     let args = &all[..all.len().saturating_sub(call.order.len())];
-    let types = function.types(args, &call.parameters).map_err(|error| error.or_at(call.at))?;
-    if types.args != args {
-        return Err(function.misfit(args).or_at(call.at));
-    }
+    let (function, types) = resolved(call, args).map_err(|error| error.or_at(call.at))?;
     let plain = (function.create)(&types, &call.parameters)?;
     let folded = match (call.distinct, args.is_empty()) {
         (false, _) => plain,
@@ -168,6 +167,41 @@ pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
         return first_ordered::first_ordered(&all, &call.order, only_values);
     }
     Ok(if call.order.is_empty() { folded } else { ordered::ordered(&all, &call.order, folded) })
+}
+
+/// How a call whose groups have more values than can be held is found in rounds over the rows, with accumulators that hold about
+/// so many bytes for each group; `None` for a call that can only be found with all values at once.
+///
+/// # Errors
+/// As for [`create`].
+pub fn in_rounds(call: &AggregateCall, bytes_a_group: usize) -> Result<Option<Box<dyn Rounds>>> {
+    if call.distinct || !call.order.is_empty() {
+        return Ok(None);
+    }
+    let args: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
+    let (function, types) = resolved(call, &args).map_err(|error| error.or_at(call.at))?;
+    let quantile = |discrete| quantile::quantile_in_rounds(&types, &call.parameters, discrete, bytes_a_group);
+    let rounds = match function.names[0] {
+        "median" | "quantile_cont" => quantile(false),
+        "quantile_disc" => quantile(true),
+        "approx_quantile" => quantile(types.args[0] != SqlType::Double),
+        "mad" => Ok(Some(deviation::in_rounds(bytes_a_group))),
+        _ => Ok(None),
+    };
+    rounds.map_err(|error| error.or_at(call.at))
+}
+
+/// Whether some calls keep values ([`kept_values`]), and all those that do can be found in rounds.
+pub fn are_found_in_rounds<'a>(calls: impl IntoIterator<Item = &'a AggregateCall>) -> bool {
+    let mut keeping = calls.into_iter().filter(|call| kept_values(call) > 0).peekable();
+    keeping.peek().is_some() && keeping.all(|call| matches!(in_rounds(call, 0), Ok(Some(_))))
+}
+
+/// The function of a call, and its types.
+fn resolved(call: &AggregateCall, args: &[SqlType]) -> Result<(&'static AggregateFunction, Types)> {
+    let function = find(&call.function).ok_or_else(|| unknown(&call.function))?;
+    let types = function.types(args, &call.parameters)?;
+    if types.args == args { Ok((function, types)) } else { Err(function.misfit(args)) }
 }
 
 impl AggregateFunction {

@@ -33,10 +33,23 @@ pub(super) trait Native: ArrowNativeType {
     fn order(self, other: Self) -> std::cmp::Ordering {
         other.less(self).cmp(&self.less(other))
     }
+
+    /// How many bits tell a value apart from all others: the first of [`Self::rank`]; 0 if 64 do not.
+    const RANK_BITS: u32 = 0;
+
+    /// A whole number in the order of the values, equal for equal values.
+    fn rank(self) -> u64 {
+        0
+    }
+
+    /// The value of a rank.
+    fn of_rank(_: u64) -> Self {
+        Self::LEAST
+    }
 }
 
 macro_rules! integers {
-    ($($native:ty),*) => {$(
+    ($($native:ty as $bits:ty),*) => {$(
         impl Native for $native {
             const LEAST: Self = Self::MIN;
             const GREATEST: Self = Self::MAX;
@@ -55,10 +68,23 @@ macro_rules! integers {
             fn of_key(key: Self) -> Self {
                 key
             }
+
+            const RANK_BITS: u32 = if Self::BITS > u64::BITS { 0 } else { Self::BITS };
+
+            #[inline(always)]
+            fn rank(self) -> u64 {
+                let steps = (self as $bits).wrapping_sub(Self::MIN as $bits);
+                (steps as u64).unbounded_shl(u64::BITS - Self::RANK_BITS)
+            }
+
+            fn of_rank(rank: u64) -> Self {
+                let steps = rank.unbounded_shr(u64::BITS - Self::RANK_BITS) as $bits;
+                steps.wrapping_add(Self::MIN as $bits) as Self
+            }
         }
     )*};
 }
-integers!(i8, i16, i32, i64, i128, u8, u16, u32, u64);
+integers!(i8 as u8, i16 as u16, i32 as u32, i64 as u64, i128 as u128, u8 as u8, u16 as u16, u32 as u32, u64 as u64);
 
 macro_rules! floats {
     ($($native:ty as $bits:ty),*) => {$(
@@ -94,12 +120,23 @@ macro_rules! floats {
 
             #[inline(always)]
             fn order(self, other: Self) -> std::cmp::Ordering {
-                // Whole numbers in the order of the floats: the bits, those of negative numbers turned round.
-                let rank = |value: Self| {
-                    let bits = if value != value { Self::NAN } else { value + 0.0 }.to_bits().cast_signed();
-                    bits ^ ((bits >> (<$bits>::BITS - 1)).cast_unsigned() >> 1).cast_signed()
-                };
-                rank(self).cmp(&rank(other))
+                self.rank().cmp(&other.rank())
+            }
+
+            const RANK_BITS: u32 = <$bits>::BITS;
+
+            #[inline(always)]
+            fn rank(self) -> u64 {
+                let bits = if self != self { Self::NAN } else { self + 0.0 }.to_bits();
+                // Negative numbers are turned round, and come before the others.
+                let turned = (bits.cast_signed() >> (<$bits>::BITS - 1)).cast_unsigned();
+                u64::from(bits ^ (turned | 1 << (<$bits>::BITS - 1))) << (u64::BITS - <$bits>::BITS)
+            }
+
+            fn of_rank(rank: u64) -> Self {
+                let bits = (rank >> (u64::BITS - <$bits>::BITS)) as $bits;
+                let turned = (!bits.cast_signed() >> (<$bits>::BITS - 1)).cast_unsigned();
+                Self::from_bits(bits ^ (turned | 1 << (<$bits>::BITS - 1)))
             }
         }
     )*};

@@ -2,6 +2,7 @@
 
 use super::collected::Collected;
 use super::native::{Native, array, array_where, by_native};
+use super::rounds::{Quantiles, Rounds};
 use super::types::Types;
 use crate::{Accumulator, Error, Groups, Result, Scalar, SqlType};
 use arrow::array::{ArrayRef, ListArray};
@@ -74,9 +75,12 @@ fn fraction(parameter: &Scalar) -> Result<f64> {
 }
 
 /// How a quantile comes to lie between two values.
-trait Between<N>: 'static {
+pub(super) trait Between<N>: 'static {
     /// The type of what lies between.
     type Out: Native;
+
+    /// Whether values of rows are taken, and none that lie between them.
+    const IS_DISCRETE: bool = false;
 
     /// The value that lies between `low` and `high`, at `share` of the way, which is less than 1.
     fn between(low: N, high: N, share: f64) -> Self::Out;
@@ -85,7 +89,7 @@ trait Between<N>: 'static {
 /// Never: the value of a row is taken.
 struct Discrete;
 /// On the real line, as DOUBLE.
-struct Real;
+pub(super) struct Real;
 /// On the real line, as FLOAT.
 struct Single;
 /// On multiples of a unit, the part of a unit being cut off: decimals.
@@ -97,6 +101,8 @@ struct Day;
 
 impl<N: Native> Between<N> for Discrete {
     type Out = N;
+
+    const IS_DISCRETE: bool = true;
 
     fn between(low: N, _: N, _: f64) -> N {
         low
@@ -153,7 +159,7 @@ impl Between<i32> for Day {
     type Out = i64;
 
     fn between(low: i32, high: i32, share: f64) -> i64 {
-        let micros = |days: i32| i64::from(days) * 86_400_000_000;
+        let micros = |days: i32| i64::from(days).saturating_mul(86_400_000_000);
         Instant::between(micros(low), micros(high), share)
     }
 }
@@ -164,37 +170,68 @@ fn steps(low: i128, high: i128, share: f64) -> (i128, f64) {
     (way.floor() as i128, way - way.floor())
 }
 
-/// The accumulator of a quantile; `discrete` takes values that were met.
-pub(super) fn quantile(types: &Types, parameters: &[Scalar], discrete: bool) -> Result<Box<dyn Accumulator>> {
-    let fractions = Fractions::new(parameters)?;
-    let arg = &types.args[0];
-    if discrete {
-        return by_native!(arg, N => Ok(boxed::<N, Discrete>(arg, arg, fractions)), else Err(super::no_values(arg)));
-    }
-    let double = &SqlType::Double;
-    Ok(match arg {
-        SqlType::TinyInt => boxed::<i8, Real>(arg, double, fractions),
-        SqlType::SmallInt => boxed::<i16, Real>(arg, double, fractions),
-        SqlType::Integer => boxed::<i32, Real>(arg, double, fractions),
-        SqlType::BigInt => boxed::<i64, Real>(arg, double, fractions),
-        SqlType::UTinyInt => boxed::<u8, Real>(arg, double, fractions),
-        SqlType::USmallInt => boxed::<u16, Real>(arg, double, fractions),
-        SqlType::UInteger => boxed::<u32, Real>(arg, double, fractions),
-        SqlType::UBigInt => boxed::<u64, Real>(arg, double, fractions),
-        SqlType::HugeInt => boxed::<i128, Real>(arg, double, fractions),
-        SqlType::Double => boxed::<f64, Real>(arg, double, fractions),
-        SqlType::Float => boxed::<f32, Single>(arg, arg, fractions),
-        SqlType::Decimal(..) => boxed::<i128, Units>(arg, arg, fractions),
-        SqlType::Timestamp(_) | SqlType::Time => boxed::<i64, Instant>(arg, arg, fractions),
-        SqlType::Date => boxed::<i32, Day>(arg, &SqlType::TIMESTAMP, fractions),
-        other => return Err(super::no_values(other)),
-    })
+/// Calls `$make` with the Rust type of the values of an SQL type and how quantiles lie between them, then that type, the type
+/// of the result, and what is given.
+macro_rules! by_kind {
+    ($arg:expr, $discrete:expr, $make:ident($($given:expr),*)) => {{
+        let (arg, double) = ($arg, &SqlType::Double);
+        if $discrete {
+            return by_native!(arg, N => $make::<N, Discrete>(arg, arg, $($given),*), else Err(super::no_values(arg)));
+        }
+        match arg {
+            SqlType::TinyInt => $make::<i8, Real>(arg, double, $($given),*),
+            SqlType::SmallInt => $make::<i16, Real>(arg, double, $($given),*),
+            SqlType::Integer => $make::<i32, Real>(arg, double, $($given),*),
+            SqlType::BigInt => $make::<i64, Real>(arg, double, $($given),*),
+            SqlType::UTinyInt => $make::<u8, Real>(arg, double, $($given),*),
+            SqlType::USmallInt => $make::<u16, Real>(arg, double, $($given),*),
+            SqlType::UInteger => $make::<u32, Real>(arg, double, $($given),*),
+            SqlType::UBigInt => $make::<u64, Real>(arg, double, $($given),*),
+            SqlType::HugeInt => $make::<i128, Real>(arg, double, $($given),*),
+            SqlType::Double => $make::<f64, Real>(arg, double, $($given),*),
+            SqlType::Float => $make::<f32, Single>(arg, arg, $($given),*),
+            SqlType::Decimal(..) => $make::<i128, Units>(arg, arg, $($given),*),
+            SqlType::Timestamp(_) | SqlType::Time => $make::<i64, Instant>(arg, arg, $($given),*),
+            SqlType::Date => $make::<i32, Day>(arg, &SqlType::TIMESTAMP, $($given),*),
+            other => Err(super::no_values(other)),
+        }
+    }};
 }
 
-fn boxed<N: Native, B: Between<N>>(arg: &SqlType, result: &SqlType, fractions: Fractions) -> Box<dyn Accumulator> {
+/// The accumulator of a quantile; `discrete` takes values that were met.
+pub(super) fn quantile(types: &Types, parameters: &[Scalar], discrete: bool) -> Result<Box<dyn Accumulator>> {
+    by_kind!(&types.args[0], discrete, at_once(Fractions::new(parameters)?))
+}
+
+fn at_once<N: Native, B: Between<N>>(
+    arg: &SqlType,
+    result: &SqlType,
+    fractions: Fractions,
+) -> Result<Box<dyn Accumulator>> {
     let (arg, item) = (arg.to_arrow(), result.to_arrow());
     let collected = Collected::default();
-    Box::new(Quantile::<N, B> { arg, item, fractions, collected, nan: false, between: PhantomData })
+    Ok(Box::new(Quantile::<N, B> { arg, item, fractions, collected, nan: false, between: PhantomData }))
+}
+
+/// The same in rounds over the rows, each of which holds at most so many bytes for each group; `None` for types whose values
+/// have no ranks.
+pub(super) fn quantile_in_rounds(
+    types: &Types,
+    parameters: &[Scalar],
+    discrete: bool,
+    bytes_a_group: usize,
+) -> Result<Option<Box<dyn Rounds>>> {
+    by_kind!(&types.args[0], discrete, in_rounds(Fractions::new(parameters)?, bytes_a_group))
+}
+
+fn in_rounds<N: Native, B: Between<N>>(
+    _: &SqlType,
+    result: &SqlType,
+    fractions: Fractions,
+    bytes_a_group: usize,
+) -> Result<Option<Box<dyn Rounds>>> {
+    let search = || Quantiles::<N, B>::new(&result.to_arrow(), fractions, bytes_a_group);
+    Ok((N::RANK_BITS > 0).then(|| Box::new(search()) as Box<dyn Rounds>))
 }
 
 /// All values of all groups, and what to find among them.
@@ -210,16 +247,9 @@ struct Quantile<N, B> {
 impl<N: Native, B: Between<N>> Quantile<N, B> {
     /// The quantile of some values, which it puts in another order.
     fn find(values: &mut [N], fraction: f64) -> B::Out {
-        let count = values.len();
-        let discrete = std::any::TypeId::of::<B>() == std::any::TypeId::of::<Discrete>();
-        let place = if discrete { discrete_place(count, fraction.abs()) } else { (count - 1) as f64 * fraction.abs() };
-        let (below, above) = (place.floor() as usize, place.ceil() as usize);
-        if fraction.is_sign_negative() {
-            let (low, high) = neighbours(values, count - 1 - above, count - 1 - below);
-            return B::between(low, high, above as f64 - place);
-        }
-        let (low, high) = neighbours(values, below, above);
-        B::between(low, high, place - below as f64)
+        let places = Places::new::<N, B>(values.len() as u64, fraction);
+        let (low, high) = neighbours(values, places.low as usize, places.high as usize);
+        B::between(low, high, places.share)
     }
 }
 
@@ -228,8 +258,28 @@ pub(super) fn median_of(values: &mut [f64]) -> f64 {
     Quantile::<f64, Real>::find(values, 0.5)
 }
 
+/// Where a quantile lies among ordered values: between two places, at a share of the way.
+pub(super) struct Places {
+    pub(super) low: u64,
+    pub(super) high: u64,
+    pub(super) share: f64,
+}
+
+impl Places {
+    /// Among `count` values, of which there is one.
+    pub(super) fn new<N, B: Between<N>>(count: u64, fraction: f64) -> Self {
+        let steps = (count - 1) as f64 * fraction.abs();
+        let place = if B::IS_DISCRETE { discrete_place(count, fraction.abs()) } else { steps };
+        let (below, above) = (place.floor() as u64, place.ceil() as u64);
+        if fraction.is_sign_negative() {
+            return Self { low: count - 1 - above, high: count - 1 - below, share: above as f64 - place };
+        }
+        Self { low: below, high: above, share: place - below as f64 }
+    }
+}
+
 /// The place of a discrete quantile among ordered values.
-fn discrete_place(count: usize, fraction: f64) -> f64 {
+fn discrete_place(count: u64, fraction: f64) -> f64 {
     let count = count as f64;
     (count - (count - fraction * count).floor()).max(1.0) - 1.0
 }
@@ -240,7 +290,9 @@ fn neighbours<N: Native>(values: &mut [N], place: usize, next: usize) -> (N, N) 
     let low = *at_place;
     // All that are above are in no order: the next is the least of them.
     let high = above.iter().copied().reduce(|least, value| if value.less(least) { value } else { least });
-    (low, if next == place { low } else { high.unwrap_or(low) })
+    let high = if next == place { low } else { high.unwrap_or(low) };
+    // Of equal values one stands for all: 0.0 for -0.0, whichever was met first.
+    (N::of_key(low.key()), N::of_key(high.key()))
 }
 
 impl<N: Native, B: Between<N>> Accumulator for Quantile<N, B> {

@@ -274,18 +274,8 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn aggregate_of(&self, function: &str, args: Vec<Expr>, span: Span) -> Result<AggregateCall> {
-        let types: Vec<SqlType> = args.iter().map(Expr::sql_type).collect();
-        let bound = aggregate::bind(function, &types, &[]).map_err(|error| error.or_at(Some(span)))?;
-        Ok(AggregateCall {
-            function: bound.name.to_string(),
-            args,
-            parameters: Vec::new(),
-            distinct: false,
-            order: Vec::new(),
-            filter: None,
-            ty: bound.ty,
-            at: Some(span),
-        })
+        let call = aggregate::call(function, args).map_err(|error| error.or_at(Some(span)))?;
+        Ok(AggregateCall { at: Some(span), ..call })
     }
 }
 

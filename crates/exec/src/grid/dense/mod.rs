@@ -1,5 +1,6 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
+mod rounds;
 mod transposed;
 mod units;
 
@@ -23,8 +24,10 @@ use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Group
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
-use std::ops::ControlFlow;
+use rounds::Search;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use transposed::Transposed;
 use units::{Finished, Part, Units};
 
 /// The groups of a grid as rows with these columns.
@@ -46,31 +49,13 @@ pub(super) fn aggregate(
         SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
     };
     let mut kept = Kept::new(context, operator, columns.iter().map(described).collect(), GROUPS)?;
-    let mut units = Units::new(&dense, &layout);
-    if layout.jobs.is_empty() {
-        let none = dense.finish(units.start(0)?)?;
-        kept.push(&dense.give_out(none, columns)?)?;
-    }
     context.metrics().expect_chunks(dense.program.chunks_to_read() as u64);
-    let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
-    fold_partitions(
-        context,
-        layout.jobs.len(),
-        |at| {
-            let state = match &transposed {
-                Some(transposed) => transposed.run(&dense, at, &layout.jobs[at])?,
-                None => dense.run(&layout.jobs[at])?,
-            };
-            // What no other job adds to is finished by the thread that made it.
-            Ok(if layout.is_disjoint { Part::Finished(dense.finish(state)?) } else { Part::State(state) })
-        },
-        |at, part| {
-            if let Some(unit) = units.add(&layout.jobs[at], part)? {
-                kept.push(&dense.give_out(unit, columns)?)?;
-            }
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
+    if dense.needs_rounds(&layout) {
+        dense.find_in_rounds(&mut kept, columns)?;
+    } else {
+        let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
+        dense.find_at_once(&layout, transposed.as_ref(), &mut kept, columns)?;
+    }
     Ok(Box::new(kept))
 }
 
@@ -81,6 +66,7 @@ const GROUPS: &str = "the groups of an aggregate";
 pub(crate) const KEPT_BYTES: usize = 256 << 20;
 
 /// One aggregate, made ready to run.
+#[derive(Clone)]
 struct Call {
     id: ColumnId,
     name: String,
@@ -103,6 +89,8 @@ struct Dense<'a> {
     watch_presence: bool,
     /// Whether cells have columns at all; otherwise they are only counted, whatever their number.
     reads_columns: bool,
+    /// What is looked for, where that takes several rounds over the cells.
+    search: Option<Search>,
 }
 
 /// The state of the groups of a job, or of the unit that jobs are merged into.
@@ -134,13 +122,10 @@ impl<'a> Dense<'a> {
         let keys = KeyAxes::new(&program, keys)?;
         let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
         let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
-        let read =
-            |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
-        let wanted: Vec<ColumnId> = calls.iter().flat_map(read).collect();
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
         let evaluates = |call: &Call| !call.call.args.is_empty() || call.call.filter.is_some();
         let reads_columns = program.has_mask() || calls.iter().any(evaluates);
-        program.keep_only(wanted);
+        program.keep_only(read_by(&calls));
         let watch_presence = grouped && (program.has_mask() || keys.axes.is_empty() || program.region.is_empty());
         let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
         let chunks = program.with_reach(program.driver());
@@ -150,17 +135,49 @@ impl<'a> Dense<'a> {
         let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
         let chunks = program.in_several_boxes(chunks, apart);
         let boxes = program.widened(&chunks);
-        Ok(Self { context, program, keys, calls, chunks, boxes, apart, watch_presence, reads_columns })
+        Ok(Self { context, program, keys, calls, chunks, boxes, apart, watch_presence, reads_columns, search: None })
     }
 
-    fn state(&self, ranges: Vec<std::ops::Range<usize>>) -> Result<State<'_>> {
+    /// Folds all jobs, and keeps the groups of each unit that is complete.
+    fn find_at_once(
+        &self,
+        layout: &Layout,
+        transposed: Option<&Transposed>,
+        kept: &mut Kept,
+        columns: &[ColumnId],
+    ) -> Result<()> {
+        let mut units = Units::new(self, layout);
+        if layout.jobs.is_empty() {
+            let none = self.finish(units.start(0)?)?;
+            kept.push(&self.give_out(none, columns)?)?;
+        }
+        let run = |at: usize| {
+            let state = match transposed {
+                Some(transposed) => transposed.run(self, at, &layout.jobs[at])?,
+                None => self.run(&layout.jobs[at])?,
+            };
+            // What no other job adds to is finished by the thread that made it.
+            Ok(if layout.is_disjoint { Part::Finished(self.finish(state)?) } else { Part::State(state) })
+        };
+        fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
+            if let Some(unit) = units.add(&layout.jobs[at], part)? {
+                kept.push(&self.give_out(unit, columns)?)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// The state of some groups of a unit, without cells yet.
+    fn state(&self, unit: usize, ranges: Vec<Range<usize>>) -> Result<State<'_>> {
         let space = GroupSpace::new(&self.keys, ranges);
         if u32::try_from(space.len()).is_err() {
             let message = format!("grouping makes {} groups at a time, which are too many", count(space.len() as u64));
             return Err(hyperslab_expr::Error::new(message).with_hint("select fewer cells, or coarser keys").into());
         }
-        let mut accumulators =
-            self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?;
+        let mut accumulators = match &self.search {
+            Some(search) => search.accumulators(unit, &self.calls)?,
+            None => self.calls.iter().map(|call| Ok(aggregate::create(&call.call)?)).collect::<Result<Vec<_>>>()?,
+        };
         // Reserved before it is allocated; what an accumulator says it holds is right once it has its groups.
         let own = if self.watch_presence { space.len() } else { 0 };
         let least = own + space.len() * accumulators.iter().map(|a| a.bytes_a_group()).sum::<usize>();
@@ -172,7 +189,7 @@ impl<'a> Dense<'a> {
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
-        let mut state = self.state(job.groups.clone())?;
+        let mut state = self.state(job.unit, job.groups.clone())?;
         let mut reader = CellReader::new(&self.program, self.context)?;
         if !self.reads_columns {
             self.count(&job.region, &mut state)?;
@@ -275,7 +292,7 @@ impl<'a> Dense<'a> {
         }
         let State { space, seen, mut memory, own, .. } = state;
         memory.resize(own + results.iter().map(array_bytes).sum::<usize>())?;
-        Ok(Finished { space, results, seen, _memory: memory })
+        Ok(Finished { space, results, seen, memory })
     }
 
     /// The rows of a finished unit: its groups that are present, in order.
@@ -327,6 +344,12 @@ fn ready(program: &mut Program, column: &Column, call: &AggregateCall, context: 
     own.args = own.args.into_iter().map(&mut prepared).collect::<Result<_>>()?;
     own.filter = own.filter.map(&mut prepared).transpose()?;
     Ok(Call { id: column.id, name: column.name.clone(), call: own })
+}
+
+/// The columns that calls read.
+fn read_by(calls: &[Call]) -> Vec<ColumnId> {
+    let read = |call: &Call| call.call.args.iter().chain(&call.call.filter).flat_map(Expr::columns).collect::<Vec<_>>();
+    calls.iter().flat_map(read).collect()
 }
 
 /// Chunks, or several together, such that the cells of each group are met in row-major order: after a folded dimension with

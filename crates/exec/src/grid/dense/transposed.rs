@@ -159,7 +159,7 @@ impl Dense<'_> {
 impl Transposed {
     /// Folds the cells of a job, in the order in which they would have been read.
     pub(super) fn run<'a>(&self, dense: &'a Dense<'_>, at: usize, job: &Job) -> Result<State<'a>> {
-        let mut state = dense.state(job.groups.clone())?;
+        let mut state = dense.state(job.unit, job.groups.clone())?;
         let mut memory = dense.context.memory().reserve(0, "the cells of some groups")?;
         let mut pieces = Vec::new();
         for written in &self.buckets[bucket_of(at, self.jobs, self.buckets.len())] {

@@ -15,7 +15,7 @@ pub(super) struct Finished<'a> {
     /// One array a call, with one entry a group.
     pub(super) results: Vec<ArrayRef>,
     pub(super) seen: Vec<bool>,
-    pub(super) _memory: Reservation,
+    pub(super) memory: Reservation,
 }
 
 /// What a job gives: states to be merged, or the results of groups that are its alone.
@@ -47,7 +47,7 @@ impl<'a> Units<'a> {
 
     /// A unit without cells.
     pub(super) fn start(&self, unit: usize) -> Result<State<'a>> {
-        self.dense.state(self.layout.units[unit].groups.clone())
+        self.dense.state(unit, self.layout.units[unit].groups.clone())
     }
 
     /// Adds what a job gave; the unit, if that was its last.
@@ -102,7 +102,7 @@ impl<'a> Units<'a> {
         }
         let seen: Vec<bool> = parts.iter().flat_map(|part| &part.seen).copied().collect();
         let seen = if seen.is_empty() { seen } else { place_of.values().iter().map(|at| seen[*at as usize]).collect() };
-        Ok(Finished { space, results, seen, _memory: memory })
+        Ok(Finished { space, results, seen, memory })
     }
 
     fn fold_in(&self, into: &mut State<'a>, mut from: State<'a>) -> Result<()> {

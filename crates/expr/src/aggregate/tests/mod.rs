@@ -3,6 +3,7 @@
 mod duckdb;
 mod folds;
 mod properties;
+mod rounds;
 
 use super::{bind, create};
 use crate::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, Scalar, SqlType};

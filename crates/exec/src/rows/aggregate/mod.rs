@@ -1,6 +1,8 @@
 //! Groups rows by hashing their keys. Each partition has a table of its own; the tables are merged in the order of the
 //! partitions, so groups come in order of first appearance and floats are added in one order only. Groups that do not fit the
-//! memory limit are worked on by buckets of keys, with the rows on disk.
+//! memory limit are worked on by buckets of keys, with the rows on disk; a group that does not fit, in rounds over the rows.
+
+mod rounds;
 
 use super::evaluate::{evaluate, evaluate_mask, keep, keep_numbers};
 use super::key_table::KeyTable;
@@ -16,7 +18,7 @@ use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::DataType;
-use hyperslab_expr::aggregate::{self, create};
+use hyperslab_expr::aggregate::{self, Rounds, create};
 use hyperslab_expr::{Accumulator, AggregateCall, Expr, GroupRun, Groups};
 use hyperslab_plan::Column;
 use std::ops::ControlFlow;
@@ -34,8 +36,14 @@ pub fn aggregate(
     aggregates: &[(Column, AggregateCall)],
 ) -> Result<Box<dyn Source>> {
     let grouped = Grouped { context, operator, keys, aggregates };
-    match grouped.in_memory(input) {
+    let outcome = match grouped.in_memory(input) {
         Err(Error::OutOfMemory(_)) if !keys.is_empty() => grouped.by_buckets(input),
+        outcome => outcome,
+    };
+    match outcome {
+        Err(Error::OutOfMemory(_)) if aggregate::are_found_in_rounds(aggregates.iter().map(|(_, call)| call)) => {
+            grouped.in_rounds(input)
+        }
         outcome => outcome,
     }
 }
@@ -50,16 +58,21 @@ struct Grouped<'a> {
 
 impl Grouped<'_> {
     fn in_memory(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
-        let grouping = Grouping {
+        let grouping = self.grouping(input);
+        let all = grouping.fold(input)?;
+        let (rows, memory, _) = self.operator.timed(|| all.finish(&grouping))?;
+        Ok(Box::new(StoredRows::cut(self.columns(), &rows, vec![memory])))
+    }
+
+    fn grouping<'a>(&'a self, input: &'a dyn Source) -> Grouping<'a> {
+        Grouping {
             context: self.context,
             operator: self.operator,
             input: input.columns(),
             keys: self.keys.iter().map(|(_, key)| key).collect(),
-            calls: self.aggregates.iter().map(|(_, call)| call).collect(),
-        };
-        let all = grouping.fold(input)?;
-        let (rows, memory) = self.operator.timed(|| all.finish(&grouping))?;
-        Ok(Box::new(StoredRows::cut(self.columns(), &rows, vec![memory])))
+            calls: self.aggregates.iter().map(|(_, call)| (call, None)).collect(),
+            known: None,
+        }
     }
 
     /// The same with the rows on disk, by key. The least place of the rows of a group tells when it appeared first.
@@ -86,7 +99,10 @@ struct Grouping<'a> {
     operator: &'a Arc<Operator>,
     input: &'a [SourceColumn],
     keys: Vec<&'a Expr>,
-    calls: Vec<&'a AggregateCall>,
+    /// Each with what finds it in rounds, if it is not known after this pass.
+    calls: Vec<(&'a AggregateCall, Option<&'a dyn Rounds>)>,
+    /// The groups, where an earlier round found them.
+    known: Option<&'a KeyTable>,
 }
 
 impl Grouping<'_> {
@@ -96,7 +112,7 @@ impl Grouping<'_> {
         fold_partitions(self.context, input.partitions(), run, |_, part| {
             match &mut all {
                 None => all = Some(part),
-                Some(all) => self.operator.timed(|| all.merge(part))?,
+                Some(all) => self.operator.timed(|| all.merge(self, part))?,
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -119,11 +135,18 @@ impl Grouping<'_> {
             first: vec![Vec::new(); key_types.len()],
             first_bytes: 0,
             key_types,
-            accumulators: self.calls.iter().map(|call| create(call)).collect::<Result<_, _>>()?,
+            accumulators: self.calls.iter().map(accumulator).collect::<Result<_>>()?,
             met_nan: vec![false; self.calls.len()],
             memory: self.context.memory().reserve(0, "grouping by hash")?.counted_by(self.operator),
         })
     }
+}
+
+fn accumulator((call, rounds): &(&AggregateCall, Option<&dyn Rounds>)) -> Result<Box<dyn Accumulator>> {
+    Ok(match rounds {
+        Some(rounds) => rounds.accumulator(),
+        None => create(call)?,
+    })
 }
 
 /// Groups, numbered, and their state.
@@ -144,17 +167,25 @@ impl Table {
         grouping.context.check()?;
         let key = |key: &&Expr| evaluate(key, grouping.input, batch);
         let keys = grouping.keys.iter().map(key).collect::<Result<Vec<_>>>()?;
-        let groups = self.number(&keys, batch.rows)?;
-        let count = self.numbers.len();
-        for (accumulator, call) in self.accumulators.iter_mut().zip(&grouping.calls) {
+        let groups = self.number(grouping, &keys, batch.rows)?;
+        let count = self.count(grouping);
+        for (accumulator, (call, _)) in self.accumulators.iter_mut().zip(&grouping.calls) {
             accumulator.resize(count);
             update(accumulator.as_mut(), call, grouping.input, batch, &groups)?;
         }
         self.memory.resize(self.bytes())
     }
 
+    /// How many groups there are.
+    fn count(&self, grouping: &Grouping<'_>) -> usize {
+        grouping.known.map_or(self.numbers.len(), KeyTable::len)
+    }
+
     /// The groups of rows with these keys; keeps the keys of new groups.
-    fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<Numbers> {
+    fn number(&mut self, grouping: &Grouping<'_>, keys: &[ArrayRef], rows: usize) -> Result<Numbers> {
+        if let Some(known) = grouping.known.filter(|_| !keys.is_empty()) {
+            return Ok(Numbers::Each(known.find(keys, rows)?));
+        }
         let (numbers, new) = self.numbers.number(keys, rows)?;
         if !new.is_empty() {
             let new = UInt32Array::from(new);
@@ -168,10 +199,15 @@ impl Table {
     }
 
     /// Folds in the groups of the rows that follow.
-    fn merge(&mut self, mut later: Self) -> Result<()> {
-        let keys = later.first_keys()?;
-        let groups = self.number(&keys, later.numbers.len())?;
-        let count = self.numbers.len();
+    fn merge(&mut self, grouping: &Grouping<'_>, mut later: Self) -> Result<()> {
+        let groups = match grouping.known {
+            Some(known) => Numbers::Each((0..known.len() as u32).collect()),
+            None => {
+                let keys = later.first_keys()?;
+                self.number(grouping, &keys, later.numbers.len())?
+            }
+        };
+        let count = self.count(grouping);
         for (at, accumulator) in later.accumulators.iter_mut().enumerate() {
             self.met_nan[at] |= later.met_nan[at] | accumulator.met_nan();
             let state = accumulator.state()?;
@@ -192,24 +228,24 @@ impl Table {
         self.first.iter_mut().zip(&self.key_types).map(whole).collect()
     }
 
-    /// The rows of the result, and the memory that they take.
-    fn finish(mut self, grouping: &Grouping<'_>) -> Result<(Batch, Reservation)> {
-        let rows = if grouping.keys.is_empty() { 1 } else { self.numbers.len() };
-        let mut columns = self.first_keys()?;
+    /// The rows of the result, the memory that they take, and the numbers of their keys. Keys are shown where they are new.
+    fn finish(mut self, grouping: &Grouping<'_>) -> Result<(Batch, Reservation, KeyTable)> {
+        let rows = if grouping.keys.is_empty() { 1 } else { self.count(grouping) };
+        let mut columns = if grouping.known.is_none() { self.first_keys()? } else { Vec::new() };
         for (at, accumulator) in self.accumulators.iter_mut().enumerate() {
             if self.met_nan[at] | accumulator.met_nan() {
-                let name = &grouping.calls[at].function;
+                let name = &grouping.calls[at].0.function;
                 grouping
                     .context
                     .warnings()
                     .say(format!("{name} met NaN, which is a value here; missing values of a file are NULL"));
             }
             accumulator.resize(rows);
-            columns.push(accumulator.finish().map_err(|error| error.or_at(grouping.calls[at].at))?);
+            columns.push(accumulator.finish().map_err(|error| error.or_at(grouping.calls[at].0.at))?);
         }
         let result = Batch { columns, rows };
         self.memory.resize(result.bytes())?;
-        Ok((result, self.memory))
+        Ok((result, self.memory, self.numbers))
     }
 
     fn bytes(&self) -> usize {
