@@ -48,7 +48,9 @@ impl Source for TableRows {
 
     fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
         let size = self.table.size(partition, &self.positions);
-        let memory = self.context.memory().reserve(size.held, "reading a table")?;
+        // What a part of a file takes is known after it was read; where little may be taken, pages are expected to be small.
+        let share = self.context.memory().limit() / (8 * self.context.threads().current_num_threads());
+        let memory = self.context.memory().reserve(size.held.min(share), "reading a table")?;
         let _memory = memory.counted_by(&self.operator);
         for batch in self.table.read(partition, &self.positions, self.context.metrics().reads())? {
             self.context.check()?;

@@ -1,8 +1,8 @@
 //! The list of all scalar functions and operators. A new one is written in the file of its family, and added here.
 
 use super::{
-    ScalarFunction, arithmetic, between, bits, compare, conditional, date, element, geometry, math, nearest, place,
-    text, trig,
+    ScalarFunction, arithmetic, asof, between, bits, compare, conditional, date, element, geometry, math, nearest,
+    place, text, trig,
 };
 
 /// All scalar functions and operators, by family.
@@ -68,6 +68,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     trig::ATANH,
     trig::RADIANS,
     trig::DEGREES,
+    asof::ASOF_LABEL,
     nearest::NEAREST_POSITION,
     between::AXIS_BEFORE,
     between::AXIS_PART,

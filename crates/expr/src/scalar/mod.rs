@@ -6,6 +6,7 @@
 //! NULL in gives NULL out unless a function's line says otherwise.
 
 mod arithmetic;
+pub mod asof;
 mod between;
 mod bits;
 mod call;

@@ -45,7 +45,7 @@ fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
 }
 
 /// The cells that a plan hands out, perhaps under new names; none if they are groups.
-fn grid_of(plan: &RowPlan) -> Option<&GridPlan> {
+pub(super) fn grid_of(plan: &RowPlan) -> Option<&GridPlan> {
     match plan {
         RowPlan::Project { input, columns } if columns.iter().all(|(column, expr)| is_passed_on(column, expr)) => {
             grid_of(input)

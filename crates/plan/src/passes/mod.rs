@@ -3,14 +3,18 @@
 //! A pass is a local rewrite and the reason for it; recursion lives in [`RowPlan::transform`]. None changes the columns
 //! or the rows of a plan (float aggregates aside, to 1e-12 relative). Without passes the plan as bound runs as it is.
 
+mod aggregate_before_join;
 mod aggregate_densely;
 mod aggregate_inputs;
+mod asof_on_axis;
 mod drop_sort;
 mod first_rows;
 mod fold_constants;
 mod join_grids;
 mod map_cells;
 mod mask_blocks;
+mod match_on_axes;
+mod parts;
 mod prune_variables;
 mod push_filters;
 mod select_region;
@@ -20,8 +24,10 @@ mod top_k;
 mod window_by_axes;
 mod window_on_axis;
 
+use crate::axis::substitute;
 use crate::{BoundQuery, Column, Result, RowPlan};
-use hyperslab_expr::Expr;
+use hyperslab_expr::{ColumnId, Expr};
+use std::collections::HashMap;
 
 /// A rewrite of plans.
 pub struct Pass {
@@ -42,14 +48,17 @@ pub struct PassContext<'a> {
 /// All passes in the order in which they run.
 pub static PASSES: &[Pass] = &[
     fold_constants::PASS,
+    asof_on_axis::PASS,
     push_filters::PASS,
     aggregate_inputs::PASS,
     swap_joins::PASS,
     select_region::PASS,
     mask_blocks::PASS,
     map_cells::PASS,
+    match_on_axes::PASS,
     join_grids::PASS,
     stream_cells::PASS,
+    aggregate_before_join::PASS,
     first_rows::PASS,
     window_by_axes::PASS,
     window_on_axis::PASS,
@@ -92,6 +101,27 @@ pub fn trace(query: BoundQuery) -> Result<Vec<(&'static str, BoundQuery)>> {
 /// reads it moves past it, nor does it move.
 fn any_volatile(columns: &[(Column, Expr)]) -> bool {
     columns.iter().any(|(_, expr)| expr.is_volatile())
+}
+
+/// The plan beneath projections, and what they compute from its columns. Nothing that gives another value each time is passed.
+fn beneath_projections(plan: &RowPlan) -> (&RowPlan, HashMap<ColumnId, Expr>) {
+    match plan {
+        RowPlan::Project { input, columns } if !any_volatile(columns) => {
+            let (beneath, computed) = beneath_projections(input);
+            let here = columns.iter().map(|(c, expr)| (c.id, substitute(expr.clone(), &computed))).collect();
+            (beneath, here)
+        }
+        _ => (plan, HashMap::new()),
+    }
+}
+
+/// Whether a plan hands out cells, and not what grouping made of them.
+fn gives_cells(plan: &RowPlan) -> bool {
+    match plan {
+        RowPlan::Materialize { grid, .. } => !grid.is_aggregate() && grid.rank() > 0,
+        RowPlan::Aggregate { .. } => false,
+        other => other.inputs().into_iter().any(gives_cells),
+    }
 }
 
 fn apply(pass: &Pass, mut query: BoundQuery) -> Result<BoundQuery> {

@@ -164,15 +164,13 @@ fn push_into_sides(
             _ => above.push(term),
         }
     }
-    let join = RowPlan::Join {
-        left: Box::new(push(left, to_left)),
-        right: Box::new(push(right, to_right)),
-        kind,
-        on,
-        asof,
-        filter: join_filter,
-    };
-    filter(join, above)
+    let (left, right) = (Box::new(push(left, to_left)), Box::new(push(right, to_right)));
+    if kind == JoinKind::Inner && asof.is_none() {
+        // A table after a comma, and a condition on both.
+        let filter = Expr::all_of(join_filter.into_iter().chain(above).collect());
+        return RowPlan::Join { left, right, kind, on, asof, filter };
+    }
+    filter(RowPlan::Join { left, right, kind, on, asof, filter: join_filter }, above)
 }
 
 /// Whether rows of the left may be left out before the join: not where rows of the right would then lose their match and stay.
