@@ -11,6 +11,7 @@ mod drop_sort;
 mod first_rows;
 mod fold_constants;
 mod join_grids;
+mod left_rows;
 mod map_cells;
 mod mask_blocks;
 mod match_on_axes;
@@ -55,6 +56,7 @@ pub static PASSES: &[Pass] = &[
     select_region::PASS,
     mask_blocks::PASS,
     map_cells::PASS,
+    left_rows::PASS,
     match_on_axes::PASS,
     join_grids::PASS,
     stream_cells::PASS,

@@ -58,7 +58,7 @@ fn rewrite(plan: RowPlan) -> RowPlan {
 }
 
 /// Whether no aggregate asks in which order rows come.
-fn is_free(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> bool {
+pub(super) fn is_free(keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> bool {
     let ordered = |(_, call): &(Column, AggregateCall)| aggregate::depends_on_order(&call.function);
     !any_volatile(keys) && !aggregates.iter().any(ordered)
 }

@@ -71,7 +71,7 @@ fn reach_of(query: &BoundQuery, grid: &GridPlan, window: &Window, calls: &[(Colu
 }
 
 /// Whether no cell of the region of a grid is absent.
-fn has_all_cells(grid: &GridPlan) -> bool {
+pub(super) fn has_all_cells(grid: &GridPlan) -> bool {
     match grid {
         GridPlan::Scan(_) => true,
         GridPlan::Map { input, .. } | GridPlan::Window { input, .. } => has_all_cells(input),
