@@ -114,13 +114,14 @@ fn query(random: &mut Random) -> String {
 
 fn cells(random: &mut Random, table: &Table) -> String {
     let columns = [random.pick(table.coordinates), random.pick(table.values), random.pick(table.values)];
+    let from = from(random, table);
     let order =
         if random.below(2) == 0 { String::new() } else { format!(" ORDER BY {}", order(random, columns.len())) };
     format!(
         "SELECT {} AS first, {} FROM {}{}{order}",
         columns[0],
         columns[1..].join(", "),
-        table.name,
+        from.text,
         filter(random, table)
     )
 }
@@ -132,6 +133,8 @@ fn groups(random: &mut Random, table: &Table, keys: &[&str]) -> String {
         let value = if random.below(5) == 0 { random.pick(table.values) } else { table.values[0] };
         aggregates.push(AGGREGATES[random.below(AGGREGATES.len())].replace("{}", value));
     }
+    let from = from(random, table);
+    let keys: Vec<&str> = keys.iter().copied().chain(from.key).collect();
     let key_list: String = keys.iter().map(|key| format!("{key}, ")).collect();
     let group = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
     let having = if random.below(5) == 0 { " HAVING count(*) > 2" } else { "" };
@@ -140,9 +143,39 @@ fn groups(random: &mut Random, table: &Table, keys: &[&str]) -> String {
     format!(
         "SELECT {key_list}{} FROM {}{}{group}{having}{order}",
         aggregates.join(", "),
-        table.name,
+        from.text,
         filter(random, table)
     )
+}
+
+/// What is read: a table, or one joined with a few rows, and a key that the rows have.
+struct From {
+    text: String,
+    key: Option<&'static str>,
+}
+
+fn from(random: &mut Random, table: &Table) -> From {
+    let mut rows = || {
+        let mut numbers = || [random.pick(table.constants), random.pick(table.constants)];
+        let row = |number: usize, [low, high]: [&str; 2]| format!("({number}, {low}, {high})");
+        let rows: Vec<String> = (0..3).map(|number| row(number, numbers())).collect();
+        format!("(VALUES {}, (3, NULL, 1)) AS rows(number, low, high)", rows.join(", "))
+    };
+    let (rows, name) = (rows(), table.name);
+    let numbers: Vec<&str> = table.coordinates.iter().copied().filter(|c| *c != "time" && !c.contains('>')).collect();
+    let (one, other) = (random.pick(&numbers), random.pick(&numbers));
+    let text = match random.below(14) {
+        0 => format!("{name} JOIN {rows} ON {one} BETWEEN low AND high"),
+        1 => format!("{rows} JOIN {name} ON {one} >= low AND {other} < high"),
+        2 => {
+            let value = random.pick(table.values);
+            format!("(SELECT * FROM {name}, {rows} WHERE {one} BETWEEN low AND high AND {value} > number)")
+        }
+        3 => format!("{rows} LEFT JOIN {name} ON {one} = low"),
+        4 => format!("{name} JOIN {rows} ON {one} = low"),
+        _ => return From { text: name.to_string(), key: None },
+    };
+    From { text, key: (random.below(2) == 0).then_some("number") }
 }
 
 fn order(random: &mut Random, columns: usize) -> String {

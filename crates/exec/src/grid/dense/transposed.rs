@@ -76,7 +76,9 @@ impl Dense<'_> {
             };
             self.program.variables.iter().map(of).sum::<usize>()
         };
-        let again = layout.jobs.iter().map(|job| decoded(&job.region)).sum::<usize>() - decoded(&self.program.region);
+        let by_job = layout.jobs.iter().map(|job| decoded(&job.region)).sum::<usize>();
+        // Without cells there is no job.
+        let again = by_job.saturating_sub(decoded(&self.program.region));
         let cell: usize =
             self.given_columns().iter().map(|column| column.ty.to_arrow().primitive_width().unwrap_or(8)).sum();
         again > 2 * cell * self.program.region.cells()
