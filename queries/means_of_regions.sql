@@ -4,8 +4,9 @@
 --       --param files='fixtures/real/air.nc' --param regions='regions.geojson' \
 --       --format csv
 --
--- `regions` is a GeoJSON file with a property `name`, in degrees of any convention; a cell belongs to the regions that its
--- centre lies in. For a variable other than `air`, and axes other than `time`, `lat` and `lon`, write their names instead.
+-- `regions` is a GeoJSON file with a property `name` and longitudes from -180 to 180, whatever those of the grid; a cell
+-- belongs to the regions that its centre lies in. For a variable other than `air`, and axes other than `time`, `lat` and `lon`,
+-- write their names instead.
 
 SELECT
     r.name,
@@ -13,6 +14,7 @@ SELECT
     weighted_avg(a.air, cell_area(a.lat, a.lon)) AS air,
     count(a.air) AS n
 FROM read_netcdf($files) AS a
-JOIN read_geojson($regions) AS r ON ST_Contains(r.geom, ST_Point(a.lon, a.lat))
+JOIN read_geojson($regions) AS r
+  ON ST_Contains(r.geom, ST_Point(CASE WHEN a.lon > 180 THEN a.lon - 360 ELSE a.lon END, a.lat))
 GROUP BY r.name, month
 ORDER BY r.name, month;

@@ -205,6 +205,33 @@ fn saved_queries_run_on_the_file_of_the_repository() {
 }
 
 #[test]
+fn the_saved_query_of_regions_gives_the_means_of_boxes() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let regions = dir.path().join("regions.geojson");
+    // Longitudes in the other convention than those of the file.
+    let outline = "[[[-106, 54], [-84, 54], [-84, 66], [-106, 66], [-106, 54]]]";
+    let geometry = format!(r#"{{"type": "Polygon", "coordinates": {outline}}}"#);
+    let feature = format!(r#"{{"type": "Feature", "properties": {{"name": "box"}}, "geometry": {geometry}}}"#);
+    std::fs::write(&regions, format!(r#"{{"type": "FeatureCollection", "features": [{feature}]}}"#)).expect("a file");
+    let saved = workspace().join("queries/means_of_regions.sql");
+    let regions = format!("regions={}", regions.display());
+    let by_region = ["--param", "files=real/air.nc", "--param", &regions, "--format", "csv", "-f"];
+    let by_region = answer(&[&by_region[..], &[saved.to_str().expect("a plain path")]].concat());
+    let by_box = answer(&[
+        "--format",
+        "csv",
+        "SELECT 'box' AS name, date_trunc('month', time) AS month, \
+        weighted_avg(air, cell_area(lat, lon)) AS air, count(air) AS n FROM 'real/air.nc' \
+        WHERE lat BETWEEN 54 AND 66 AND lon BETWEEN 254 AND 276 GROUP BY month",
+    ]);
+    let fields = |csv: &str| csv.lines().nth(1).unwrap_or_default().split(',').map(String::from).collect::<Vec<_>>();
+    let (of_region, of_box) = (fields(&by_region), fields(&by_box));
+    let mean = |fields: &[String]| fields[2].parse::<f64>().expect("a number");
+    assert!((mean(&of_region) - mean(&of_box)).abs() < 1e-10, "{by_region} {by_box}");
+    assert_eq!((&of_region[..2], &of_region[3]), (&of_box[..2], &of_box[3]));
+}
+
+#[test]
 fn results_go_to_a_file_that_appears_when_it_is_whole() {
     let dir = tempfile::tempdir().expect("a folder for tests");
     let path = dir.path().join("out.csv");

@@ -2,7 +2,7 @@
 //! place or a time, not all of its cells. What they give is put together after the join.
 
 use super::join_grids::grid_of;
-use super::parts::{are_split, parts, read, whole};
+use super::parts::{are_split, fresh, parts, read, whole};
 use super::{Pass, PassContext, any_volatile, beneath_projections, gives_cells};
 use crate::axis::{along_axis, substitute};
 use crate::{BoundQuery, Column, JoinKind, Result, RowPlan};
@@ -74,50 +74,63 @@ impl Joined<'_> {
             && dims.is_some_and(|dims| groups(&dims).saturating_mul(CELLS_A_GROUP) <= region.cells())
     }
 
+    /// The groups of cells joined to the rows, and what they are put together into.
     fn grouped(
         &self,
         keys: Vec<(Column, Expr)>,
         aggregates: Vec<(Column, AggregateCall)>,
         next: &mut u32,
     ) -> Result<RowPlan> {
-        let mut column = |name: &str, ty: SqlType| {
-            *next += 1;
-            Column { id: ColumnId(*next - 1), name: name.to_string(), ty, metadata: Default::default() }
-        };
-        // The cells, by what the join looks at and by their own keys.
-        let mut by: Vec<(Column, Expr)> =
-            self.on.iter().map(|(left, _)| (column("key", left.sql_type()), left.clone())).collect();
+        let looked_at = self.on.iter().map(|(left, _)| (fresh("key", left.sql_type(), next), left.clone()));
+        let mut by: Vec<(Column, Expr)> = looked_at.collect();
         let on = by.iter().zip(self.on).map(|((own, _), (_, right))| (read(own), right.clone())).collect();
-        let mut keys_after = Vec::new();
-        for (key, expr) in &keys {
-            let expr = if self.is_of_cells([expr]) {
-                by.push((column(&key.name, expr.sql_type()), expr.clone()));
-                by.last().map(|(own, _)| read(own)).unwrap_or_else(|| expr.clone())
-            } else {
-                expr.clone()
-            };
-            keys_after.push((key.clone(), expr));
-        }
-        let (mut of_parts, mut folded, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-        shown.extend(keys.iter().map(|(key, _)| (key.clone(), read(key))));
+        let mut shown: Vec<(Column, Expr)> = keys.iter().map(|(key, _)| (key.clone(), read(key))).collect();
+        // Keys of cells are known before the join, those of rows after it.
+        let key_after = |(key, expr): (Column, Expr)| {
+            if !self.is_of_cells([&expr]) {
+                return (key, expr);
+            }
+            let own = fresh(&key.name, expr.sql_type(), next);
+            let after = read(&own);
+            by.push((own, expr));
+            (key, after)
+        };
+        let keys_after = keys.into_iter().map(key_after).collect();
+        let two = TwoSteps::new(aggregates, next)?;
+        shown.extend(two.results);
+        let cells = RowPlan::Aggregate { input: Box::new(self.left.clone()), keys: by, aggregates: two.of_parts };
+        let (left, right) = (Box::new(cells), Box::new(self.right.clone()));
+        let joined = RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter: None };
+        let input = RowPlan::Aggregate { input: Box::new(joined), keys: keys_after, aggregates: two.of_all };
+        Ok(RowPlan::Project { input: Box::new(input), columns: shown })
+    }
+}
+
+/// Aggregates in two steps.
+struct TwoSteps {
+    of_parts: Vec<(Column, AggregateCall)>,
+    of_all: Vec<(Column, AggregateCall)>,
+    /// The aggregates that were asked for, over what the second step gives.
+    results: Vec<(Column, Expr)>,
+}
+
+impl TwoSteps {
+    fn new(aggregates: Vec<(Column, AggregateCall)>, next: &mut u32) -> Result<Self> {
+        let mut two = Self { of_parts: Vec::new(), of_all: Vec::new(), results: Vec::new() };
         for (result, call) in aggregates {
             let mut values = Vec::new();
             for part in parts(&call)?.unwrap_or_default() {
-                let given = column(&result.name, part.call.ty.clone());
+                let given = fresh(&result.name, part.call.ty.clone(), next);
                 let fold = part.folded(read(&given), &call)?;
-                let over_all = column(&result.name, fold.ty.clone());
+                let over_all = fresh(&result.name, fold.ty.clone(), next);
                 values.push(read(&over_all));
-                of_parts.push((given, part.call));
-                folded.push((over_all, fold));
+                two.of_parts.push((given, part.call));
+                two.of_all.push((over_all, fold));
             }
             let value = whole(values, &call)?;
-            shown.push((result, if call.function == "count" { or_none(value)? } else { value }));
+            two.results.push((result, if call.function == "count" { or_none(value)? } else { value }));
         }
-        let cells = RowPlan::Aggregate { input: Box::new(self.left.clone()), keys: by, aggregates: of_parts };
-        let (left, right) = (Box::new(cells), Box::new(self.right.clone()));
-        let joined = RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter: None };
-        let input = Box::new(RowPlan::Aggregate { input: Box::new(joined), keys: keys_after, aggregates: folded });
-        Ok(RowPlan::Project { input, columns: shown })
+        Ok(two)
     }
 }
 

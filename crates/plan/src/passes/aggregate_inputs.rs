@@ -1,11 +1,11 @@
 //! Groups the inputs of a UNION ALL by themselves, and then their groups: a historical run and a scenario, each beneath its own
 //! bridge.
 
-use super::parts::{Part, are_split, parts, read, whole};
+use super::parts::{Part, are_split, fresh, parts, read, renewed, whole};
 use super::{Pass, PassContext, any_volatile, beneath_projections};
 use crate::axis::substitute;
 use crate::{Column, Result, RowPlan};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr};
 use std::collections::HashMap;
 
 pub(super) const PASS: Pass = Pass {
@@ -65,7 +65,7 @@ impl Grouped<'_> {
             branches.push(self.branch(input.clone(), &over)?);
         }
         let together = branches.first().map(RowPlan::columns).unwrap_or_default();
-        let together: Vec<Column> = together.into_iter().map(|column| self.renewed(&column)).collect();
+        let together: Vec<Column> = together.into_iter().map(|column| renewed(&column, self.next)).collect();
         let union = RowPlan::Union { inputs: branches, columns: together.clone() };
         let (of_keys, of_parts) = together.split_at(self.keys.len());
         let keys = self.keys.iter().zip(of_keys).map(|((key, _), column)| (key.clone(), read(column))).collect();
@@ -76,7 +76,7 @@ impl Grouped<'_> {
             let mut values = Vec::new();
             for (part, column_of_part) in parts(&call)?.unwrap_or_default().iter().zip(of_parts.by_ref()) {
                 let fold = part.folded(read(column_of_part), &call)?;
-                let result = self.column(&column.name, fold.ty.clone());
+                let result = fresh(&column.name, fold.ty.clone(), self.next);
                 values.push(read(&result));
                 folded.push((result, fold));
             }
@@ -89,29 +89,15 @@ impl Grouped<'_> {
     /// The groups of one input; `over` says what columns are there.
     fn branch(&mut self, input: RowPlan, over: &HashMap<ColumnId, Expr>) -> Result<RowPlan> {
         let keys: Vec<(Column, Expr)> = self.keys.clone();
-        let keys = keys.into_iter().map(|(key, expr)| (self.renewed(&key), substitute(expr, over))).collect();
+        let keys = keys.into_iter().map(|(key, expr)| (renewed(&key, self.next), substitute(expr, over))).collect();
         let mut aggregates = Vec::new();
         for (column, call) in self.aggregates.clone() {
             for Part { mut call, .. } in parts(&call)?.unwrap_or_default() {
                 call.args = call.args.into_iter().map(|arg| substitute(arg, over)).collect();
                 call.filter = call.filter.map(|filter| substitute(filter, over));
-                let part = call;
-                aggregates.push((self.column(&column.name, part.ty.clone()), part));
+                aggregates.push((fresh(&column.name, call.ty.clone(), self.next), call));
             }
         }
         Ok(RowPlan::Aggregate { input: Box::new(input), keys, aggregates })
-    }
-
-    fn renewed(&mut self, column: &Column) -> Column {
-        Column { id: self.fresh(), ..column.clone() }
-    }
-
-    fn column(&mut self, name: &str, ty: SqlType) -> Column {
-        Column { id: self.fresh(), name: name.to_string(), ty, metadata: Default::default() }
-    }
-
-    fn fresh(&mut self) -> ColumnId {
-        *self.next += 1;
-        ColumnId(*self.next - 1)
     }
 }

@@ -2,6 +2,7 @@
 //! keeps one row for each place, and sorts nothing.
 
 use super::join_grids::tell_apart;
+use super::parts::{fresh, read};
 use super::{Pass, PassContext};
 use crate::axis::along_axis;
 use crate::row_plan::is_passed_on;
@@ -178,15 +179,10 @@ impl FirstRows<'_> {
     }
 
     fn column(&mut self, name: &str, ty: SqlType) -> Column {
-        *self.next += 1;
-        Column { id: ColumnId(*self.next - 1), name: name.to_string(), ty, metadata: Default::default() }
+        fresh(name, ty, self.next)
     }
 }
 
 fn ascending(column: &Column) -> SortKey {
     SortKey { expr: read(column), descending: false, nulls_first: false }
-}
-
-fn read(column: &Column) -> Expr {
-    Expr::Column(column.id, column.ty.clone())
 }

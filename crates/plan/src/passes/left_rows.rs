@@ -2,14 +2,14 @@
 //! so that cells are streamed past the rows as in an inner join, and the other rows are put beside what matches.
 
 use super::join_grids::grid_of;
-use super::parts::read;
+use super::parts::{fresh, read};
 use super::swap_joins::is_free;
 use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, any_volatile};
 use crate::axis::{along_axis, in_terms_of_scan};
 use crate::window::{Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, SortKey};
-use hyperslab_expr::{ColumnId, Expr, Scalar, SqlType, aggregate};
+use hyperslab_expr::{Expr, Scalar, SqlType, aggregate};
 
 pub(super) const PASS: Pass = Pass {
     name: "left_rows",
@@ -148,9 +148,4 @@ fn named(input: RowPlan, exprs: Vec<Expr>, like: &[Column], next: &mut u32) -> R
     let column = |(column, expr): (&Column, Expr)| (fresh(&column.name, column.ty.clone(), next), expr);
     let columns = like.iter().zip(exprs).map(column).collect();
     RowPlan::Project { input: Box::new(input), columns }
-}
-
-fn fresh(name: &str, ty: SqlType, next: &mut u32) -> Column {
-    *next += 1;
-    Column { id: ColumnId(*next - 1), name: name.to_string(), ty, metadata: Default::default() }
 }

@@ -2,7 +2,7 @@
 //! longitudes within an outline. Cells then find the rows that match by equality, as many cells as there are at each place.
 
 use super::join_grids::grid_of;
-use super::parts::read;
+use super::parts::{read, renewed};
 use super::swap_joins::in_order_of_left;
 use super::{Pass, PassContext, gives_cells};
 use crate::axis::{along_axis, in_terms_of_scan, substitute};
@@ -28,7 +28,7 @@ fn matched(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
             if let Some(places) = places(context.query, left, right, condition) {
                 return Ok(by_place(plan, places, &mut context.next_column));
             }
-            if places_of_cells(context.query, right, left, condition) {
+            if places(context.query, right, left, condition).is_some() {
                 let turned = in_order_of_left(plan, &mut context.next_column);
                 return turned.transform(&mut |node| matched(node, context));
             }
@@ -36,10 +36,6 @@ fn matched(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
         }
         _ => Ok(plan),
     }
-}
-
-fn places_of_cells(query: &BoundQuery, cells: &RowPlan, rows: &RowPlan, condition: &Expr) -> bool {
-    places(query, cells, rows, condition).is_some()
 }
 
 /// The places that a condition is about.
@@ -56,21 +52,11 @@ struct Places {
 /// The places, if there are many cells at each.
 fn places(query: &BoundQuery, cells: &RowPlan, rows: &RowPlan, condition: &Expr) -> Option<Places> {
     let grid = grid_of(cells).filter(|_| !gives_cells(rows))?;
-    let columns = cells.columns();
-    let axis = |id: &ColumnId| {
-        let column = columns.iter().find(|column| column.id == *id)?;
-        let (dim, labels) = along_axis(query, grid, &read(column))?;
-        (labels.null_count() == 0).then_some((column.clone(), dim))
-    };
-    let own = |term: &Expr| -> Vec<ColumnId> {
-        let ids: BTreeSet<ColumnId> = term.columns().into_iter().collect();
-        ids.into_iter().filter(|id| columns.iter().any(|column| column.id == *id)).collect()
-    };
-    let is_of_places = |term: &Expr| !term.is_volatile() && own(term).iter().all(|id| axis(id).is_some());
-    let (of_places, of_cells): (Vec<Expr>, Vec<Expr>) =
-        condition.clone().conjuncts().into_iter().partition(is_of_places);
+    let cells = Cells { query, grid, columns: cells.columns() };
+    let terms = condition.clone().conjuncts().into_iter();
+    let (of_places, of_cells): (Vec<Expr>, Vec<Expr>) = terms.partition(|term| cells.are_found_on_axes(term));
     let of_places = Expr::all_of(of_places)?;
-    let axes: Vec<(Column, usize)> = own(&of_places).iter().filter_map(axis).collect();
+    let axes: Vec<(Column, usize)> = cells.read_by(&of_places).filter_map(|column| cells.on_axis(column)).collect();
     let dims: BTreeSet<usize> = axes.iter().map(|(_, dim)| *dim).collect();
     let region = &grid.scan().region;
     let count = dims.iter().map(|dim| region.sets()[*dim].len()).fold(1_usize, usize::saturating_mul);
@@ -82,16 +68,37 @@ fn places(query: &BoundQuery, cells: &RowPlan, rows: &RowPlan, condition: &Expr)
     Some(Places { scan, keys, of_places, of_cells: Expr::all_of(of_cells) })
 }
 
+/// Cells and their columns.
+struct Cells<'a> {
+    query: &'a BoundQuery,
+    grid: &'a GridPlan,
+    columns: Vec<Column>,
+}
+
+impl Cells<'_> {
+    /// The columns that a term reads of the cells.
+    fn read_by<'t>(&'t self, term: &Expr) -> impl Iterator<Item = &'t Column> {
+        let ids: BTreeSet<ColumnId> = term.columns().into_iter().collect();
+        self.columns.iter().filter(move |column| ids.contains(&column.id))
+    }
+
+    /// A column with the dimension that it labels, if none of its labels is NULL: those are equal to nothing.
+    fn on_axis(&self, column: &Column) -> Option<(Column, usize)> {
+        let (dim, labels) = along_axis(self.query, self.grid, &read(column))?;
+        (labels.null_count() == 0).then_some((column.clone(), dim))
+    }
+
+    fn are_found_on_axes(&self, term: &Expr) -> bool {
+        !term.is_volatile() && self.read_by(term).all(|column| self.on_axis(column).is_some())
+    }
+}
+
 /// A join of cells with the pairs of places and rows that match.
 fn by_place(plan: RowPlan, places: Places, next: &mut u32) -> RowPlan {
     let RowPlan::Join { left, right, kind, .. } = plan else { return plan };
     let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
-    let mut renewed = |column: &Column| {
-        *next += 1;
-        Column { id: ColumnId(*next - 1), ..column.clone() }
-    };
     let keys: Vec<(Column, Column, Expr)> =
-        places.keys.into_iter().map(|(column, over_scan)| (renewed(&column), column, over_scan)).collect();
+        places.keys.into_iter().map(|(column, over_scan)| (renewed(&column, next), column, over_scan)).collect();
     let on = keys.iter().map(|(own, column, _)| (read(column), read(own))).collect();
     let instead: HashMap<ColumnId, Expr> = keys.iter().map(|(own, column, _)| (column.id, read(own))).collect();
     let ids = places.scan.columns().into_iter().map(|column| column.column.id).collect();

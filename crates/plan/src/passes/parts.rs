@@ -1,7 +1,7 @@
 //! Aggregates in two steps: of parts of the rows, and of what those give.
 
 use crate::{Column, Result};
-use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate, scalar};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate, scalar};
 
 /// One of the aggregates of some rows that one over all is put together from.
 pub(super) struct Part {
@@ -87,4 +87,16 @@ pub(super) fn cast(expr: Expr, ty: &SqlType) -> Expr {
 /// A column as an expression.
 pub(super) fn read(column: &Column) -> Expr {
     Expr::Column(column.id, column.ty.clone())
+}
+
+/// A new column.
+pub(super) fn fresh(name: &str, ty: SqlType, next: &mut u32) -> Column {
+    *next += 1;
+    Column { id: ColumnId(*next - 1), name: name.to_string(), ty, metadata: Default::default() }
+}
+
+/// The same column once more.
+pub(super) fn renewed(column: &Column, next: &mut u32) -> Column {
+    *next += 1;
+    Column { id: ColumnId(*next - 1), ..column.clone() }
 }

@@ -1,10 +1,11 @@
 //! Puts the larger grid of an inner join on the left, where it is streamed, and what is small on the right, where it is held
 //! or looked up. Aggregates do not care for the order of rows; elsewhere rows are put back into it.
 
+use super::parts::{fresh, read};
 use super::{Pass, PassContext, any_volatile};
 use crate::window::{Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{Column, JoinKind, RowPlan, SortKey};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate};
+use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
 
 pub(super) const PASS: Pass = Pass {
     name: "swap_joins",
@@ -30,10 +31,8 @@ pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
     match plan {
         RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter } => {
             let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
-            let number =
-                Column { id: ColumnId(*next), name: "row".into(), ty: SqlType::BigInt, metadata: Default::default() };
-            *next += 1;
-            let place = Expr::Column(number.id, SqlType::BigInt);
+            let number = fresh("row", SqlType::BigInt, next);
+            let place = read(&number);
             let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
             let numbered = RowPlan::Window { input: left, window: Window::default(), calls: vec![(number, call)] };
             let on = on.into_iter().map(|(l, r)| (r, l)).collect();
@@ -41,7 +40,7 @@ pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
             let joined = RowPlan::Join { left, right, kind, on, asof: None, filter };
             let keys = vec![SortKey { expr: place, descending: false, nulls_first: false }];
             let sorted = RowPlan::Sort { input: Box::new(joined), keys };
-            let columns = shown.into_iter().map(|c| (c.clone(), Expr::Column(c.id, c.ty))).collect();
+            let columns = shown.into_iter().map(|column| (column.clone(), read(&column))).collect();
             RowPlan::Project { input: Box::new(sorted), columns }
         }
         other => other,

@@ -3,6 +3,7 @@
 //! `x - avg(x) OVER (PARTITION BY lat, lon, month(time))` and the join with a climatology come to the same plan, which keeps
 //! a small table between two scans and never the cells.
 
+use super::parts::{fresh, read};
 use super::{Pass, PassContext, map_cells, mask_blocks};
 use crate::axis::along_axis;
 use crate::window::{Window, WindowCall, WindowFunction};
@@ -58,14 +59,9 @@ fn looked_up(
     aggregates: Vec<AggregateCall>,
     next: &mut u32,
 ) -> RowPlan {
-    let mut key = |expr: Expr| {
-        let column =
-            Column { id: ColumnId(*next), name: "key".into(), ty: expr.sql_type(), metadata: Default::default() };
-        *next += 1;
-        (column, expr)
-    };
-    let keys: Vec<(Column, Expr)> = window.partition.into_iter().map(&mut key).collect();
-    let on = keys.iter().map(|(column, key)| (key.clone(), Expr::Column(column.id, column.ty.clone()))).collect();
+    let key = |expr: Expr| (fresh("key", expr.sql_type(), next), expr);
+    let keys: Vec<(Column, Expr)> = window.partition.into_iter().map(key).collect();
+    let on = keys.iter().map(|(column, key)| (key.clone(), read(column))).collect();
     let ids = grid.columns().into_iter().map(|c| c.column.id).collect();
     columns.extend(calls.iter().map(|column| column.id));
     let cells = RowPlan::Materialize { grid: Box::new(grid.clone()), columns: ids };
