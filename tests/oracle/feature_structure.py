@@ -90,6 +90,8 @@ def external_links():
         h5["one"] = h5py.ExternalLink("beside/target.h5", "/x")
         h5["group"] = h5py.ExternalLink("beside/target.h5", "/group")
         h5["soft"] = h5py.ExternalLink("beside/target.h5", "/soft")
+        h5["through"] = h5py.SoftLink("/group/y")
+        h5["through_whole"] = h5py.SoftLink("/group")
         h5["no_file"] = h5py.ExternalLink("beside/none.h5", "/x")
         h5["no_object"] = h5py.ExternalLink("beside/target.h5", "/nowhere")
     return "external_links.h5"

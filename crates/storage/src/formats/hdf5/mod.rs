@@ -115,6 +115,7 @@ impl Hdf5 {
         let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
         let (mut contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
         shorten(&mut contents.problems);
+        homes.iter().for_each(|home| home.listed.forget());
         // What cannot be understood is left out, but what could not be read may have been anything.
         if let Some(error) = homes.iter().find_map(|home| home.source.failure()) {
             return Err(error);

@@ -1,6 +1,6 @@
 //! The superblock: where the root group is, and how wide addresses are.
 
-use super::metadata::{Fields, Widths, lookup3};
+use super::metadata::{Fields, Widths, is_checksum_of};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
@@ -84,7 +84,7 @@ impl Superblock {
         let end = fields.some_address()?;
         let root = fields.some_address()?;
         let sealed = bytes.len() - fields.left();
-        if lookup3(&bytes[..sealed]) != fields.u32()? {
+        if !is_checksum_of(&bytes[..sealed], fields.u32()?) {
             return Err(Error::corrupt("its superblock has the wrong checksum"));
         }
         Ok((Self { widths, base, root }, end))

@@ -3,7 +3,7 @@
 //! Samples come in blocks, each coded in the way that suits it best; some blocks make an interval, which starts with a sample
 //! as it is if samples are predicted from those before.
 
-use super::bits::Bits;
+use super::bits::{Bits, low_bytes};
 use crate::{Error, Result};
 
 /// Bits of the options mask (reference manual, `H5Pset_szip`).
@@ -79,15 +79,22 @@ impl Szip {
             // The last line may be cut short, but is coded whole blocks long.
             let wanted = (target.len() / size).div_ceil(self.block);
             Interval { szip: *self, bits, samples: &mut line, blocks, wanted }.decode()?;
-            for (cell, sample) in target.chunks_exact_mut(size).zip(&line) {
-                let bytes = sample.to_le_bytes();
-                cell.copy_from_slice(&bytes[..size]);
-                if self.big_endian {
-                    cell.reverse();
-                }
+            match size {
+                1 => self.write::<1>(&line, target),
+                2 => self.write::<2>(&line, target),
+                _ => self.write::<4>(&line, target),
             }
         }
         Ok(())
+    }
+
+    fn write<const N: usize>(&self, samples: &[u32], into: &mut [u8]) {
+        for (cell, sample) in into.as_chunks_mut::<N>().0.iter_mut().zip(samples) {
+            *cell = low_bytes(u64::from(*sample));
+            if self.big_endian {
+                cell.reverse();
+            }
+        }
     }
 }
 
