@@ -47,7 +47,7 @@ fn read_stored(format: &dyn Format) {
 
 fn read_meant(path: &Path) {
     let source = path.to_string_lossy().into_owned();
-    let Ok(dataset) = Dataset::open(&[source], &OpenOptions::default()) else { return };
+    let Ok(dataset) = Dataset::open(&[source], &OpenOptions::within(MOST_BYTES)) else { return };
     let schema = dataset.schema();
     for (i, variable) in schema.variables.iter().enumerate() {
         let chunk = dataset.describe(i).chunk;

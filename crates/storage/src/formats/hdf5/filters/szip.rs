@@ -142,7 +142,7 @@ impl Interval<'_, '_> {
                 if paired { self.pairs(end) } else { self.zero_blocks(end) }
             }
             // The highest number says that samples stand as they are.
-            _ if id + 1 == 1 << id_width => (0..block).try_for_each(|_| self.sample(width)),
+            _ if id + 1 == 1 << id_width => self.plain(end, width),
             _ => {
                 if has_reference {
                     self.sample(width)?;
@@ -158,15 +158,25 @@ impl Interval<'_, '_> {
         Ok(())
     }
 
+    fn plain(&mut self, end: usize, width: usize) -> Result<()> {
+        let start = self.samples.len();
+        self.samples.resize(end, 0);
+        for sample in &mut self.samples[start..] {
+            *sample = self.bits.take(width)? as u32;
+        }
+        Ok(())
+    }
+
     /// The high parts of all samples in unary, then the low parts of `low` bits each.
     fn split(&mut self, end: usize, low: usize) -> Result<()> {
         let start = self.samples.len();
-        for _ in start..end {
-            let high = self.bits.zeros()?;
-            self.samples.push((high << low) as u32);
+        self.samples.resize(end, 0);
+        let samples = &mut self.samples[start..];
+        for sample in samples.iter_mut() {
+            *sample = (self.bits.zeros()? << low) as u32;
         }
         if low > 0 {
-            for sample in &mut self.samples[start..end] {
+            for sample in samples {
                 *sample |= self.bits.take(low)? as u32;
             }
         }
