@@ -65,6 +65,8 @@ def links(folder):
         file["s0"] = h5py.SoftLink("/".join(["loop"] * 100))
         for i in range(1, 9):
             file[f"s{i}"] = h5py.SoftLink("/".join([f"s{i - 1}"] * 100))
+        for i in range(300):
+            file[f"n{i}"] = h5py.SoftLink("/x")
         file["x"] = np.arange(3)
     with h5py.File(f"{folder}/link_there.h5", "w", libver="latest") as a:
         with h5py.File(f"{folder}/link_back.h5", "w", libver="latest") as b:
