@@ -28,6 +28,8 @@ pub(super) struct Home {
     pub(super) widths: Widths,
     /// The address of the root group.
     pub(super) root: u64,
+    /// The address of the header that says more of the file, if there is one.
+    extension: Option<u64>,
     /// The groups through which links were followed.
     pub(super) listed: Listed,
     /// How many files led to this one.
@@ -42,13 +44,24 @@ impl Home {
     }
 
     fn with(source: FileSource, depth: usize, opened: Arc<AtomicUsize>) -> Result<Self> {
-        let Superblock { widths, base, root } = Superblock::read(&source)?;
+        let Superblock { widths, base, root, extension } = Superblock::read(&source)?;
         let path = source.path().to_owned();
-        Ok(Self { real: real(&path), path, source, base, widths, root, listed: Listed::default(), depth, opened })
+        Ok(Self {
+            real: real(&path),
+            path,
+            source,
+            base,
+            widths,
+            root,
+            extension,
+            listed: Listed::default(),
+            depth,
+            opened,
+        })
     }
 
     pub(super) fn metadata(&self) -> Metadata<'_> {
-        Metadata::new(&self.source, self.base, self.widths)
+        Metadata::new(&self.source, self.base, self.widths, self.extension)
     }
 
     /// Where a file is that this one names: beside it, if the name is relative. An absolute one that is not there may have moved

@@ -36,12 +36,14 @@ pub(super) struct Metadata<'a> {
     /// The position from which addresses are counted.
     pub(super) base: u64,
     pub(super) widths: Widths,
+    /// The object header that says more of the file than its superblock.
+    pub(super) extension: Option<u64>,
 }
 
 impl<'a> Metadata<'a> {
-    pub(super) fn new(source: &'a dyn ReadAt, base: u64, widths: Widths) -> Self {
+    pub(super) fn new(source: &'a dyn ReadAt, base: u64, widths: Widths, extension: Option<u64>) -> Self {
         let left = Cell::new(allowance(source.len()));
-        Self { source, pages: RefCell::default(), left, base, widths }
+        Self { source, pages: RefCell::default(), left, base, widths, extension }
     }
 
     /// The size of the file.

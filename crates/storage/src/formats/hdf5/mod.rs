@@ -1,7 +1,7 @@
 //! NetCDF-4 and HDF5, read by memory-safe code of our own, without any lock: what is needed to list variables and to read their
 //! cells. The C libraries are the reference in tests (`formats/c.rs`), and so are h5py and netCDF4 (`tests/oracle`).
 //!
-//! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`btree`], [`heap`] and
+//! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`shared`], [`btree`], [`heap`] and
 //! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
 //! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
 //! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
@@ -17,7 +17,7 @@
 //!
 //! # What is refused, by name
 //! Other filters (sz, sperr and the like; zfp, for which there are only raw bindings to its C library), times of the operating
-//! system, VAX floats, integers of more than 64 bits, messages shared through a table of the file. An object that cannot be read is a problem of the file; the others are read.
+//! system, VAX floats, integers of more than 64 bits. An object that cannot be read is a problem of the file; the others are read.
 //!
 //! Every size that a file states is checked against the size of the file before memory is set aside, and every walk
 //! comes to an end on files that go in circles.
@@ -41,6 +41,7 @@ mod metadata;
 mod netcdf4;
 mod numbers;
 mod selection;
+mod shared;
 mod superblock;
 mod tree;
 mod values;
