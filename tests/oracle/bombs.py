@@ -20,7 +20,8 @@ def chunks(folder):
         data.id.write_direct_chunk((0, 0), stored)
     with h5py.File(f"{folder}/chunk_absent.h5", "w") as file:
         file.create_dataset("x", (16384, 16384), "f4", chunks=(16384, 16384), fillvalue=3)
-    for name, shape, chunk in [("labels_many", 1 << 33, 1 << 20), ("labels_chunk", 10, 1 << 27)]:
+    axes = [("labels_many", 1 << 33, 1 << 20), ("labels_chunk", 10, 1 << 27), ("labels_some", 1 << 23, 1 << 20)]
+    for name, shape, chunk in axes:
         with h5py.File(f"{folder}/{name}.h5", "w") as file:
             axis = file.create_dataset("t", (shape,), "f8", chunks=(chunk,), maxshape=(None,))
             axis.make_scale("t")
@@ -64,6 +65,8 @@ def links(folder):
         file["s0"] = h5py.SoftLink("/".join(["loop"] * 100))
         for i in range(1, 9):
             file[f"s{i}"] = h5py.SoftLink("/".join([f"s{i - 1}"] * 100))
+        for i in range(300):
+            file[f"n{i}"] = h5py.SoftLink("/x")
         file["x"] = np.arange(3)
     with h5py.File(f"{folder}/link_there.h5", "w", libver="latest") as a:
         with h5py.File(f"{folder}/link_back.h5", "w", libver="latest") as b:

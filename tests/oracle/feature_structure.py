@@ -1,5 +1,7 @@
 """Files with every kind of group, link, attribute, and with cells that lie elsewhere."""
 
+import ctypes
+import glob
 import os
 
 import h5py
@@ -18,6 +20,7 @@ def write():
         soft_links, external_links, external_loop, hard_loops, ordered, unreadable_neighbours, long_names, scales, external_storage,
         external_missing, virtual_stack, virtual_slices, virtual_strided, virtual_self, virtual_missing, virtual_pattern, virtual_points,
         virtual_nested, virtual_filled, virtual_unlimited, virtual_loop, virtual_types, virtual_shared, attribute_types, paged, closed_tree,
+        shared_messages,
     ]
     return files + [name for maker in makers for name in [maker()]]
 
@@ -42,6 +45,30 @@ def many_attributes(libver):
         if libver != "earliest":
             h5["y"].attrs["large"] = np.arange(20_000)
     return name
+
+
+def shared_messages():
+    """A file that keeps messages of headers in its table of shared ones, which h5py has no call for."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(h5py.__file__)), "h5py.libs")
+    found = glob.glob(os.path.join(folder, "libhdf5-*"))
+    if not found:
+        return external_links()
+    library, kinds = ctypes.CDLL(found[0]), [1 << 1 | 1 << 3 | 1 << 5 | 1 << 11, 1 << 12]
+    made = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    library.H5Pset_shared_mesg_nindexes(ctypes.c_int64(made.id), len(kinds))
+    for i, kind in enumerate(kinds):
+        library.H5Pset_shared_mesg_index(ctypes.c_int64(made.id), i, kind, 8)
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+    with h5py.File(h5py.h5f.create(b"shared_messages.h5", h5py.h5f.ACC_TRUNC, made, access)) as h5:
+        for i in range(3):
+            data = h5.create_dataset(f"x{i}", data=cells("f4", (5, 4)) + i, chunks=(2, 2), compression="gzip", fillvalue=-1)
+            data.attrs["units"] = "kelvin a second"
+        many = h5.create_dataset("many", data=np.array([1, 2, -999, 4]))
+        for i in range(20):
+            many.attrs[f"a{i}"] = np.arange(10) + i
+        many.attrs["valid_min"] = 2
+    return "shared_messages.h5"
 
 
 def groups(libver):
@@ -90,6 +117,8 @@ def external_links():
         h5["one"] = h5py.ExternalLink("beside/target.h5", "/x")
         h5["group"] = h5py.ExternalLink("beside/target.h5", "/group")
         h5["soft"] = h5py.ExternalLink("beside/target.h5", "/soft")
+        h5["through"] = h5py.SoftLink("/group/y")
+        h5["through_whole"] = h5py.SoftLink("/group")
         h5["no_file"] = h5py.ExternalLink("beside/none.h5", "/x")
         h5["no_object"] = h5py.ExternalLink("beside/target.h5", "/nowhere")
     return "external_links.h5"

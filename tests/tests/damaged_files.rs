@@ -11,12 +11,16 @@ use hyperslab_tests::setup::workspace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const FILES: usize = 600;
 
 /// What one query may take, of all that are asked of a file.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// What it may take to open a file or to refuse it, in a build that is not optimised; in one that is, a fifth of it.
+const LONGEST_OPENING: Duration = Duration::from_secs(5);
 
 /// What queries may hold, and what the process may have beside it.
 const MEMORY_LIMIT: usize = 64_000_000;
@@ -28,6 +32,9 @@ const LARGEST_FILE: u64 = 2_000_000;
 /// Columns and batches that are read of each file.
 const COLUMNS: usize = 12;
 const BATCHES: usize = 16;
+
+/// The microseconds of the slowest opening.
+static SLOWEST: AtomicU64 = AtomicU64::new(0);
 
 /// Where and why any thread panicked.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -78,11 +85,17 @@ fn read_all(session: &Session, path: &Path) -> Vec<String> {
         }
         columns
     };
+    let began = Instant::now();
     let columns = ask(&format!("DESCRIBE '{text}'"));
+    let opening = began.elapsed();
     ask(&format!("SELECT count(*) FROM '{text}'"));
     for column in columns.iter().take(COLUMNS) {
         let name = column.replace('"', "\"\"");
         ask(&format!("SELECT \"{name}\" FROM grid('{text}', '{}')", column.replace('\'', "''")));
+    }
+    SLOWEST.fetch_max(opening.as_micros() as u64, Ordering::Relaxed);
+    if opening > LONGEST_OPENING {
+        problems.push(format!("took {opening:?} to open"));
     }
     problems
 }
@@ -155,6 +168,7 @@ fn no_damaged_file_can_harm() {
     let (began, count) = (Instant::now(), numbers.len());
     let problems: Vec<String> = numbers.filter_map(|number| try_number(number, &files, folder.path())).collect();
     println!("{count} damaged files of {} in {:?}, {:?} bytes at most", files.len(), began.elapsed(), peak());
+    println!("the slowest took {} microseconds to open", SLOWEST.load(Ordering::Relaxed));
     assert!(problems.is_empty(), "{} of {count}:\n{}", problems.len(), problems.join("\n"));
     assert!(peak().is_none_or(|peak| peak < MEMORY_LIMIT + BESIDE), "{:?} bytes of memory", peak());
 }

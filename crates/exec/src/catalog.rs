@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct FileCatalog {
     threads: Arc<ThreadPool>,
+    /// What the labels of a dataset may take.
+    label_bytes: usize,
     opened: Mutex<Opened>,
     tables: Mutex<Vec<(TableFormat, Source, Arc<OpenTable>)>>,
     failure: Failure,
@@ -43,9 +45,10 @@ impl Failure {
 }
 
 impl FileCatalog {
-    /// A catalog that opens files on these threads.
-    pub fn new(threads: Arc<ThreadPool>) -> Self {
-        Self { threads, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
+    /// A catalog that opens files on these threads, and holds labels in at most half of this memory.
+    pub fn new(threads: Arc<ThreadPool>, memory: usize) -> Self {
+        let label_bytes = OpenOptions::within(memory).label_bytes;
+        Self { threads, label_bytes, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
     }
 
     fn open_once(&self, opened: &mut Opened, source: &Source) -> Result<Arc<OpenDataset>> {
@@ -56,7 +59,8 @@ impl FileCatalog {
             _ if !source.corners.is_empty() => self.with_corners(opened, source)?,
             Some(regrid) => self.regridded(opened, source, regrid)?,
             None => {
-                let options = read_options(OPEN_OPTIONS, &source.options)?;
+                let given = read_options(OPEN_OPTIONS, &source.options)?;
+                let options = OpenOptions { label_bytes: self.label_bytes, ..given };
                 self.threads
                     .install(|| Dataset::open(&source.paths, &options))
                     .map_err(|error| self.failure.note(error))?
@@ -215,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_kept_with_file_and_kind() {
-        let catalog = FileCatalog::new(crate::thread_pool(1).expect("a thread"));
+        let catalog = FileCatalog::new(crate::thread_pool(1).expect("a thread"), 1 << 30);
         let source = Source::new(vec!["no/such/file.nc".to_string()], Vec::new());
         let told = catalog.open(&source).expect_err("there is no such file");
         let kept = catalog.failure().expect("the first failure is kept");

@@ -135,8 +135,9 @@ impl Session {
     /// # Errors
     /// If a file cannot be opened, or the files do not fit each other.
     pub fn open(&self, paths: &[String]) -> Result<Dataset> {
-        let threads = self.state().threads;
-        Ok(threads.install(|| Dataset::open(paths, &OpenOptions::default()))?)
+        let state = self.state();
+        let options = OpenOptions::within(state.settings.memory_limit);
+        Ok(state.threads.install(|| Dataset::open(paths, &options))?)
     }
 
     fn state(&self) -> State {
@@ -173,7 +174,7 @@ impl State {
 
     /// Parsed statement -> bound query -> passes.
     fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<Planned> {
-        let catalog = FileCatalog::new(self.threads.clone());
+        let catalog = FileCatalog::new(self.threads.clone(), self.settings.memory_limit);
         let failed = |error: hyperslab_plan::Error| {
             let error = Error::in_sql(ErrorKind::Bind, error, &statement.sql);
             catalog.failure().map_or(error.clone(), |cause| error.caused_by(&cause))

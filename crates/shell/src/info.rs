@@ -13,16 +13,9 @@ const LONGEST: usize = 200;
 pub(crate) fn write(session: &Session, path: &Path, out: &mut dyn Write) -> Result<()> {
     let dataset = session.open(&[path.to_string_lossy().into_owned()])?;
     let size = std::fs::metadata(path).map(|meta| format!(", {}", bytes(meta.len()))).unwrap_or_default();
-    let mut text = format!("{}: {}{size}\n", path.display(), format_of(&dataset)?);
+    let mut text = format!("{}: {}{size}\n", path.display(), dataset.format()?);
     text.push_str(&describe(&dataset));
     out.write_all(text.as_bytes()).map_err(|e| Error::writing(&e))
-}
-
-fn format_of(dataset: &Dataset) -> Result<String> {
-    let first =
-        dataset.files().first().map(|path| hyperslab::formats::open(path, hyperslab::formats::Engine::default()));
-    let format = first.transpose()?.map(|file| file.contents().format);
-    Ok(format.unwrap_or("no file").to_string())
 }
 
 fn describe(dataset: &Dataset) -> String {

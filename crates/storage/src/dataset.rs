@@ -113,6 +113,14 @@ impl Dataset {
         &self.layout.warnings
     }
 
+    /// The name of the format of the first file.
+    ///
+    /// # Errors
+    /// If it has to be opened again and cannot be.
+    pub fn format(&self) -> Result<&'static str> {
+        Ok(self.handles.get(0, &ReadMetrics::default())?.contents().format)
+    }
+
     /// The files, sorted by path.
     pub fn files(&self) -> Vec<&Path> {
         self.handles.paths().iter().map(PathBuf::as_path).collect()

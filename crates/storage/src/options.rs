@@ -13,11 +13,30 @@ pub struct OpenOptions {
     pub decode_times: bool,
     /// What becomes of coordinate values that several files hold.
     pub overlap: Overlap,
+    /// The most bytes of memory that the labels of all dimensions may take, which are held.
+    pub label_bytes: usize,
 }
+
+/// What labels may take where nothing else is said.
+const LABEL_BYTES: usize = 1 << 29;
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { engine: Engine::default(), valid_range: true, decode_times: true, overlap: Overlap::default() }
+        Self {
+            engine: Engine::default(),
+            valid_range: true,
+            decode_times: true,
+            overlap: Overlap::default(),
+            label_bytes: LABEL_BYTES,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// The usual options under a limit of memory, of which labels may take half.
+    pub fn within(memory_limit: usize) -> Self {
+        let usual = Self::default();
+        Self { label_bytes: usual.label_bytes.min(memory_limit / 2), ..usual }
     }
 }
 

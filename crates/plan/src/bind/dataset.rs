@@ -471,8 +471,10 @@ impl DatasetTable {
     fn no_grid(&self, reason: &str) -> Error {
         let error = Error::new(format!("the grid of {} is not clear: {reason}", self.label));
         let grids = self.grids();
-        let of_first = grids.first().and_then(|grid| self.variables_of(grid).next());
-        match of_first {
+        // Best a grid that has all columns of the query.
+        let read: Vec<usize> = self.used.iter().flat_map(|used| self.dims_of(used.handle)).collect();
+        let named = grids.iter().find(|grid| covers(grid, &read)).or(grids.first());
+        match named.and_then(|grid| self.variables_of(grid).next()) {
             Some(variable) => error.with_hint(format!("{}\n{}", self.hint_for(&variable.name), self.list(&grids))),
             None => error,
         }

@@ -10,6 +10,9 @@ use sqlparser::ast;
 /// How many rows a series may have.
 const MAX_ROWS: i128 = 1_000_000;
 
+/// The microseconds of a day.
+const DAY: i128 = 86_400_000_000;
+
 impl Binder<'_> {
     /// `range([from,] to [, step])` without its end, `generate_series` with it.
     pub(super) fn series(
@@ -87,11 +90,17 @@ fn times(function: &str, [from, to, step]: [&(Scalar, Span); 3], with_end: bool)
         std::cmp::Ordering::Equal => with_end,
         order => order.is_lt() == up,
     };
+    let too_many = || Error::new(format!("{function} gives more than {MAX_ROWS} rows"));
+    // No step is longer: a month has 31 days at most.
+    let longest = i128::from(months).abs() * 31 * DAY + i128::from(days).abs() * DAY + i128::from(parts[2]).abs();
+    if is_within(&at) && (i128::from(micros(&to)) - i128::from(micros(&at))).abs() / longest > MAX_ROWS {
+        return Err(too_many());
+    }
     let plus = scalar::bind("+", &[at.sql_type(), SqlType::Interval])?;
     let mut out = Vec::new();
     while is_within(&at) {
         if out.len() as i128 == MAX_ROWS {
-            return Err(Error::new(format!("{function} gives more than {MAX_ROWS} rows")));
+            return Err(too_many());
         }
         let args = vec![Expr::Literal(at.clone()), Expr::Literal(step.0.clone())];
         let next = Expr::Call { function: plus.name.to_string(), args, ty: plus.ty.clone(), at: Some(step.1) };

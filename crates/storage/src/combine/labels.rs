@@ -59,6 +59,11 @@ impl Labels {
         self.array.len()
     }
 
+    /// The memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.array.get_array_memory_size() + self.numbers.as_ref().map_or(0, |numbers| 8 * numbers.len())
+    }
+
     /// Whether both are the same to the bit.
     pub(crate) fn identical(&self, other: &Self) -> bool {
         self.calendar == other.calendar && *self.array == *other.array

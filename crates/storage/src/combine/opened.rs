@@ -15,6 +15,7 @@ use hyperslab_grid::{Calendar, Hyperslab};
 use rayon::prelude::*;
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Auxiliary coordinates of at most this length are read to see which calendar their times need.
 const SHORT: usize = 1_000_000;
@@ -41,27 +42,32 @@ pub(crate) struct Opened {
 /// That of the first file that cannot be opened.
 pub(crate) fn open_all(handles: &Handles, options: &OpenOptions, metrics: &ReadMetrics) -> Result<Vec<Opened>> {
     let reading = Reading { valid_range: options.valid_range, decode_times: options.decode_times };
-    let first = Opened::new(handles, 0, reading, metrics)?;
-    let open_next = |file| {
-        let mut next = Opened::new(handles, file, reading, metrics)?;
-        next.share_labels(&first);
-        Ok(next)
+    let held = AtomicUsize::new(0);
+    let open = |file, first: Option<&Opened>| {
+        let mut opened = Opened::new(handles, file, reading, options.label_bytes, metrics)?;
+        let own = opened.share_labels(first);
+        check_room(held.fetch_add(own, Ordering::Relaxed) + own, options.label_bytes)
+            .map_err(|error| error.in_file(handles.path(file)))?;
+        Ok(opened)
     };
-    let rest: Vec<Result<Opened>> = (1..handles.paths().len()).into_par_iter().map(open_next).collect();
+    let first = open(0, None)?;
+    let rest: Vec<Result<Opened>> =
+        (1..handles.paths().len()).into_par_iter().map(|file| open(file, Some(&first))).collect();
     let rest = rest.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(std::iter::once(first).chain(rest).collect())
 }
 
 impl Opened {
-    fn new(handles: &Handles, file: usize, reading: Reading, metrics: &ReadMetrics) -> Result<Self> {
+    fn new(handles: &Handles, file: usize, reading: Reading, room: usize, metrics: &ReadMetrics) -> Result<Self> {
         let format = handles.get(file, metrics)?;
-        let opened = Self::read(&*format, reading, metrics);
+        let opened = Self::read(&*format, reading, room, metrics);
         opened.map_err(|error| error.in_file(handles.path(file)))
     }
 
-    fn read(format: &dyn Format, reading: Reading, metrics: &ReadMetrics) -> Result<Self> {
+    fn read(format: &dyn Format, reading: Reading, room: usize, metrics: &ReadMetrics) -> Result<Self> {
         let contents = format.contents();
         let mut table = Table::new(contents, reading, &[]);
+        check_room_for_labels(&table, room)?;
         let mut values = read_labels(format, &table, metrics)?;
         let mut raw = Vec::new();
         let mut warnings = Vec::new();
@@ -87,16 +93,45 @@ impl Opened {
         Ok(Self { table, labels })
     }
 
-    fn share_labels(&mut self, first: &Self) {
+    /// Lets go of labels that those of the first file equal; gives the bytes of those that are its own.
+    fn share_labels(&mut self, first: Option<&Self>) -> usize {
+        let mut bytes = 0;
         for (dim, labels) in self.table.dimensions.iter().zip(&mut self.labels) {
-            let known = first.table.dimensions.iter().position(|d| d.path == dim.path);
-            if let (Some(own), Some(Some(known))) = (labels.as_ref(), known.map(|at| &first.labels[at]))
-                && own.identical(known)
-            {
-                *labels = Some(Arc::clone(known));
+            let Some(own) = labels else { continue };
+            let known = first.and_then(|first| {
+                let at = first.table.dimensions.iter().position(|d| d.path == dim.path)?;
+                first.labels[at].as_ref().filter(|known| own.identical(known))
+            });
+            match known {
+                Some(known) => *labels = Some(Arc::clone(known)),
+                None => bytes += own.bytes(),
             }
         }
+        bytes
     }
+}
+
+/// Checks, before they are read, that the labels of a file can be held: as stored, decoded, and as numbers.
+fn check_room_for_labels(table: &Table, room: usize) -> Result<()> {
+    let mut bytes = 0usize;
+    for column in table.dimensions.iter().filter_map(|dim| dim.label).map(|label| &table.columns[label]) {
+        let labels = column.dims.iter().fold(1usize, |cells, dim| cells.saturating_mul(table.dimensions[*dim].len));
+        let chunk = column.chunk.iter().fold(column.stored_size, |bytes, len| bytes.saturating_mul(*len));
+        let all = labels.saturating_mul(column.stored_size + 2 * size_of::<f64>());
+        bytes = bytes.saturating_add(all).saturating_add(chunk);
+        check_labels(labels, &column.chunk, column.stored_size)
+            .and_then(|()| check_room(bytes, room))
+            .map_err(|error| error.in_variable(&column.path))?;
+    }
+    Ok(())
+}
+
+fn check_room(bytes: usize, room: usize) -> Result<()> {
+    if bytes <= room {
+        return Ok(());
+    }
+    let message = format!("has labels of axes that take {bytes} bytes of memory, and {room} bytes are for labels");
+    Err(Error::unsupported(message).with_hint("raise the memory limit, of which they may take half"))
 }
 
 /// The decoded labels of each dimension.

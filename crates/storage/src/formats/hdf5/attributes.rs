@@ -3,9 +3,10 @@
 use super::btree::Tree2;
 use super::dataspace::Dataspace;
 use super::datatype::{Class, Datatype, Padding};
-use super::header::{Header, kind, shared};
+use super::header::{Header, SHARED, kind};
 use super::heap::{FractalHeap, GlobalHeap};
 use super::metadata::{Fields, Metadata, until_zero};
+use super::shared::{from_table, shared};
 use super::values::native;
 use crate::formats::{Attribute, StoredType, numbers, text_of};
 use crate::{Error, Result};
@@ -60,10 +61,10 @@ fn dense_attributes(
         let id = fields.bytes(8)?;
         let flags = fields.u8()?;
         let created = fields.u32()?;
-        let body = heap.get(id).and_then(|body| match flags & 2 {
-            0 => Ok(body),
-            _ => shared(metadata, kind::ATTRIBUTE, &body),
-        });
+        let body = match flags & SHARED {
+            0 => heap.get(id),
+            _ => from_table(metadata, kind::ATTRIBUTE, id),
+        };
         keep(body.and_then(|body| parse(metadata, &body, created.into())), attributes, problems);
         Ok(())
     })

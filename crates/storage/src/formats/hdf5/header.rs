@@ -1,6 +1,7 @@
 //! Object headers: the messages that describe a group or a dataset.
 
 use super::metadata::{Fields, Metadata};
+use super::shared::shared;
 use crate::{Error, Result};
 
 /// The kinds of messages that are read here.
@@ -15,6 +16,7 @@ pub(super) mod kind {
     pub(in super::super) const LAYOUT: u16 = 0x08;
     pub(in super::super) const FILTERS: u16 = 0x0B;
     pub(in super::super) const ATTRIBUTE: u16 = 0x0C;
+    pub(in super::super) const SHARED_TABLE: u16 = 0x0F;
     pub(in super::super) const CONTINUATION: u16 = 0x10;
     pub(in super::super) const SYMBOL_TABLE: u16 = 0x11;
     pub(in super::super) const ATTRIBUTE_INFO: u16 = 0x15;
@@ -23,13 +25,14 @@ pub(super) mod kind {
 /// More messages than any library writes into one header: beyond that, a damaged file goes in circles.
 const MOST_MESSAGES: usize = 1 << 17;
 
-const SHARED: u8 = 0x02;
+/// The flag of a message of which there is only a reference.
+pub(super) const SHARED: u8 = 0x02;
 
 /// A message of an object header.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) kind: u16,
-    flags: u8,
+    pub(super) flags: u8,
     pub(super) body: Vec<u8>,
 }
 
@@ -148,20 +151,4 @@ impl Message {
         }
         shared(metadata, self.kind, &self.body)
     }
-}
-
-/// The body of a message that another object holds, such as a named type; `reference` says which object.
-pub(super) fn shared(metadata: &Metadata<'_>, kind: u16, reference: &[u8]) -> Result<Vec<u8>> {
-    let mut fields = Fields::new(reference, metadata.widths);
-    let version = fields.version("a shared message", 1..=3)?;
-    let place = fields.u8()?;
-    if version == 3 && place == 1 {
-        return Err(Error::unsupported("messages shared through a table of the file are not read yet"));
-    }
-    if version == 1 {
-        fields.skip(6)?;
-    }
-    let header = Header::read(metadata, fields.some_address()?)?;
-    let unshared = header.all(kind).find(|message| message.flags & SHARED == 0);
-    unshared.map(|message| message.body.clone()).ok_or_else(|| Error::corrupt("a shared message refers to nothing"))
 }

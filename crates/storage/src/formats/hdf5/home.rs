@@ -1,5 +1,6 @@
 //! A file of which objects are read: the one that was opened, or one that its links, virtual datasets or external cells lead to.
 
+use super::links::Listed;
 use super::metadata::{Metadata, Widths};
 use super::superblock::Superblock;
 use crate::io::{FileSource, ReadAt};
@@ -19,12 +20,18 @@ const MOST_FILES: usize = 1 << 14;
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) path: PathBuf,
+    /// The same, whatever links lead to it.
+    real: PathBuf,
     pub(super) source: FileSource,
     /// The position from which addresses are counted.
     pub(super) base: u64,
     pub(super) widths: Widths,
     /// The address of the root group.
     pub(super) root: u64,
+    /// The address of the header that says more of the file, if there is one.
+    extension: Option<u64>,
+    /// The groups through which links were followed.
+    pub(super) listed: Listed,
     /// How many files led to this one.
     depth: usize,
     /// How many files were opened from the first one on.
@@ -37,12 +44,24 @@ impl Home {
     }
 
     fn with(source: FileSource, depth: usize, opened: Arc<AtomicUsize>) -> Result<Self> {
-        let Superblock { widths, base, root } = Superblock::read(&source)?;
-        Ok(Self { path: source.path().to_owned(), source, base, widths, root, depth, opened })
+        let Superblock { widths, base, root, extension } = Superblock::read(&source)?;
+        let path = source.path().to_owned();
+        Ok(Self {
+            real: real(&path),
+            path,
+            source,
+            base,
+            widths,
+            root,
+            extension,
+            listed: Listed::default(),
+            depth,
+            opened,
+        })
     }
 
     pub(super) fn metadata(&self) -> Metadata<'_> {
-        Metadata::new(&self.source, self.base, self.widths)
+        Metadata::new(&self.source, self.base, self.widths, self.extension)
     }
 
     /// Where a file is that this one names: beside it, if the name is relative. An absolute one that is not there may have moved
@@ -56,12 +75,22 @@ impl Home {
         }
     }
 
+    fn named(&self, name: &str) -> PathBuf {
+        if name == "." { self.path.clone() } else { self.beside(name) }
+    }
+
+    /// Which of some files is the one of a name.
+    pub(super) fn find(&self, name: &str, among: &[Arc<Self>]) -> Option<usize> {
+        let named = real(&self.named(name));
+        among.iter().position(|home| home.real == named)
+    }
+
     /// Opens the HDF5 file of a name.
     pub(super) fn open(&self, name: &str) -> Result<Self> {
         if self.depth >= DEEPEST || self.opened.fetch_add(1, Ordering::Relaxed) >= MOST_FILES {
             return Err(Error::corrupt("its links or virtual datasets lead from file to file without an end"));
         }
-        let path = if name == "." { self.path.clone() } else { self.beside(name) };
+        let path = self.named(name);
         Self::with(open_plain(&path)?, self.depth + 1, Arc::clone(&self.opened)).map_err(|error| error.in_file(&path))
     }
 
@@ -69,6 +98,11 @@ impl Home {
     pub(super) fn open_cells(&self, name: &str) -> Result<FileSource> {
         open_plain(&self.beside(name))
     }
+}
+
+/// A path without links, if there is such a file.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Opens a file, but nothing that only looks like one: a pipe would be waited for.

@@ -3,8 +3,11 @@
 use super::btree::{Tree2, visit_tree1};
 use super::header::{Header, kind};
 use super::heap::{FractalHeap, LocalHeap};
+use super::home::Home;
 use super::metadata::{Fields, Metadata};
 use crate::{Error, Result};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A member of a group.
 #[derive(Debug, PartialEq)]
@@ -16,7 +19,7 @@ pub(super) struct Link {
 }
 
 /// What a link leads to.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Target {
     /// The object at an address.
     Object(u64),
@@ -63,42 +66,90 @@ const LONGEST_CHAIN: usize = 8;
 /// The most names that are looked up to follow one soft link.
 const MOST_STEPS: usize = 1000;
 
-/// The address of what has a path, seen from the group `from`, or from the root if it starts with a slash.
-pub(super) fn follow(metadata: &Metadata<'_>, root: u64, from: u64, path: &str) -> Result<Option<u64>> {
-    Follower { metadata, root, steps: MOST_STEPS }.follow(from, path, LONGEST_CHAIN)
+/// Groups through which links were followed are kept until they hold so many names.
+const MOST_NAMES: usize = 1 << 18;
+
+/// What the groups hold through which links were followed: many links lead through few groups, and listing one for each link
+/// would take a time that grows with the square of their number.
+#[derive(Debug, Default)]
+pub(super) struct Listed(Mutex<HashMap<u64, Arc<Members>>>);
+
+/// What the links of a group lead to, by name.
+type Members = HashMap<String, Target>;
+
+impl Listed {
+    fn members(&self, metadata: &Metadata<'_>, group: u64) -> Result<Arc<Members>> {
+        let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(members) = listed.get(&group) {
+            return Ok(Arc::clone(members));
+        }
+        let mut members = HashMap::new();
+        for link in links(metadata, &Header::read(metadata, group)?)? {
+            members.entry(link.name).or_insert(link.target);
+        }
+        if listed.values().map(|members| members.len()).sum::<usize>() + members.len() > MOST_NAMES {
+            listed.clear();
+        }
+        let members = Arc::new(members);
+        listed.insert(group, Arc::clone(&members));
+        Ok(members)
+    }
+
+    /// Forgets all: the links of the file have been followed.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Where a path leads.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found {
+    /// To an object of the same file.
+    Here(u64),
+    /// To a path in another file.
+    There { file: String, path: String },
+}
+
+/// What has a path, seen from the group `from`, or from the root if it starts with a slash; `None` if nothing has.
+pub(super) fn follow(home: &Home, metadata: &Metadata<'_>, from: u64, path: &str) -> Result<Option<Found>> {
+    Follower { home, metadata, steps: MOST_STEPS }.follow(from, path, LONGEST_CHAIN)
 }
 
 /// Goes from group to group.
 struct Follower<'a> {
+    home: &'a Home,
     metadata: &'a Metadata<'a>,
-    root: u64,
     /// The steps that may still be taken.
     steps: usize,
 }
 
 impl Follower<'_> {
-    fn follow(&mut self, from: u64, path: &str, chain: usize) -> Result<Option<u64>> {
-        let metadata = self.metadata;
-        let mut at = if path.starts_with('/') { self.root } else { from };
-        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+    fn follow(&mut self, from: u64, path: &str, chain: usize) -> Result<Option<Found>> {
+        let mut at = if path.starts_with('/') { self.home.root } else { from };
+        let mut names = path.split('/').filter(|name| !name.is_empty() && *name != ".");
+        while let Some(name) = names.next() {
             // Soft links through soft links could multiply without an end.
             self.steps =
                 self.steps.checked_sub(1).ok_or_else(|| Error::corrupt("a soft link leads through too many groups"))?;
-            let found = links(metadata, &Header::read(metadata, at)?)?.into_iter().find(|link| link.name == name);
-            at = match found.map(|link| link.target) {
-                Some(Target::Object(address)) => address,
-                Some(Target::Soft(path)) if chain > 0 => match self.follow(at, &path, chain - 1)? {
-                    Some(address) => address,
+            let members = self.home.listed.members(self.metadata, at)?;
+            let found = match members.get(name) {
+                Some(Target::Object(address)) => Found::Here(*address),
+                Some(Target::Soft(path)) if chain > 0 => match self.follow(at, path, chain - 1)? {
+                    Some(found) => found,
                     None => return Ok(None),
                 },
-                Some(Target::External { file, .. }) => {
-                    let message = format!("a soft link leads through a link to {file}, which is not followed");
-                    return Err(Error::unsupported(message));
-                }
+                Some(Target::External { file, path }) => Found::There { file: file.clone(), path: path.clone() },
                 Some(Target::Soft(_)) | None => return Ok(None),
             };
+            match found {
+                Found::Here(address) => at = address,
+                Found::There { file, path } => {
+                    let path = names.fold(path, |path, name| path + "/" + name);
+                    return Ok(Some(Found::There { file, path }));
+                }
+            }
         }
-        Ok(Some(at))
+        Ok(Some(Found::Here(at)))
     }
 }
 

@@ -1,22 +1,23 @@
 //! NetCDF-4 and HDF5, read by memory-safe code of our own, without any lock: what is needed to list variables and to read their
 //! cells. The C libraries are the reference in tests (`formats/c.rs`), and so are h5py and netCDF4 (`tests/oracle`).
 //!
-//! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`btree`], [`heap`] and
+//! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`shared`], [`btree`], [`heap`] and
 //! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
 //! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
 //! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
 //!
 //! # What is read
-//! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links; dense and compact
-//!   attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets but those of text.
+//! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links, one through
+//!   another; dense and compact attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets but those
+//!   of text.
 //! * Filters: deflate, shuffle, fletcher32, szip, n-bit, scale-offset, lzf, zstd, lz4, bzip2, blosc, blosc2 and bitshuffle.
 //! * Types: integers and floats of any size up to 16 bytes (what is not a processor's becomes the smallest type that holds it,
 //!   or DOUBLE), enumerations as integers, h5py's truth values, text, lists, arrays, bytes. A compound, and so a complex number,
 //!   is a variable a member, `name.member`.
 //!
 //! # What is refused, by name
-//! Other filters (zfp, sz, sperr and the like), times of the operating system, VAX floats, integers of more than 64 bits, messages
-//! shared through a table of the file. An object that cannot be read is a problem of the file; the others are read.
+//! Other filters (sz, sperr and the like; zfp, for which there are only raw bindings to its C library), times of the operating
+//! system, VAX floats, integers of more than 64 bits. An object that cannot be read is a problem of the file; the others are read.
 //!
 //! Every size that a file states is checked against the size of the file before memory is set aside, and every walk
 //! comes to an end on files that go in circles.
@@ -40,6 +41,7 @@ mod metadata;
 mod netcdf4;
 mod numbers;
 mod selection;
+mod shared;
 mod superblock;
 mod tree;
 mod values;
@@ -115,6 +117,7 @@ impl Hdf5 {
         let heaps: Vec<GlobalHeap<'_>> = metadatas.iter().map(GlobalHeap::new).collect();
         let (mut contents, columns, datasets) = netcdf4::interpret(tree, &heaps);
         shorten(&mut contents.problems);
+        homes.iter().for_each(|home| home.listed.forget());
         // What cannot be understood is left out, but what could not be read may have been anything.
         if let Some(error) = homes.iter().find_map(|home| home.source.failure()) {
             return Err(error);

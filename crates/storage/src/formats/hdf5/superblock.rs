@@ -1,6 +1,6 @@
 //! The superblock: where the root group is, and how wide addresses are.
 
-use super::metadata::{Fields, Widths, lookup3};
+use super::metadata::{Fields, Widths, is_checksum_of};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
@@ -17,6 +17,8 @@ pub(super) struct Superblock {
     pub(super) widths: Widths,
     pub(super) base: u64,
     pub(super) root: u64,
+    /// The object header that says more, if there is one.
+    pub(super) extension: Option<u64>,
 }
 
 /// The position of the superblock among the first bytes of a file.
@@ -71,7 +73,7 @@ impl Superblock {
         fields.address()?;
         fields.address()?;
         let root = fields.some_address()?;
-        Ok((Self { widths, base, root }, end))
+        Ok((Self { widths, base, root, extension: None }, end))
     }
 
     /// Versions 2 and 3.
@@ -80,14 +82,14 @@ impl Superblock {
         let mut fields = Fields::new(bytes, widths);
         fields.skip(12)?;
         let base = fields.some_address()?;
-        fields.address()?;
+        let extension = fields.address()?;
         let end = fields.some_address()?;
         let root = fields.some_address()?;
         let sealed = bytes.len() - fields.left();
-        if lookup3(&bytes[..sealed]) != fields.u32()? {
+        if !is_checksum_of(&bytes[..sealed], fields.u32()?) {
             return Err(Error::corrupt("its superblock has the wrong checksum"));
         }
-        Ok((Self { widths, base, root }, end))
+        Ok((Self { widths, base, root, extension }, end))
     }
 }
 

@@ -4,12 +4,11 @@ use super::attributes::{RawAttribute, attributes};
 use super::dataset::Dataset;
 use super::header::Header;
 use super::home::Home;
-use super::links::{Link, Target, follow, is_group, links};
+use super::links::{Found, Link, Target, follow, is_group, links};
 use super::metadata::{Metadata, allowance};
 use crate::io::ReadAt;
 use crate::{Error, Result};
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Groups within groups are followed this far, and links to other files from what such links lead to.
@@ -119,8 +118,9 @@ impl Tree {
         let address = match &link.target {
             Target::Object(address) => *address,
             // HDF-EOS gives its fields their usual names this way. One that leads nowhere is left out, as by netCDF.
-            Target::Soft(to) => match follow(at.metadata, self.homes[at.home].root, group.address, to)? {
-                Some(address) => address,
+            Target::Soft(to) => match follow(&self.homes[at.home], at.metadata, group.address, to)? {
+                Some(Found::Here(address)) => address,
+                Some(Found::There { file, path: there }) => return self.external(at, path, &file, &there, seen),
                 None => return Ok(()),
             },
             Target::External { file, path: there } => return self.external(at, path, file, there, seen),
@@ -149,25 +149,39 @@ impl Tree {
         if self.spent > allowance(all) {
             return Err(Error::corrupt("links to other files lead to the same places over and over"));
         }
-        let address = follow(&metadata, found.root, found.root, there);
+        let outcome = self.follow_there(&at, path, there, file, seen);
         self.spent = self.spent.saturating_add(metadata.spent());
-        let address = address?;
-        let address = address.ok_or_else(|| Error::not_found(format!("{file} has no {there}")))?;
-        if let Some(group) = self.object(&at, path, address, seen)? {
-            self.walk(&at, group, seen)?;
+        outcome
+    }
+
+    fn follow_there(
+        &mut self,
+        at: &At<'_>,
+        path: &str,
+        there: &str,
+        file: &str,
+        seen: &mut HashSet<Address>,
+    ) -> Result<()> {
+        let home = &self.homes[at.home];
+        let address = match follow(home, at.metadata, home.root, there)? {
+            Some(Found::Here(address)) => address,
+            Some(Found::There { file, path: there }) => return self.external(at, path, &file, &there, seen),
+            None => return Err(Error::not_found(format!("{file} has no {there}"))),
+        };
+        match self.object(at, path, address, seen)? {
+            Some(group) => self.walk(at, group, seen),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The number of the file that another one names, opened at most once.
     fn home(&mut self, from: usize, file: &str) -> Result<usize> {
+        if let Some(known) = self.homes[from].find(file, &self.homes) {
+            return Ok(known);
+        }
         let home = self.homes[from].open(file)?;
-        let real = |home: &Home| std::fs::canonicalize(&home.path).unwrap_or_else(|_| PathBuf::from(&home.path));
-        let known = self.homes.iter().position(|known| real(known) == real(&home));
-        Ok(known.unwrap_or_else(|| {
-            self.homes.push(Arc::new(home));
-            self.homes.len() - 1
-        }))
+        self.homes.push(Arc::new(home));
+        Ok(self.homes.len() - 1)
     }
 
     /// Reads a dataset, or gives a group that is not walked yet.

@@ -8,7 +8,7 @@ use super::header::Header;
 use super::heap::GlobalHeap;
 use super::home::Home;
 use super::layout::Layout;
-use super::links::follow;
+use super::links::{Found, follow};
 use super::metadata::{Fields, until_zero};
 use super::selection::{Selection, Steps};
 use super::values::native;
@@ -128,10 +128,22 @@ impl Part {
     }
 
     fn open(&self, home: &Arc<Home>) -> Result<Option<Dataset>> {
-        let there = Arc::new(home.open(&self.file)?);
-        let metadata = there.metadata();
-        let Some(address) = follow(&metadata, there.root, there.root, &self.dataset)? else { return Ok(None) };
-        Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there)
+        let (mut there, mut path) = (Arc::new(home.open(&self.file)?), self.dataset.clone());
+        // Links may lead on to other files, as many as may be opened one from another.
+        loop {
+            let metadata = there.metadata();
+            match follow(&there, &metadata, there.root, &path)? {
+                Some(Found::Here(address)) => {
+                    return Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there);
+                }
+                Some(Found::There { file, path: next }) => {
+                    let next_home = there.open(&file)?;
+                    drop(metadata);
+                    (there, path) = (Arc::new(next_home), next);
+                }
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Puts the cells of this part that lie in `slab` into `into`, which holds cells of the type `of` over that box.

@@ -2,6 +2,7 @@
 //! compressed with LZ4 or Zstandard.
 
 use super::lz::{decode_lz4, exactly};
+use super::shuffle::unshuffle;
 use super::{decode_zstd, lz};
 use crate::{Error, Result};
 
@@ -96,16 +97,67 @@ impl Bitshuffle {
     }
 }
 
-/// Puts the bits of cells of `cell` bytes together again; `from` holds a multiple of eight of them.
+/// Eight cells are a group, of which a byte of the stored rows holds one bit each; so many groups are put together at a time, of
+/// cells of at most so many bytes.
+const GROUPS: usize = 64;
+const WIDEST: usize = 16;
+const STRETCH: usize = 8 * GROUPS;
+
+/// Puts the bits of cells of `cell` bytes together again; `from` holds a multiple of eight of them. This is hot.
 pub(super) fn bit_unshuffle(from: &[u8], into: &mut [u8], cell: usize) {
     let row = from.len() / cell / 8;
-    for byte in 0..cell {
-        let rows = &from[byte * 8 * row..][..8 * row];
-        for group in 0..row {
-            let bits = std::array::from_fn(|bit| rows[bit * row + group]);
-            let bytes = transpose(u64::from_le_bytes(bits)).to_le_bytes();
-            for (i, value) in bytes.iter().enumerate() {
+    let whole = if cell <= WIDEST { row / GROUPS * GROUPS } else { 0 };
+    let mut planes = [0; WIDEST * STRETCH];
+    for start in (0..whole).step_by(GROUPS) {
+        // First the bits of each byte, then the bytes of each cell.
+        for (byte, plane) in planes.chunks_exact_mut(STRETCH).take(cell).enumerate() {
+            join_bits(&from[byte * 8 * row..], row, start, plane);
+        }
+        unshuffle(&planes[..cell * STRETCH], &mut into[start * 8 * cell..][..cell * STRETCH], cell);
+    }
+    for group in whole..row {
+        for byte in 0..cell {
+            let bits = std::array::from_fn(|bit| from[(byte * 8 + bit) * row + group]);
+            for (i, value) in transpose(u64::from_le_bytes(bits)).to_le_bytes().iter().enumerate() {
                 into[(group * 8 + i) * cell + byte] = *value;
+            }
+        }
+    }
+}
+
+/// Words that go through the same steps side by side.
+const LANES: usize = 2;
+
+/// Eight rows of bits, each of some words.
+type Rows = [[u64; LANES]; 8];
+
+/// Makes eight rows of bits, `row` bytes long, from byte `start` on into the bytes of a stretch of cells.
+fn join_bits(rows: &[u8], row: usize, start: usize, plane: &mut [u8]) {
+    for (i, plane) in plane.chunks_exact_mut(64 * LANES).enumerate() {
+        let at = start + i * 8 * LANES;
+        let mut rows: Rows = std::array::from_fn(|bit| {
+            let words = rows[bit * row + at..][..8 * LANES].as_chunks::<8>().0;
+            std::array::from_fn(|lane| u64::from_le_bytes(words[lane]))
+        });
+        exchange_all(&mut rows, [1, 2, 4], [u64::MAX / 3, u64::MAX / 5, u64::MAX / 17]);
+        exchange_all(&mut rows, [8, 16, 32], [u64::MAX / 257, u64::MAX / 65537, u64::MAX >> 32]);
+        let words = plane.as_chunks_mut::<8>().0;
+        for (i, row) in rows.iter().enumerate() {
+            (0..LANES).for_each(|lane| words[lane * 8 + i] = row[lane].to_le_bytes());
+        }
+    }
+}
+
+/// Transposes eight by eight squares, each of the first shift's width, by exchanging ever larger ones between rows.
+#[inline(always)]
+fn exchange_all(rows: &mut Rows, shifts: [u32; 3], masks: [u64; 3]) {
+    for ((step, shift), mask) in [1, 2, 4].into_iter().zip(shifts).zip(masks) {
+        for i in (0..8).filter(|row| row & step == 0) {
+            let (before, after) = rows.split_at_mut(i + step);
+            for (low, high) in before[i].iter_mut().zip(&mut after[0]) {
+                let differing = (*low >> shift ^ *high) & mask;
+                *high ^= differing;
+                *low ^= differing << shift;
             }
         }
     }
@@ -126,17 +178,17 @@ mod tests {
 
     #[test]
     fn bits_come_back() {
-        for cell in [1, 2, 3, 8] {
-            let cells: Vec<u8> = (0..16 * cell).map(|i| (i * 37 % 256) as u8).collect();
+        for (cell, count) in [(1, 16), (2, 1024), (3, 1032), (4, 520), (8, 16), (8, 512), (17, 1024)] {
+            let cells: Vec<u8> = (0..count * cell).map(|i| (i * 37 % 256) as u8).collect();
             let mut shuffled = vec![0u8; cells.len()];
             for bit in 0..cells.len() * 8 {
                 let (i, within) = (bit / (cell * 8), bit % (cell * 8));
                 let value = cells[i * cell + within / 8] >> (within % 8) & 1;
-                shuffled[within * 2 + i / 8] |= value << (i % 8);
+                shuffled[within * (count / 8) + i / 8] |= value << (i % 8);
             }
             let mut back = vec![0; cells.len()];
             bit_unshuffle(&shuffled, &mut back, cell);
-            assert_eq!(back, cells, "cells of {cell} bytes");
+            assert!(back == cells, "{count} cells of {cell} bytes");
         }
     }
 }

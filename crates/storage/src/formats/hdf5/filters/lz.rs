@@ -17,29 +17,56 @@ impl<'a> Output<'a> {
         Self { into, len: 0 }
     }
 
-    fn literal(&mut self, bytes: &[u8]) -> Result<()> {
-        let target = self.into.get_mut(self.len..).and_then(|rest| rest.get_mut(..bytes.len()));
-        target.ok_or_else(too_long)?.copy_from_slice(bytes);
-        self.len += bytes.len();
-        Ok(())
-    }
-
-    /// Repeats `len` bytes from `distance` before; they may overlap what they make.
-    fn copy(&mut self, distance: usize, len: usize) -> Result<()> {
-        let start = self.len.checked_sub(distance).filter(|_| distance > 0);
-        let start = start.ok_or_else(|| Error::corrupt("refers to bytes before its first"))?;
-        if len > self.into.len() - self.len {
-            return Err(too_long());
-        }
-        if distance >= len {
-            self.into.copy_within(start..start + len, self.len);
+    /// Takes the next `len` bytes of the input.
+    #[inline]
+    fn literal(&mut self, input: &mut Input<'_>, len: usize) -> Result<()> {
+        let rest = &mut self.into[self.len..];
+        // Copying a fixed number of bytes is much faster; those too many are overwritten by what comes next.
+        if let (Some(from), Some(target)) = (input.0.first_chunk::<SHORT>(), rest.first_chunk_mut::<SHORT>())
+            && len <= SHORT
+        {
+            *target = *from;
+            input.0 = &input.0[len..];
         } else {
-            (0..len).for_each(|i| self.into[self.len + i] = self.into[start + i]);
+            rest.get_mut(..len).ok_or_else(too_long)?.copy_from_slice(input.take(len)?);
         }
         self.len += len;
         Ok(())
     }
+
+    /// Repeats `len` bytes from `distance` before; they may overlap what they make.
+    #[inline]
+    fn copy(&mut self, distance: usize, len: usize) -> Result<()> {
+        let start = self.len.checked_sub(distance).filter(|_| distance > 0);
+        let start = start.ok_or_else(|| Error::corrupt("refers to bytes before its first"))?;
+        let (before, rest) = self.into.split_at_mut(self.len);
+        if len > rest.len() {
+            return Err(too_long());
+        }
+        if let (Some(from), Some(target)) = (before[start..].first_chunk::<SHORT>(), rest.first_chunk_mut::<SHORT>())
+            && len <= SHORT
+        {
+            *target = *from;
+        } else {
+            self.copy_long(start, distance, len);
+        }
+        self.len += len;
+        Ok(())
+    }
+
+    /// What was repeated is repeated in turn, so that each step copies twice as much.
+    fn copy_long(&mut self, start: usize, distance: usize, len: usize) {
+        let mut done = 0;
+        while done < len {
+            let more = (distance + done).min(len - done);
+            self.into.copy_within(start..start + more, self.len + done);
+            done += more;
+        }
+    }
 }
+
+/// The bytes that are copied at once where there is room: no literal run of LZF and BloscLZ is longer.
+const SHORT: usize = 32;
 
 fn too_long() -> Error {
     Error::corrupt("decodes to more bytes than its chunk has")
@@ -70,7 +97,7 @@ pub(super) fn decode_lzf(from: &[u8], into: &mut [u8]) -> Result<usize> {
     while !input.is_empty() {
         let control = input.byte()?;
         if control < 32 {
-            output.literal(input.take(control + 1)?)?;
+            output.literal(&mut input, control + 1)?;
             continue;
         }
         let mut len = control >> 5;
@@ -92,7 +119,7 @@ pub(super) fn decode_blosclz(from: &[u8], into: &mut [u8]) -> Result<usize> {
     let mut control = if input.is_empty() { return Ok(0) } else { input.byte()? & 31 };
     loop {
         if control < 32 {
-            output.literal(input.take(control + 1)?)?;
+            output.literal(&mut input, control + 1)?;
         } else {
             let (distance, len) = blosclz_copy(control, &mut input)?;
             output.copy(distance, len)?;

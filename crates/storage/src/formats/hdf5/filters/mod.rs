@@ -19,6 +19,7 @@ use crate::{Error, Result};
 use libdeflater::Decompressor;
 pub(super) use pipeline::Filter;
 use shuffle::unshuffle;
+use std::cell::RefCell;
 use std::io::Read;
 
 /// Refuses filters that cannot be undone, by name.
@@ -138,8 +139,17 @@ fn decode_zlib(from: &[u8], into: &mut [u8]) -> Result<usize> {
     inflate(from, into, &mut Decompressor::new())
 }
 
+thread_local! {
+    /// Blocks of some kilobytes are decoded faster than a new decoder is made.
+    static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 fn decode_zstd(from: &[u8], into: &mut [u8]) -> Result<usize> {
-    zstd::bulk::decompress_to_buffer(from, into).map_err(|error| Error::corrupt(format!("is no zstd: {error}")))
+    let decoded = ZSTD.with_borrow_mut(|decoder| match decoder {
+        Some(decoder) => decoder.decompress_to_buffer(from, into),
+        none => none.insert(zstd::bulk::Decompressor::new()?).decompress_to_buffer(from, into),
+    });
+    decoded.map_err(|error| Error::corrupt(format!("is no zstd: {error}")))
 }
 
 fn decode_bzip2(from: &[u8], into: &mut [u8]) -> Result<usize> {

@@ -1,6 +1,6 @@
 //! Undoes the n-bit filter, which keeps only the bits of each cell that its type says count (reference manual, `H5Pset_nbit`).
 
-use super::bits::Bits;
+use super::bits::{Bits, low_bytes};
 use crate::{Error, Result};
 
 /// Types may hold types; deeper than this only a damaged file goes.
@@ -44,9 +44,16 @@ impl Nbit {
             into.copy_from_slice(from);
             return Ok(into.len());
         }
-        into.fill(0);
         let mut bits = Bits::new(from);
-        into.chunks_exact_mut(self.layout.size()).try_for_each(|cell| self.layout.decode(&mut bits, cell))?;
+        match self.layout {
+            Layout::Number { size: 2, .. } => self.layout.numbers::<2>(&mut bits, into)?,
+            Layout::Number { size: 4, .. } => self.layout.numbers::<4>(&mut bits, into)?,
+            Layout::Number { size: 8, .. } => self.layout.numbers::<8>(&mut bits, into)?,
+            _ => {
+                into.fill(0);
+                into.chunks_exact_mut(self.layout.size()).try_for_each(|cell| self.layout.decode(&mut bits, cell))?;
+            }
+        }
         Ok(into.len())
     }
 }
@@ -90,6 +97,18 @@ impl Layout {
                 *size
             }
         }
+    }
+
+    /// Decodes numbers of at most eight bytes, which most cells are.
+    fn numbers<const N: usize>(&self, bits: &mut Bits<'_>, into: &mut [u8]) -> Result<()> {
+        let Self::Number { big_endian, bits: count, offset, .. } = *self else { return Ok(()) };
+        for cell in into.as_chunks_mut::<N>().0 {
+            *cell = low_bytes(bits.take(count)? << offset);
+            if big_endian {
+                cell.reverse();
+            }
+        }
+        Ok(())
     }
 
     /// Fills a cell of zeros.

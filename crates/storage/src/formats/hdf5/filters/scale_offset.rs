@@ -1,7 +1,7 @@
 //! Undoes the scale-offset filter: each cell is kept as its difference from the least one, floats after multiplication by a
 //! power of ten, in as few bits as the largest difference needs (reference manual, `H5Pset_scaleoffset`).
 
-use super::bits::Bits;
+use super::bits::{Bits, low_bytes};
 use crate::{Error, Result};
 
 /// Bytes before the packed differences.
@@ -76,29 +76,47 @@ impl ScaleOffset {
 
     fn unpack(&self, packed: &[u8], width: usize, least: u64, into: &mut [u8]) -> Result<()> {
         let mut bits = Bits::new(packed);
-        let filler = self.fill.filter(|_| width > 0).map(|fill| ((1u64 << width) - 1, fill));
-        for cell in into.chunks_exact_mut(self.size) {
-            let difference = bits.take(width)?;
-            let value = match filler {
+        let cells = Packed { bits: &mut bits, width, fill: self.fill };
+        // Two's complement: the same sum, whether signed or not.
+        let sum = |difference: u64| difference.wrapping_add(least);
+        match (self.kind, self.size) {
+            (Kind::Integer, 1) => cells.unpack::<1>(into, sum),
+            (Kind::Integer, 2) => cells.unpack::<2>(into, sum),
+            (Kind::Integer, 4) => cells.unpack::<4>(into, sum),
+            (Kind::Integer, _) => cells.unpack::<8>(into, sum),
+            (Kind::Float { digits }, 4) => {
+                let (scale, least) = (10f64.powi(digits) as f32, f32::from_bits(least as u32));
+                cells.unpack::<4>(into, |difference| u64::from((difference as f32 / scale + least).to_bits()))
+            }
+            (Kind::Float { digits }, _) => {
+                let (scale, least) = (10f64.powi(digits), f64::from_bits(least));
+                cells.unpack::<8>(into, |difference| (difference as f64 / scale + least).to_bits())
+            }
+        }
+    }
+}
+
+/// Differences, one after the other.
+struct Packed<'a, 'b> {
+    bits: &'a mut Bits<'b>,
+    /// Bits of each.
+    width: usize,
+    /// The bits of the fill value, which the largest difference stands for.
+    fill: Option<u64>,
+}
+
+impl Packed<'_, '_> {
+    /// Makes each difference the bits of a cell of `N` bytes.
+    fn unpack<const N: usize>(self, into: &mut [u8], value: impl Fn(u64) -> u64) -> Result<()> {
+        let filler = self.fill.filter(|_| self.width > 0).map(|fill| ((1u64 << self.width) - 1, fill));
+        for cell in into.as_chunks_mut::<N>().0 {
+            let difference = self.bits.take(self.width)?;
+            *cell = low_bytes(match filler {
                 Some((mark, fill)) if difference == mark => fill,
-                Some(_) | None => self.value(difference, least),
-            };
-            cell.copy_from_slice(&value.to_le_bytes()[..self.size]);
+                Some(_) | None => value(difference),
+            });
         }
         Ok(())
-    }
-
-    /// The bits of a cell.
-    fn value(&self, difference: u64, least: u64) -> u64 {
-        match (self.kind, self.size) {
-            // Two's complement: the same sum, whether signed or not.
-            (Kind::Integer, _) => difference.wrapping_add(least),
-            (Kind::Float { digits }, 4) => {
-                let value = difference as f32 / 10f64.powi(digits) as f32 + f32::from_bits(least as u32);
-                u64::from(value.to_bits())
-            }
-            (Kind::Float { digits }, _) => (difference as f64 / 10f64.powi(digits) + f64::from_bits(least)).to_bits(),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Samples come in blocks, each coded in the way that suits it best; some blocks make an interval, which starts with a sample
 //! as it is if samples are predicted from those before.
 
-use super::bits::Bits;
+use super::bits::{Bits, low_bytes};
 use crate::{Error, Result};
 
 /// Bits of the options mask (reference manual, `H5Pset_szip`).
@@ -79,15 +79,22 @@ impl Szip {
             // The last line may be cut short, but is coded whole blocks long.
             let wanted = (target.len() / size).div_ceil(self.block);
             Interval { szip: *self, bits, samples: &mut line, blocks, wanted }.decode()?;
-            for (cell, sample) in target.chunks_exact_mut(size).zip(&line) {
-                let bytes = sample.to_le_bytes();
-                cell.copy_from_slice(&bytes[..size]);
-                if self.big_endian {
-                    cell.reverse();
-                }
+            match size {
+                1 => self.write::<1>(&line, target),
+                2 => self.write::<2>(&line, target),
+                _ => self.write::<4>(&line, target),
             }
         }
         Ok(())
+    }
+
+    fn write<const N: usize>(&self, samples: &[u32], into: &mut [u8]) {
+        for (cell, sample) in into.as_chunks_mut::<N>().0.iter_mut().zip(samples) {
+            *cell = low_bytes(u64::from(*sample));
+            if self.big_endian {
+                cell.reverse();
+            }
+        }
     }
 }
 
@@ -135,7 +142,7 @@ impl Interval<'_, '_> {
                 if paired { self.pairs(end) } else { self.zero_blocks(end) }
             }
             // The highest number says that samples stand as they are.
-            _ if id + 1 == 1 << id_width => (0..block).try_for_each(|_| self.sample(width)),
+            _ if id + 1 == 1 << id_width => self.plain(end, width),
             _ => {
                 if has_reference {
                     self.sample(width)?;
@@ -151,15 +158,25 @@ impl Interval<'_, '_> {
         Ok(())
     }
 
+    fn plain(&mut self, end: usize, width: usize) -> Result<()> {
+        let start = self.samples.len();
+        self.samples.resize(end, 0);
+        for sample in &mut self.samples[start..] {
+            *sample = self.bits.take(width)? as u32;
+        }
+        Ok(())
+    }
+
     /// The high parts of all samples in unary, then the low parts of `low` bits each.
     fn split(&mut self, end: usize, low: usize) -> Result<()> {
         let start = self.samples.len();
-        for _ in start..end {
-            let high = self.bits.zeros()?;
-            self.samples.push((high << low) as u32);
+        self.samples.resize(end, 0);
+        let samples = &mut self.samples[start..];
+        for sample in samples.iter_mut() {
+            *sample = (self.bits.zeros()? << low) as u32;
         }
         if low > 0 {
-            for sample in &mut self.samples[start..end] {
+            for sample in samples {
                 *sample |= self.bits.take(low)? as u32;
             }
         }
