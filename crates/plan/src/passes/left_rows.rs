@@ -3,7 +3,7 @@
 
 use super::join_grids::grid_of;
 use super::parts::{fresh, read};
-use super::swap_joins::is_free;
+use super::swap_joins::{self, is_free};
 use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, any_volatile};
 use crate::axis::{along_axis, in_terms_of_scan};
@@ -87,7 +87,8 @@ impl<'a> Parts<'a> {
         };
         let grid = grid_of(cells).filter(|grid| has_all_cells(grid) && grid.rank() > 0 && can_be_read_twice(rows))?;
         let is_on_axis = |(_, right): &(Expr, Expr)| along_axis(query, grid, right).is_some();
-        (!on.is_empty() && on.iter().all(is_on_axis)).then_some(Self { rows, cells, grid, on })
+        let is_larger = grid.scan().region.cells() as u64 > swap_joins::rows(rows, query);
+        (!on.is_empty() && on.iter().all(is_on_axis) && is_larger).then_some(Self { rows, cells, grid, on })
     }
 
     /// The pairs that match and the rows that have no match, as the columns of the join, and the number of the row.

@@ -1,7 +1,7 @@
 //! Joins the cells of a small grid, such as observations along a track, to those of a much larger one by streaming the larger
 //! and holding the smaller. Runs after what is joined along axes has been found.
 
-use super::swap_joins::in_order_of_left;
+use super::swap_joins::{cells, in_order_of_left};
 use super::{Pass, PassContext};
 use crate::{JoinKind, RowPlan};
 
@@ -27,13 +27,4 @@ const MUCH_LARGER: usize = 8;
 
 fn is_much_larger(right: Option<usize>, left: Option<usize>) -> bool {
     right.zip(left).is_some_and(|(right, left)| right / MUCH_LARGER > left)
-}
-
-/// How many cells rows stand for at most.
-fn cells(plan: &RowPlan) -> Option<usize> {
-    match plan {
-        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid.scan().region.cells()),
-        RowPlan::Filter { input, .. } | RowPlan::Project { input, .. } => cells(input),
-        _ => None,
-    }
 }

@@ -4,7 +4,7 @@
 use super::parts::{fresh, read};
 use super::{Pass, PassContext, any_volatile};
 use crate::window::{Window, WindowCall, WindowFrame, WindowFunction};
-use crate::{Column, JoinKind, RowPlan, SortKey};
+use crate::{BoundQuery, Column, JoinKind, RowPlan, SortKey};
 use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
 
 pub(super) const PASS: Pass = Pass {
@@ -12,19 +12,41 @@ pub(super) const PASS: Pass = Pass {
     about: "an inner join streams the grid with more dimensions and holds the other side",
     rewrite: |plan, context: &mut PassContext<'_>| {
         let plan = plan.transform(&mut |node| Ok::<_, crate::Error>(rewrite(node)))?;
-        plan.transform(&mut |node| Ok(in_order_of_rows(node, &mut context.next_column)))
+        plan.transform(&mut |node| Ok(in_order_of_rows(node, context)))
     },
 };
 
-/// A join of rows with cells streams the cells.
-fn in_order_of_rows(plan: RowPlan, next: &mut u32) -> RowPlan {
+/// A join of rows with cells streams the cells, if there are more of them.
+fn in_order_of_rows(plan: RowPlan, context: &mut PassContext<'_>) -> RowPlan {
     match &plan {
-        RowPlan::Join { left, right, on, .. } if !left.has_cells() && dimensions(right) > 0 && !on.is_empty() => {
-            in_order_of_left(plan, next)
+        RowPlan::Join { left, right, on, .. }
+            if !left.has_cells()
+                && dimensions(right) > 0
+                && !on.is_empty()
+                && cells(right).is_none_or(|cells| cells as u64 > rows(left, context.query)) =>
+        {
+            in_order_of_left(plan, &mut context.next_column)
         }
         _ => plan,
     }
 }
+
+/// About how many rows a plan has that reads a table, at most; 0 for one that was made smaller.
+pub(super) fn rows(plan: &RowPlan, query: &BoundQuery) -> u64 {
+    match plan {
+        RowPlan::Values { rows, .. } => rows.len() as u64,
+        RowPlan::Table(scan) => {
+            let table = &query.table(scan.table).opened;
+            let read: Vec<usize> = scan.columns.iter().map(|(_, position)| *position).collect();
+            table.rows().unwrap_or_else(|| table.estimate(&read).bytes as u64 / TEXT_ROW_BYTES)
+        }
+        RowPlan::Filter { input, .. } | RowPlan::Project { input, .. } => rows(input, query),
+        _ => 0,
+    }
+}
+
+/// A row of a text file is rarely shorter.
+const TEXT_ROW_BYTES: u64 = 16;
 
 /// An inner join with its right side streamed past the left, whose rows have numbers; what matches is sorted by them.
 pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
@@ -77,6 +99,15 @@ fn swapped(plan: RowPlan) -> RowPlan {
             RowPlan::Join { left, right, kind, on, asof: None, filter }
         }
         other => other,
+    }
+}
+
+/// How many cells rows stand for at most.
+pub(super) fn cells(plan: &RowPlan) -> Option<usize> {
+    match plan {
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid.scan().region.cells()),
+        RowPlan::Filter { input, .. } | RowPlan::Project { input, .. } => cells(input),
+        _ => None,
     }
 }
 
