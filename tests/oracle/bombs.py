@@ -20,6 +20,8 @@ def chunks(folder):
         data.id.write_direct_chunk((0, 0), stored)
     with h5py.File(f"{folder}/chunk_absent.h5", "w") as file:
         file.create_dataset("x", (16384, 16384), "f4", chunks=(16384, 16384), fillvalue=3)
+    with h5py.File(f"{folder}/chunk_wide.h5", "w") as file:
+        file.create_dataset("x", (10,), "f8", chunks=(1 << 27,), maxshape=(None,))
     axes = [("labels_many", 1 << 33, 1 << 20), ("labels_chunk", 10, 1 << 27), ("labels_some", 1 << 23, 1 << 20)]
     for name, shape, chunk in axes:
         with h5py.File(f"{folder}/{name}.h5", "w") as file:

@@ -15,9 +15,10 @@ const MEMORY_LIMIT: usize = 64_000_000;
 const MOST_MEMORY: usize = MEMORY_LIMIT + 64_000_000;
 
 /// What is said of each file; nothing where it is read.
-const SAID: [(&str, Option<&str>); 15] = [
+const SAID: [(&str, Option<&str>); 16] = [
     ("chunk_deflated", Some("memory limit")),
     ("chunk_absent", Some("memory limit")),
+    ("chunk_wide", Some("memory limit")),
     ("labels_many", Some("more than are held in memory")),
     ("labels_chunk", Some("more than are held in memory")),
     ("labels_some", Some("are for labels")),

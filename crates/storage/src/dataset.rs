@@ -36,6 +36,8 @@ pub struct VariableStorage {
     pub chunk: Vec<usize>,
     /// Whether that is the chunk shape of the file; contiguous storage is read in pieces.
     pub chunked: bool,
+    /// The decoded bytes of the largest chunk, also where it reaches beyond the variable; 0 if there are none.
+    pub chunk_bytes: usize,
     /// Storage and filters.
     pub storage: String,
     /// Scale and offset.
@@ -131,6 +133,11 @@ impl Dataset {
         self.layout.columns[variable].storage.clone()
     }
 
+    /// The most bytes that decoding one chunk of a variable takes, also where chunks reach beyond the variable.
+    pub fn chunk_bytes(&self, variable: usize) -> usize {
+        self.layout.columns[variable].storage.chunk_bytes
+    }
+
     /// What is read at a time of a variable, over its dimensions. A chunk lies within one file.
     pub fn chunk_grid(&self, variable: usize) -> ChunkGrid {
         self.layout.columns[variable].chunks.clone()
@@ -157,8 +164,8 @@ impl Dataset {
         let (mut block, metrics) = (Block::default(), ReadMetrics::default());
         let mut pieces = Vec::new();
         for slab in self.whole_files(variable) {
-            let chunk = &self.layout.columns[variable].storage.chunk;
-            check_labels(slab.cells(), chunk, about.stored_size).map_err(|error| error.in_variable(&about.name))?;
+            check_labels(slab.cells(), &[self.chunk_bytes(variable)], 1)
+                .map_err(|error| error.in_variable(&about.name))?;
             self.read(variable, &slab, &mut block, &metrics)?;
             pieces.push(block.decode(&block.cells_of(&slab))?);
         }

@@ -340,7 +340,8 @@ impl<'a> CellReader<'a> {
         // A small file may state a huge chunk: there must be room for it before it is decoded.
         let chunk = variable.dataset.covering(variable.variable, region).cells();
         let size = variable.dataset.schema().variables[variable.variable].stored_size;
-        let more = chunk.saturating_mul(size).saturating_sub(block.memory());
+        let whole = variable.dataset.chunk_bytes(variable.variable);
+        let more = chunk.saturating_mul(size).max(whole).saturating_sub(block.memory());
         let room = self.context.memory().reserve(more, "reading chunks")?;
         variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
         metrics.chunks_done(variable.chunks.count_meeting(region) as u64);

@@ -90,6 +90,14 @@ pub(crate) struct Table {
     pub(crate) warnings: Vec<(String, String)>,
 }
 
+impl TableColumn {
+    /// The decoded bytes of a chunk of the file, also where it reaches beyond the variable; 0 if there are none.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        let cell = if self.chunked { self.stored_size.saturating_mul(self.folded.unwrap_or(1)) } else { 0 };
+        self.chunk.iter().fold(cell, |bytes, len| bytes.saturating_mul(*len))
+    }
+}
+
 /// How a file is to be understood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {

@@ -221,6 +221,7 @@ impl<'a> Held<'a> {
                 .map(|(size, len)| *size.min(&len.max(1)))
                 .collect(),
             chunked: first.chunked,
+            chunk_bytes: parts.iter().flatten().map(|(_, column)| column.chunk_bytes()).max().unwrap_or(0),
             storage: first.storage.clone(),
             packing: first.decoder.packing.clone(),
             masked: first.decoder.masked.clone(),
