@@ -151,9 +151,29 @@ fn few_groups_that_are_large() {
 }
 
 #[test]
+fn groups_that_only_absent_cells_have() {
+    check_rounds("SELECT floor(x / 4) AS k, median(a), count(*) FROM FILES WHERE a > 1e30 GROUP BY k", 1 << 20, false);
+    check_rounds(
+        "SELECT floor(x / 4) AS k, median(a) FROM FILES WHERE a > x * 1000 + 140000 GROUP BY k",
+        1 << 20,
+        false,
+    );
+}
+
+#[test]
+fn what_differs_each_time_is_not_looked_at_twice() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_grid(folder.path());
+    let sql = format!("SELECT median(a * random()) FROM '{}/*.nc'", folder.path().display());
+    assert!(answer(&session(1 << 30, 2), &sql).is_ok());
+    let Err(error) = answer(&session(1 << 20, 2), &sql) else { panic!("a megabyte is too little") };
+    assert!(error.contains("memory limit"), "{error}");
+}
+
+#[test]
 fn large_groups_of_rows() {
     check_rounds(
-        "SELECT median(a), quantile_disc(b, 0.75), max(a) FROM FILES WHERE a < b OR random() < -1",
+        "SELECT median(a), quantile_disc(b, 0.75), max(a) FROM (SELECT a, b FROM FILES WHERE a < b UNION ALL SELECT 1.0, 2.0)",
         1 << 20,
         false,
     );

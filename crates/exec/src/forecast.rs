@@ -153,7 +153,7 @@ impl Model<'_> {
         let group = state + width(&plan.columns()) + 2 * ENTRY_BYTES;
         let states = groups.saturating_mul(group).saturating_add(first.rows.saturating_mul(2 * kept));
         let calls = aggregates.iter().map(|(_, call)| call);
-        if keys.is_empty() && states > self.limit / 2 && aggregate::are_found_in_rounds(calls) {
+        if keys.is_empty() && states > self.limit / 2 && self.may_go_in_rounds(calls) {
             return Needs { in_rounds: true, ..first.giving(1).holding(self.limit / 4, self.limit, false) };
         }
         let needs = first.giving(groups).holding(states, self.limit, !keys.is_empty());
@@ -261,7 +261,7 @@ impl Model<'_> {
             let values = beneath.rows.saturating_mul(kept * 24);
             let share = (self.limit / 2).min(self.threads * KEPT_BYTES as u64);
             let is_large = self.cells_at_once(input, keys).saturating_mul(kept * 24) > share;
-            needs.in_rounds |= is_large && aggregate::are_found_in_rounds(aggregates.iter().map(|(_, call)| call));
+            needs.in_rounds |= is_large && self.may_go_in_rounds(aggregates.iter().map(|(_, call)| call));
             needs.held = needs.held.saturating_add(values.min(share));
             let on_disk = if values > share && !needs.in_rounds { beneath.rows.saturating_mul(kept * 8) } else { 0 };
             needs.disk = needs.disk.saturating_add(on_disk);
@@ -270,6 +270,10 @@ impl Model<'_> {
         needs
             .holding(kept.min(self.limit / 4), self.limit, false)
             .beside(Needs { disk: kept.saturating_sub(self.limit / 4), ..Needs::default() })
+    }
+
+    fn may_go_in_rounds<'c>(&self, calls: impl Iterator<Item = &'c AggregateCall>) -> bool {
+        !self.query.is_volatile && aggregate::are_found_in_rounds(calls)
     }
 
     /// How many groups the keys of a dense aggregate make: for each dimension the distinct keys along it.

@@ -68,7 +68,9 @@ pub fn lower(plan: &RowPlan, query: &BoundQuery, context: &Context) -> Result<Bo
         RowPlan::Filter { input, predicate } => Box::new(filter::Filtered::new(below(input)?, predicate.clone())),
         RowPlan::Project { input, columns } => Box::new(project::Projected::new(below(input)?, columns)),
         RowPlan::Aggregate { input, keys, aggregates } => {
-            aggregate::aggregate(context, &operator, below(input)?.as_ref(), keys, aggregates)?
+            let rows = below(input)?;
+            let input = aggregate::Input { rows: rows.as_ref(), may_repeat: !query.is_volatile };
+            aggregate::aggregate(context, &operator, &input, keys, aggregates)?
         }
         RowPlan::Join { left, right, kind, on, asof, filter } => {
             let is_swapped = matches!(kind, JoinKind::Left | JoinKind::Semi | JoinKind::Anti) && asof.is_none();
@@ -159,7 +161,14 @@ mod tests {
     }
 
     fn query(plan: RowPlan) -> BoundQuery {
-        BoundQuery { plan, datasets: Vec::new(), tables: Vec::new(), next_column: 100, warnings: Vec::new() }
+        BoundQuery {
+            plan,
+            datasets: Vec::new(),
+            tables: Vec::new(),
+            next_column: 100,
+            warnings: Vec::new(),
+            is_volatile: false,
+        }
     }
 
     fn run(query: &BoundQuery, context: &Context) -> Vec<RecordBatch> {

@@ -36,6 +36,8 @@ pub struct BoundQuery {
     pub next_column: u32,
     /// What is doubtful about the query.
     pub warnings: Vec<String>,
+    /// Whether it has a function that gives another value each time: nothing of it may be computed twice.
+    pub is_volatile: bool,
 }
 
 impl BoundQuery {

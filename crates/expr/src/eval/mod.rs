@@ -155,6 +155,11 @@ fn as_boolean(value: Value, rows: usize) -> Result<BooleanArray> {
 
 /// Whether an expression has a value for all rows, so that it can be evaluated for rows that do not need it.
 fn never_fails(expr: &Expr) -> bool {
+    never_fails_but(expr, &|_| false)
+}
+
+/// The same where parts are known to have values.
+pub fn never_fails_but(expr: &Expr, has_values: &dyn Fn(&Expr) -> bool) -> bool {
     let itself = match expr {
         Expr::Column(..) | Expr::Literal(_) | Expr::And(_) | Expr::Or(_) | Expr::Case { .. } | Expr::InList { .. } => {
             true
@@ -166,7 +171,7 @@ fn never_fails(expr: &Expr) -> bool {
             Fails::Sometimes => false,
         }),
     };
-    itself && expr.children().into_iter().all(never_fails)
+    itself && expr.children().into_iter().all(|child| never_fails_but(child, has_values)) || has_values(expr)
 }
 
 fn cast_never_fails(from: &SqlType, to: &SqlType) -> bool {

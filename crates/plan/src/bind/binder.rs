@@ -30,6 +30,7 @@ pub(super) struct Binder<'a> {
     pub(super) datasets: Vec<Dataset>,
     pub(super) tables: Vec<Table>,
     pub(super) warnings: Vec<String>,
+    pub(super) is_volatile: bool,
     pub(super) ctes: Option<Rc<Ctes<'a>>>,
     /// The tables of the queries around the subquery that is being bound, the outermost first.
     pub(super) outer: Vec<Scope>,
@@ -51,6 +52,7 @@ impl<'a> Binder<'a> {
             datasets,
             tables,
             warnings,
+            is_volatile: false,
             ctes: None,
             outer: Vec::new(),
             outer_reads: Vec::new(),
@@ -63,8 +65,8 @@ impl<'a> Binder<'a> {
 
     pub(super) fn whole_query(mut self, query: &'a ast::Query) -> Result<BoundQuery> {
         let plan = self.query(query)?;
-        let Self { datasets, tables, next_column, warnings, .. } = self;
-        Ok(BoundQuery { plan, datasets, tables, next_column, warnings })
+        let Self { datasets, tables, next_column, warnings, is_volatile, .. } = self;
+        Ok(BoundQuery { plan, datasets, tables, next_column, warnings, is_volatile })
     }
 
     /// A number that no column has yet.

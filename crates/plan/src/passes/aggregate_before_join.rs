@@ -6,7 +6,7 @@ use super::parts::{are_split, fresh, parts, read, whole};
 use super::{Pass, PassContext, any_volatile, beneath_projections, gives_cells};
 use crate::axis::{along_axis, substitute};
 use crate::{BoundQuery, Column, JoinKind, Result, RowPlan};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar, SqlType, scalar};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, Scalar, SqlType, eval, scalar};
 use std::collections::BTreeSet;
 
 pub(super) const PASS: Pass = Pass {
@@ -66,10 +66,13 @@ impl Joined<'_> {
         let others = keys.iter().map(|(_, key)| key).filter(|key| !self.is_of_cells([*key]));
         let of_rows: BTreeSet<ColumnId> = self.right.columns().iter().map(|column| column.id).collect();
         let region = &grid.scan().region;
+        let has_values = |expr: &Expr| !expr.columns().is_empty() && along_axis(query, grid, expr).is_some();
         let groups = |dims: &BTreeSet<usize>| {
             dims.iter().map(|dim| region.sets()[*dim].len()).fold(1_usize, usize::saturating_mul)
         };
-        self.is_of_cells(read_by_calls)
+        // Cells that find no row are computed too.
+        self.is_of_cells(read_by_calls.clone())
+            && read_by_calls.into_iter().all(|expr| eval::never_fails_but(expr, &has_values))
             && others.flat_map(Expr::columns).all(|id| of_rows.contains(&id))
             && dims.is_some_and(|dims| groups(&dims).saturating_mul(CELLS_A_GROUP) <= region.cells())
     }

@@ -16,6 +16,9 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, context: &mut PassContext<'_>| plan.transform(&mut |node| on_axis(node, context.query)),
 };
 
+/// Labels are part of the plan, and are looked through for each batch of rows.
+const MOST_LABELS: usize = 1 << 16;
+
 fn on_axis(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Join { right, kind: JoinKind::Inner | JoinKind::Left, on, asof: Some(asof), filter: None, .. } = &plan
     else {
@@ -45,6 +48,9 @@ fn equality(query: &BoundQuery, right: &RowPlan, on: &[(Expr, Expr)], asof: &AsO
         false => tell_apart(&labels_of(of), &scan.region.sets()[of]),
     };
     if !(0..scan.dims.len()).all(is_found) {
+        return Ok(None);
+    }
+    if labels.len() > MOST_LABELS {
         return Ok(None);
     }
     let ty = match asof.right.sql_type() {

@@ -20,7 +20,7 @@ pub(super) const PASS: Pass = Pass {
     },
 };
 
-/// Aggregates do not care for the order of rows; their groups are put into the order in which rows have them.
+/// Aggregates do not care for the order of rows; their groups are put into the order of the first rows that have them.
 fn without_order(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
     let RowPlan::Aggregate { input, keys, mut aggregates } = plan else { return Ok(plan) };
     if !is_free(&keys, &aggregates) || !is_left_join(&input, context.query) {
@@ -86,7 +86,7 @@ impl<'a> Parts<'a> {
             return None;
         };
         let grid = grid_of(cells).filter(|grid| has_all_cells(grid) && grid.rank() > 0 && can_be_read_twice(rows))?;
-        let is_on_axis = |(_, right): &(Expr, Expr)| along_axis(query, grid, right).is_some();
+        let is_on_axis = |(left, right): &(Expr, Expr)| !left.is_volatile() && along_axis(query, grid, right).is_some();
         let is_larger = grid.scan().region.cells() as u64 > swap_joins::rows(rows, query);
         (!on.is_empty() && on.iter().all(is_on_axis) && is_larger).then_some(Self { rows, cells, grid, on })
     }

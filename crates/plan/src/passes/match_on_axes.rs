@@ -4,11 +4,12 @@
 use super::join_grids::grid_of;
 use super::parts::{read, renewed};
 use super::swap_joins::in_order_of_left;
+use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, gives_cells};
 use crate::axis::{along_axis, in_terms_of_scan, substitute};
 use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan};
 use arrow::array::Array;
-use hyperslab_expr::{ColumnId, Expr};
+use hyperslab_expr::{ColumnId, Expr, eval};
 use std::collections::{BTreeSet, HashMap};
 
 pub(super) const PASS: Pass = Pass {
@@ -55,6 +56,11 @@ fn places(query: &BoundQuery, cells: &RowPlan, rows: &RowPlan, condition: &Expr)
     let cells = Cells { query, grid, columns: cells.columns() };
     let terms = condition.clone().conjuncts().into_iter();
     let (of_places, of_cells): (Vec<Expr>, Vec<Expr>) = terms.partition(|term| cells.are_found_on_axes(term));
+    // Terms that may fail see no place that they would not see, and no term goes before those that guard it.
+    let sees_the_same = of_cells.is_empty() && has_all_cells(grid);
+    if !sees_the_same && !of_places.iter().all(|term| cells.have_values(term)) {
+        return None;
+    }
     let of_places = Expr::all_of(of_places)?;
     let axes: Vec<(Column, usize)> = cells.read_by(&of_places).filter_map(|column| cells.on_axis(column)).collect();
     let dims: BTreeSet<usize> = axes.iter().map(|(_, dim)| *dim).collect();
@@ -86,6 +92,12 @@ impl Cells<'_> {
     fn on_axis(&self, column: &Column) -> Option<(Column, usize)> {
         let (dim, labels) = along_axis(self.query, self.grid, &read(column))?;
         (labels.null_count() == 0).then_some((column.clone(), dim))
+    }
+
+    /// Whether a term has a value at all places.
+    fn have_values(&self, term: &Expr) -> bool {
+        let on_axis = |part: &Expr| !part.columns().is_empty() && along_axis(self.query, self.grid, part).is_some();
+        eval::never_fails_but(term, &on_axis)
     }
 
     fn are_found_on_axes(&self, term: &Expr) -> bool {

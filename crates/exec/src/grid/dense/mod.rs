@@ -89,6 +89,8 @@ struct Dense<'a> {
     watch_presence: bool,
     /// Whether cells have columns at all; otherwise they are only counted, whatever their number.
     reads_columns: bool,
+    /// Whether what is computed of cells is the same each time.
+    may_repeat: bool,
     /// What is looked for, where that takes several rounds over the cells.
     search: Option<Search>,
 }
@@ -135,7 +137,19 @@ impl<'a> Dense<'a> {
         let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
         let chunks = program.in_several_boxes(chunks, apart);
         let boxes = program.widened(&chunks);
-        Ok(Self { context, program, keys, calls, chunks, boxes, apart, watch_presence, reads_columns, search: None })
+        Ok(Self {
+            context,
+            program,
+            keys,
+            calls,
+            chunks,
+            boxes,
+            apart,
+            watch_presence,
+            reads_columns,
+            may_repeat: !query.is_volatile,
+            search: None,
+        })
     }
 
     /// Folds all jobs, and keeps the groups of each unit that is complete.

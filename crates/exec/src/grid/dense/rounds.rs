@@ -44,6 +44,9 @@ impl Dense<'_> {
     /// too much.
     pub(super) fn needs_rounds(&self, layout: &Layout) -> bool {
         let Folding::Whole(most) = self.folding() else { return false };
+        if !self.may_repeat {
+            return false;
+        }
         let most_in_all = most * self.context.threads().current_num_threads();
         let is_too_large = match layout.is_disjoint {
             true => layout.jobs.iter().any(|job| job.region.cells() > most_in_all),
@@ -58,6 +61,8 @@ impl Dense<'_> {
         self.begin_search(&layout)?;
         let mut known = self.round(&layout)?;
         let searched: Vec<bool> = self.calls.iter().map(|call| aggregate::kept_values(&call.call) > 0).collect();
+        // Which groups there are is known.
+        let watch_presence = std::mem::replace(&mut self.watch_presence, false);
         let calls = self.keep_searched(&searched)?;
         for (unit, known) in known.iter_mut().enumerate() {
             self.close(unit, known.take_searched(&searched)?)?;
@@ -71,7 +76,7 @@ impl Dense<'_> {
             }
         }
         let search = std::mem::take(&mut self.search);
-        self.calls = calls;
+        (self.calls, self.watch_presence) = (calls, watch_presence);
         let found = search.into_iter().flat_map(|search| search.units);
         for ((unit, known), found) in layout.units.iter().zip(known).zip(found) {
             let space = GroupSpace::new(&self.keys, unit.groups.clone());
@@ -127,7 +132,6 @@ impl Dense<'_> {
         self.calls =
             all.iter().zip(searched).filter(|(_, searched)| **searched).map(|(call, _)| call.clone()).collect();
         self.program.keep_only(super::read_by(&self.calls));
-        self.watch_presence = false;
         let search = self.search.iter_mut().flat_map(|search| &mut search.units);
         search.for_each(|rounds| rounds.retain(Option::is_some));
         Ok(all)

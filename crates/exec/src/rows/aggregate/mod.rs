@@ -5,7 +5,7 @@
 mod rounds;
 
 use super::evaluate::{evaluate, evaluate_mask, keep, keep_numbers};
-use super::key_table::KeyTable;
+use super::key_table::{ABSENT, KeyTable};
 use super::spill::buckets::{Side, by_key};
 use super::spill::places;
 use super::stored::StoredRows;
@@ -24,6 +24,14 @@ use hyperslab_plan::Column;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// What is grouped.
+pub struct Input<'a> {
+    /// The rows.
+    pub rows: &'a dyn Source,
+    /// Whether they, keys and aggregates can be computed again with the same values.
+    pub may_repeat: bool,
+}
+
 /// The groups of `input`: the keys, then the aggregates. Without keys there is one group, also of no rows.
 ///
 /// # Errors
@@ -31,17 +39,19 @@ use std::sync::Arc;
 pub fn aggregate(
     context: &Context,
     operator: &Arc<Operator>,
-    input: &dyn Source,
+    input: &Input<'_>,
     keys: &[(Column, Expr)],
     aggregates: &[(Column, AggregateCall)],
 ) -> Result<Box<dyn Source>> {
-    let grouped = Grouped { context, operator, keys, aggregates };
+    let (grouped, input, may_repeat) = (Grouped { context, operator, keys, aggregates }, input.rows, input.may_repeat);
     let outcome = match grouped.in_memory(input) {
-        Err(Error::OutOfMemory(_)) if !keys.is_empty() => grouped.by_buckets(input),
+        Err(Error::OutOfMemory(_)) if may_repeat && !keys.is_empty() => grouped.by_buckets(input),
         outcome => outcome,
     };
     match outcome {
-        Err(Error::OutOfMemory(_)) if aggregate::are_found_in_rounds(aggregates.iter().map(|(_, call)| call)) => {
+        Err(Error::OutOfMemory(_))
+            if may_repeat && aggregate::are_found_in_rounds(aggregates.iter().map(|(_, call)| call)) =>
+        {
             grouped.in_rounds(input)
         }
         outcome => outcome,
@@ -184,7 +194,11 @@ impl Table {
     /// The groups of rows with these keys; keeps the keys of new groups.
     fn number(&mut self, grouping: &Grouping<'_>, keys: &[ArrayRef], rows: usize) -> Result<Numbers> {
         if let Some(known) = grouping.known.filter(|_| !keys.is_empty()) {
-            return Ok(Numbers::Each(known.find(keys, rows)?));
+            let numbers = known.find(keys, rows)?;
+            if numbers.contains(&ABSENT) {
+                return Err(hyperslab_expr::Error::new("the keys changed between two rounds of reading them").into());
+            }
+            return Ok(Numbers::Each(numbers));
         }
         let (numbers, new) = self.numbers.number(keys, rows)?;
         if !new.is_empty() {
@@ -311,6 +325,10 @@ mod tests {
     use crate::rows::testing::{self, Cell, Random, Row};
     use hyperslab_expr::SqlType;
 
+    fn repeated(rows: &dyn Source) -> Input<'_> {
+        Input { rows, may_repeat: true }
+    }
+
     fn call(function: &str, arg: Option<Expr>, filter: Option<Expr>) -> AggregateCall {
         AggregateCall { filter, ..aggregate::call(function, arg.into_iter().collect()).unwrap() }
     }
@@ -379,8 +397,9 @@ mod tests {
                 let rows = random.rows(count);
                 let input = testing::source(&mut random, 0, &rows);
                 let (keys, calls, operator) = (keys(at), aggregates(), Arc::default());
-                let found =
-                    testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &keys, &calls));
+                let found = testing::on_any_threads(|context| {
+                    aggregate(context, &operator, &repeated(input.as_ref()), &keys, &calls)
+                });
                 assert!(found == naive(&rows, at), "{at:?} {count}");
             }
         }
@@ -392,8 +411,9 @@ mod tests {
         let rows = random.rows(300);
         let input = testing::source(&mut random, 0, &rows);
         let operator = Arc::default();
-        let found =
-            testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &keys(&[0, 2]), &[]));
+        let found = testing::on_any_threads(|context| {
+            aggregate(context, &operator, &repeated(input.as_ref()), &keys(&[0, 2]), &[])
+        });
         let cells = |row: &Row| vec![Cell::of(row)[0].clone(), Cell::of(row)[2].clone()];
         let mut expected: Vec<Vec<Cell>> = Vec::new();
         rows.iter().map(cells).for_each(|row| {
@@ -409,7 +429,9 @@ mod tests {
         let rows: Vec<Row> = (0..50_000i64).map(|at| (Some(at * 7919 % 20_011 * 1_000_003), None, None)).collect();
         let input = testing::source(&mut Random(8), 0, &rows);
         let operator = Arc::default();
-        let found = testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &keys(&[0]), &[]));
+        let found = testing::on_any_threads(|context| {
+            aggregate(context, &operator, &repeated(input.as_ref()), &keys(&[0]), &[])
+        });
         let expected = rows[..20_011].iter().map(|row| vec![Cell::of(row)[0].clone()]);
         assert!(found.into_iter().eq(expected));
     }
@@ -431,7 +453,7 @@ mod tests {
         let more = ["sum", "median"].map(|name| call(name, Some(testing::column(&columns, 1)), None));
         let calls: Vec<_> = aggregates().into_iter().chain(named(20, more.to_vec(), |call| call.ty.clone())).collect();
         let run = |context: &Context, operator: &Arc<Operator>| {
-            aggregate(context, operator, input.as_ref(), &keys(&[0]), &calls)
+            aggregate(context, operator, &repeated(input.as_ref()), &keys(&[0]), &calls)
         };
         let in_memory = testing::on_any_threads(|context| run(context, &Arc::default()));
         for limit in [2_000_000, 1_200_000] {
@@ -448,10 +470,10 @@ mod tests {
         let rows: Vec<Row> = (0..20_000).map(|at| (Some(at << 20), Some(f64::NAN), None)).collect();
         let input = testing::source(&mut Random(8), 0, &rows);
         let context = testing::context(2);
-        aggregate(&context, &Arc::default(), input.as_ref(), &keys(&[0]), &aggregates()).unwrap();
+        aggregate(&context, &Arc::default(), &repeated(input.as_ref()), &keys(&[0]), &aggregates()).unwrap();
         assert_eq!(context.warnings().said().len(), 1);
         let small = testing::with_memory(&context, 100_000);
-        let outcome = aggregate(&small, &Arc::default(), input.as_ref(), &keys(&[0]), &aggregates());
+        let outcome = aggregate(&small, &Arc::default(), &repeated(input.as_ref()), &keys(&[0]), &aggregates());
         assert!(matches!(outcome, Err(Error::OutOfMemory(_))));
         assert_eq!(small.memory().reserved(), 0);
     }
@@ -467,7 +489,8 @@ mod tests {
         let rows: Vec<Row> = ["x", "12", "y"].map(|text| (None, None, Some(text.to_string()))).to_vec();
         let input = testing::source(&mut Random(8), 0, &rows);
         let operator = Arc::default();
-        let found = testing::on_any_threads(|context| aggregate(context, &operator, input.as_ref(), &[], &calls));
+        let found =
+            testing::on_any_threads(|context| aggregate(context, &operator, &repeated(input.as_ref()), &[], &calls));
         assert_eq!(found, [[Cell::Int(12)]]);
     }
 }

@@ -280,6 +280,7 @@ impl<'a> ExprBinder<'_, 'a> {
         }
         let function =
             settle(name, &args).map_err(|error| with_time(error, &args, self.binder.text).or_at(Some(span)))?;
+        self.binder.is_volatile |= scalar::is_volatile(function.name);
         let is_text = |(arg, ty): &(&Bound, &SqlType)| **ty == SqlType::Blob && arg.expr.sql_type() == SqlType::Varchar;
         if function.name.starts_with("st_")
             && let Some((text, _)) = args.iter().zip(&function.arg_types).find(is_text)
