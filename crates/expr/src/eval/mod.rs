@@ -158,18 +158,21 @@ fn never_fails(expr: &Expr) -> bool {
     never_fails_but(expr, &|_| false)
 }
 
-/// The same where parts are known to have values.
+/// The same where parts are known to have values, or to fail whatever the row.
 pub fn never_fails_but(expr: &Expr, has_values: &dyn Fn(&Expr) -> bool) -> bool {
     let itself = match expr {
         Expr::Column(..) | Expr::Literal(_) | Expr::And(_) | Expr::Or(_) | Expr::Case { .. } | Expr::InList { .. } => {
             true
         }
         Expr::Cast { arg, to, or_null, .. } => *or_null || cast_never_fails(&arg.sql_type(), to),
-        Expr::Call { function, ty, .. } => scalar::function(function).is_some_and(|function| match function.fails {
-            Fails::Never => true,
-            Fails::UnlessReal => ty.is_float(),
-            Fails::Sometimes => false,
-        }),
+        Expr::Call { function, ty, args, .. } => {
+            scalar::function(function).is_some_and(|function| match function.fails {
+                Fails::Never => true,
+                Fails::UnlessReal => ty.is_float(),
+                Fails::ByShape => args.iter().any(has_values),
+                Fails::Sometimes => false,
+            })
+        }
     };
     itself && expr.children().into_iter().all(|child| never_fails_but(child, has_values)) || has_values(expr)
 }

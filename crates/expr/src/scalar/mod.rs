@@ -97,6 +97,8 @@ pub enum Fails {
     Never,
     /// Not when its result is FLOAT or DOUBLE; on others, for instance by overflow.
     UnlessReal,
+    /// On shapes that it cannot test, whatever the point.
+    ByShape,
     /// On some values.
     Sometimes,
 }

@@ -94,10 +94,11 @@ impl Cells<'_> {
         (labels.null_count() == 0).then_some((column.clone(), dim))
     }
 
-    /// Whether a term has a value at all places.
+    /// Whether a term has a value at all places, or fails by a row that it is tested with, whatever the place.
     fn have_values(&self, term: &Expr) -> bool {
-        let on_axis = |part: &Expr| !part.columns().is_empty() && along_axis(self.query, self.grid, part).is_some();
-        eval::never_fails_but(term, &on_axis)
+        let is_of_rows = |part: &Expr| self.read_by(part).next().is_none();
+        let on_axis = |part: &Expr| along_axis(self.query, self.grid, part).is_some();
+        eval::never_fails_but(term, &|part| is_of_rows(part) || on_axis(part))
     }
 
     fn are_found_on_axes(&self, term: &Expr) -> bool {

@@ -113,7 +113,7 @@ const fn predicate(
 ) -> ScalarFunction {
     let kernel = Kernel::Eager(kernel);
     let bind = |args: &[SqlType]| exactly(args, &[SqlType::Blob, SqlType::Blob], SqlType::Boolean);
-    ScalarFunction { names, family: Family::Place, usage, doc, bind, kernel, fails: Fails::Sometimes }
+    ScalarFunction { names, family: Family::Place, usage, doc, bind, kernel, fails: Fails::ByShape }
 }
 
 /// A BLOB argument, row by row.
