@@ -148,15 +148,16 @@ impl<N: Native> Counting<N> {
 
     fn add(&mut self, group: usize, values: &[N]) {
         for (at, slot) in self.slots_of(group).enumerate() {
-            let (watched, beginning) = (self.watched.clone(), self.beginning(group, at));
+            let beginning = self.beginning(group, at);
+            let (watched, slot) = (self.watched.as_ref(), &mut self.slots[slot]);
             let ranks = values.iter().map(|value| value.rank());
-            let before = self.slots[slot].bytes();
+            let before = slot.bytes();
             if watched.known == 0 {
-                self.slots[slot].add(&watched, ranks, 1);
+                slot.add(watched, ranks, 1);
             } else {
-                self.slots[slot].add(&watched, ranks.filter(|rank| watched.begins_so(*rank, beginning)), 1);
+                slot.add(watched, ranks.filter(|rank| watched.begins_so(*rank, beginning)), 1);
             }
-            self.bytes = self.bytes + self.slots[slot].bytes() - before;
+            self.bytes = self.bytes + slot.bytes() - before;
         }
     }
 

@@ -37,7 +37,8 @@ fn on_axis(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
 /// The equality that an inequality with an axis comes to, if each row of the left has one cell at most for each label.
 fn equality(query: &BoundQuery, right: &RowPlan, on: &[(Expr, Expr)], asof: &AsOf) -> Result<Option<(Expr, Expr)>> {
     let Some(grid @ GridPlan::Scan(scan)) = grid_of(right) else { return Ok(None) };
-    let Some((dim, labels)) = along_axis(query, grid, &asof.right) else { return Ok(None) };
+    let few = |(_, labels): &(usize, ArrayRef)| labels.len() <= MOST_LABELS;
+    let Some((dim, labels)) = along_axis(query, grid, &asof.right).filter(few) else { return Ok(None) };
     let on_axes = on.iter().map(|(_, right)| along_axis(query, grid, right)).collect::<Option<Vec<_>>>();
     let Some(on_axes) = on_axes else { return Ok(None) };
     let labels_of =
@@ -48,9 +49,6 @@ fn equality(query: &BoundQuery, right: &RowPlan, on: &[(Expr, Expr)], asof: &AsO
         false => tell_apart(&labels_of(of), &scan.region.sets()[of]),
     };
     if !(0..scan.dims.len()).all(is_found) {
-        return Ok(None);
-    }
-    if labels.len() > MOST_LABELS {
         return Ok(None);
     }
     let ty = match asof.right.sql_type() {

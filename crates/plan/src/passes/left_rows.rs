@@ -3,11 +3,10 @@
 
 use super::join_grids::grid_of;
 use super::parts::{fresh, read};
-use super::swap_joins::{self, is_free};
+use super::swap_joins::{self, is_free, numbered};
 use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, any_volatile};
 use crate::axis::{along_axis, in_terms_of_scan};
-use crate::window::{Window, WindowCall, WindowFrame, WindowFunction};
 use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, SortKey};
 use hyperslab_expr::{Expr, Scalar, SqlType, aggregate};
 
@@ -94,25 +93,17 @@ impl<'a> Parts<'a> {
     /// The pairs that match and the rows that have no match, as the columns of the join, and the number of the row.
     fn together(&self, join: &RowPlan, number: Column, next: &mut u32) -> RowPlan {
         let shown: Vec<Column> = join.columns().into_iter().chain([number]).collect();
-        let (rows, number_of_pair) = self.numbered(next);
+        let (rows, number_of_pair) = numbered(self.rows.clone(), next);
         let on = self.on.iter().map(|(left, right)| (right.clone(), left.clone())).collect();
         let pairs = joined(self.cells.clone(), rows, JoinKind::Inner, on);
         let of_pairs = join.columns().iter().map(read).chain([number_of_pair]).collect();
-        let (rows, number_of_row) = self.numbered(next);
+        let (rows, number_of_row) = numbered(self.rows.clone(), next);
         let (places, on) = self.places(next);
         let alone = joined(rows, places, JoinKind::Anti, on);
         let nulls = self.cells.columns().into_iter().map(|column| Expr::Literal(Scalar::Null(column.ty)));
         let of_alone = self.rows.columns().iter().map(read).chain(nulls).chain([number_of_row]).collect();
         let inputs = vec![named(pairs, of_pairs, &shown, next), named(alone, of_alone, &shown, next)];
         RowPlan::Union { inputs, columns: shown }
-    }
-
-    /// The rows with their numbers.
-    fn numbered(&self, next: &mut u32) -> (RowPlan, Expr) {
-        let number = fresh("row", SqlType::BigInt, next);
-        let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
-        let (input, window, of_row) = (Box::new(self.rows.clone()), Window::default(), read(&number));
-        (RowPlan::Window { input, window, calls: vec![(number, call)] }, of_row)
     }
 
     /// The different places of cells on the axes of the condition, and what rows without one differ in.

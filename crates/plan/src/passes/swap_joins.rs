@@ -53,10 +53,7 @@ pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
     match plan {
         RowPlan::Join { left, right, kind: JoinKind::Inner, on, asof: None, filter } => {
             let shown: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
-            let number = fresh("row", SqlType::BigInt, next);
-            let place = read(&number);
-            let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
-            let numbered = RowPlan::Window { input: left, window: Window::default(), calls: vec![(number, call)] };
+            let (numbered, place) = numbered(*left, next);
             let on = on.into_iter().map(|(l, r)| (r, l)).collect();
             let (left, right, kind) = (right, Box::new(numbered), JoinKind::Inner);
             let joined = RowPlan::Join { left, right, kind, on, asof: None, filter };
@@ -67,6 +64,14 @@ pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
         }
         other => other,
     }
+}
+
+/// Rows with their numbers, and the column that these are.
+pub(super) fn numbered(rows: RowPlan, next: &mut u32) -> (RowPlan, Expr) {
+    let number = fresh("row", SqlType::BigInt, next);
+    let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
+    let (input, window, of_row) = (Box::new(rows), Window::default(), read(&number));
+    (RowPlan::Window { input, window, calls: vec![(number, call)] }, of_row)
 }
 
 fn rewrite(plan: RowPlan) -> RowPlan {

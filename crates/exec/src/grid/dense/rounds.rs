@@ -89,7 +89,6 @@ impl Dense<'_> {
     /// Jobs that each have all groups of their unit: those of two may be the same.
     fn layout_of_rounds(&self) -> Layout {
         let mut layout = Layout::new(&self.chunks, &self.program.region, &self.keys, Folding::Cut);
-        layout.is_disjoint = false;
         let units = &layout.units;
         layout.jobs.iter_mut().for_each(|job| job.groups.clone_from(&units[job.unit].groups));
         layout
