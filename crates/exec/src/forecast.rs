@@ -2,7 +2,7 @@
 //! for it. What depends on data is taken at its most: every cell a row, every row a group.
 
 use crate::error::Result;
-use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES};
+use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES, TILE_BYTES};
 use crate::rows::key_table::KeyTable;
 use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
@@ -254,6 +254,11 @@ impl Model<'_> {
         let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
         let working = (2 * self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
         let mut needs = beneath.giving(groups);
+        if groups > CELLS_AT_ONCE && kept == 0 {
+            let boxes = self.threads.saturating_mul(TILE_BYTES as u64);
+            needs.reading =
+                needs.reading.saturating_add(boxes.min(needs.reading.saturating_mul(7)).min(self.limit / 4));
+        }
         needs.held = needs.held.saturating_add(working);
         if kept > 0 {
             // Each value as it comes and once more in order; where that is too much cells are turned over on disk, and where one

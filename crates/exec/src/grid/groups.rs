@@ -40,7 +40,7 @@ impl<'a> GroupSpace<'a> {
         }
         let innermost = dim + 1 == vector.sets().len();
         let Some(axis) = self.keys.axes.iter().position(|axis| axis.dim == dim) else {
-            return (0..set.len()).for_each(|_| self.descend(vector, dim + 1, base, out));
+            return repeat(set.len(), out, |out| self.descend(vector, dim + 1, base, out));
         };
         let (group_of, first, stride) = (&self.keys.axes[axis].group_of, self.ranges[axis].start, self.strides[axis]);
         let place = |at: usize| base + (group_of[at] as usize - first) * stride;
@@ -75,6 +75,20 @@ impl<'a> GroupSpace<'a> {
     pub(super) fn along(&self, axis: usize) -> impl Iterator<Item = u32> + '_ {
         let (range, stride) = (self.ranges[axis].clone(), self.strides[axis]);
         (0..self.len()).map(move |group| (range.start + group / stride % range.len()) as u32)
+    }
+}
+
+/// Adds what `once` adds `times` times. The second time is the pattern of all others, unless it became a part of what was
+/// there.
+fn repeat(times: usize, out: &mut Vec<GroupRun>, once: impl Fn(&mut Vec<GroupRun>)) {
+    (0..times.min(1)).for_each(|_| once(out));
+    let (first, before) = (out.len(), out.last().copied());
+    for done in 1..times {
+        once(out);
+        if done == 1 && first > 0 && out.get(first - 1) == before.as_ref() {
+            let pattern = first..out.len();
+            return (2..times).for_each(|_| out.extend_from_within(pattern.clone()));
+        }
     }
 }
 
@@ -126,6 +140,16 @@ mod tests {
         let mut runs = Vec::new();
         space.runs(&Region::all(&[2, 3, 4]), &mut runs);
         assert_eq!((runs, space.len()), (vec![GroupRun { len: 24, first: 0, step: 0 }], 1));
+    }
+
+    #[test]
+    fn patterns_repeat_whether_or_not_their_ends_meet() {
+        for group_of in [&[0, 1, 0][..], &[0, 0, 1], &[0, 0, 0], &[0]] {
+            let keys = KeyAxes { axes: vec![axis(1, group_of, false)], constants: Vec::new() };
+            let space = GroupSpace::new(&keys, std::iter::once(0..2).collect());
+            let found = numbers(&space, &Region::all(&[5, group_of.len()]));
+            assert_eq!(found, group_of.repeat(5).iter().map(|group| *group as usize).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod vectors;
 mod window;
 
 pub(crate) use dense::KEPT_BYTES;
+pub(crate) use dense::tiles::TILE_BYTES;
 
 use crate::context::Context;
 use crate::error::Result;

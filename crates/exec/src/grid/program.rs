@@ -13,6 +13,7 @@ use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Hyperslab, Region};
 use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::ops::Range;
 
 /// Windows over whole axes are computed in at least so many boxes.
 const BOXES: usize = 4;
@@ -302,7 +303,7 @@ impl Program {
         let mut cells: usize = axes.iter().map(typical).product();
         for dim in (0..axes.len()).rev().filter(|dim| chunks.axes()[*dim].len() > 1) {
             let n = (BOX_CELLS / cells).min(axes[dim].len());
-            if n < 2 || !self.lies_in_one_file_along(dim) {
+            if n < 2 || !self.lies_in_one_file(dim, 0..self.shape[dim]) {
                 break;
             }
             axes[dim] = axes[dim].coarsen(n);
@@ -314,10 +315,31 @@ impl Program {
         ChunkGrid::new(axes)
     }
 
-    /// Whether a dimension is nowhere cut by the border of a file.
-    fn lies_in_one_file_along(&self, dim: usize) -> bool {
+    /// Chunks taken up to `n` together along a dimension, but not across the borders of files.
+    pub(super) fn together(&self, chunks: &ChunkGrid, dim: usize, n: usize) -> ChunkGrid {
+        let mut axes = chunks.axes().to_vec();
+        let axis = &chunks.axes()[dim];
+        axes[dim] = if self.lies_in_one_file(dim, 0..axis.positions()) {
+            axis.coarsen(n)
+        } else {
+            let (mut edges, mut first) = (vec![0], 0);
+            for at in 1..axis.len() {
+                let joined = axis.range(first).start..axis.range(at).end;
+                if at - first == n || !self.lies_in_one_file(dim, joined) {
+                    edges.push(axis.range(at).start);
+                    first = at;
+                }
+            }
+            edges.push(axis.positions());
+            AxisChunks::from_edges(edges)
+        };
+        ChunkGrid::new(axes)
+    }
+
+    /// Whether some positions of a dimension are not parted by the border of a file.
+    fn lies_in_one_file(&self, dim: usize, range: Range<usize>) -> bool {
         self.variables.iter().all(|v| {
-            let along = |d: usize| 0..if d == dim { self.shape[d] } else { self.shape[d].min(1) };
+            let along = |d: usize| if d == dim { range.clone() } else { 0..self.shape[d].min(1) };
             let line = Region::all_of(&Hyperslab::new((0..self.rank()).map(along).collect()));
             v.own_region(&line).bounds().is_none_or(|line| v.dataset.is_in_one_file(v.variable, &line))
         })
@@ -381,6 +403,11 @@ impl Program {
             return vec![region];
         }
         halved(&region, along, &|part| self.seen_from(part).cells() <= PART_CELLS)
+    }
+
+    /// The bytes of a cell in all variables.
+    pub(super) fn cell_bytes(&self) -> usize {
+        self.variables.iter().map(DataVariable::cell_bytes).sum()
     }
 
     /// The bytes that are held of what is read, for a region and all that windows see from it.

@@ -177,11 +177,9 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
             let len = (rows.len() - start).min(FEW);
             let (group, row) = (first + start, rows.start + start);
             let values = &self.values[row..row + len];
-            let kept = self.best[group..group + len].iter().zip(&self.ranks[group..group + len]);
-            let wins = kept.zip(values).fold(false, |any, ((best, rank), value)| {
-                any | (*rank < self.rank) | ((*rank == self.rank) & C::beats(*value, *best))
-            });
-            if wins {
+            let (best, ranks) = (&self.best[group..group + len], &self.ranks[group..group + len]);
+            let beats = best.iter().zip(values).fold(false, |any, (best, value)| any | C::beats(*value, *best));
+            if beats | ranks.iter().fold(false, |any, rank| any | (*rank != self.rank)) {
                 (0..len).for_each(|i| self.one(group + i, row + i));
             }
         }

@@ -8,6 +8,7 @@ use crate::{Accumulator, Groups, Result};
 use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
+use std::hint::select_unpredictable as select;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -38,7 +39,7 @@ impl<N: Native> Combine<N> for Least {
 
     #[inline(always)]
     fn combine(earlier: N, later: N) -> N {
-        if later.less(earlier) { later } else { earlier }
+        select(later.less(earlier), later, earlier)
     }
 }
 
@@ -47,7 +48,7 @@ impl<N: Native> Combine<N> for Greatest {
 
     #[inline(always)]
     fn combine(earlier: N, later: N) -> N {
-        if earlier.less(later) { later } else { earlier }
+        select(earlier.less(later), later, earlier)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values as they lie in arrays: reading an array as a slice of numbers and making arrays of such slices, whatever SQL
 //! type they stand for. Knows orders and NaN, no aggregate.
 
+use super::lanes::LANES;
 use super::rows::Mask;
 use crate::{Result, SqlType};
 use arrow::array::{Array, ArrayData, ArrayRef, BooleanArray, Float64Array, Int64Array, LargeListArray, make_array};
@@ -18,6 +19,11 @@ pub(super) trait Native: ArrowNativeType {
     const HAS_NAN: bool = false;
 
     fn is_nan(self) -> bool {
+        false
+    }
+
+    /// Whether one of the values is NaN.
+    fn any_nan(_: &[Self]) -> bool {
         false
     }
 
@@ -96,6 +102,17 @@ macro_rules! floats {
             #[inline(always)]
             fn is_nan(self) -> bool {
                 self != self
+            }
+
+            /// In lanes of the width of a value: vectors of comparisons are combined as they come.
+            #[inline(always)]
+            fn any_nan(values: &[Self]) -> bool {
+                let (rows, rest) = values.as_chunks::<{ 4 * LANES }>();
+                let mut lanes: [$bits; 4 * LANES] = [0; 4 * LANES];
+                for row in rows {
+                    lanes.iter_mut().zip(row).for_each(|(lane, value)| *lane |= <$bits>::from(value != value));
+                }
+                lanes.into_iter().fold(false, |nan, lane| nan | (lane != 0)) || rest.iter().any(|value| value != value)
             }
 
             #[inline(always)]
@@ -232,8 +249,7 @@ pub(super) fn doubles(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
 
 /// Whether one of the values in some rows is NaN.
 pub(super) fn any_nan<N: Native>(values: &[N], mask: Option<&Mask>) -> bool {
-    let nan_in = |part: &[N]| part.iter().fold(false, |nan, value| nan | value.is_nan());
-    let found = N::HAS_NAN && values.chunks(1024).any(nan_in);
+    let found = N::HAS_NAN && values.chunks(1024).any(N::any_nan);
     found && mask.is_none_or(|mask| mask.any(0..values.len(), |row| values[row].is_nan()))
 }
 

@@ -1,6 +1,7 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
 mod rounds;
+pub(crate) mod tiles;
 mod transposed;
 mod units;
 
@@ -27,6 +28,7 @@ use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use rounds::Search;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use tiles::{TILE_BYTES, Tiles};
 use transposed::Transposed;
 use units::{Finished, Part, Units};
 
@@ -83,6 +85,8 @@ struct Dense<'a> {
     chunks: ChunkGrid,
     /// What is read at a time.
     boxes: ChunkGrid,
+    /// In which order the cells of a box are folded, where that is not theirs.
+    tiles: Option<Tiles>,
     /// The dimensions along which boxes are cut where windows need much memory.
     apart: Footprint,
     /// Whether groups must be told from those that only absent cells have.
@@ -137,19 +141,32 @@ impl<'a> Dense<'a> {
         let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
         let chunks = program.in_several_boxes(chunks, apart);
         let boxes = program.widened(&chunks);
-        Ok(Self {
+        let dense = Self {
             context,
             program,
             keys,
             calls,
             chunks,
             boxes,
+            tiles: None,
             apart,
             watch_presence,
             reads_columns,
             may_repeat: !query.is_volatile,
             search: None,
-        })
+        };
+        Ok(dense.in_tiles())
+    }
+
+    /// Folds tile by tile, if that pays.
+    fn in_tiles(mut self) -> Self {
+        if self.reads_columns && self.folding().is_cut() && self.program.windows_needed().next().is_none() {
+            self.tiles = Tiles::new(&self.keys, &self.boxes);
+        }
+        if let Some(tiles) = self.tiles {
+            self.boxes = tiles.boxes(&self.program, &self.boxes, TILE_BYTES.min(self.share() / 2));
+        }
+        self
     }
 
     /// Folds all jobs, and keeps the groups of each unit that is complete.
@@ -215,7 +232,8 @@ impl<'a> Dense<'a> {
                 reader.enter(&region)?;
                 for part in self.program.computed_at_once(region, self.apart) {
                     reader.enter_part(&part)?;
-                    for vector in vectors(&part, VECTOR_CELLS) {
+                    let tiles = self.tiles.map_or_else(|| vec![part.clone()], |tiles| tiles.cut(&part));
+                    for vector in tiles.iter().flat_map(|tile| vectors(tile, VECTOR_CELLS)) {
                         if let Some(cells) = reader.run(vector)? {
                             self.fold(&mut reader, cells, &mut state, &mut runs)?;
                         }
