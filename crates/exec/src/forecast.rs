@@ -6,8 +6,8 @@ use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES, TILE_BYTES};
 use crate::rows::key_table::KeyTable;
 use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
-use hyperslab_grid::{AxisChunks, ChunkGrid};
-use hyperslab_plan::axis::along_axis;
+use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint};
+use hyperslab_plan::axis::{along_axes, along_axis};
 use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::BTreeMap;
 
@@ -281,32 +281,49 @@ impl Model<'_> {
         !self.query.is_volatile && aggregate::are_found_in_rounds(calls)
     }
 
-    /// How many groups the keys of a dense aggregate make: for each dimension the distinct keys along it.
+    /// How many groups the keys of a dense aggregate make, at most.
     fn groups(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
-        self.bins(input, keys).into_iter().map(|(bins, _)| bins).fold(1, u64::saturating_mul)
+        self.bins(input, keys).into_iter().map(|bins| bins.groups).fold(1, u64::saturating_mul)
     }
 
     /// The cells that are left where a dense aggregate is cut between groups as far as can be: along dimensions where each
     /// position is a group of its own.
     fn cells_at_once(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
-        let own = self.bins(input, keys).into_iter().filter(|(bins, positions)| bins == positions);
-        own.fold(input.scan().region.cells() as u64, |cells, (_, positions)| cells / positions.max(1))
+        let own = self.bins(input, keys).into_iter().filter(|bins| bins.is_label && bins.groups == bins.places);
+        own.fold(input.scan().region.cells() as u64, |cells, bins| cells / bins.places.max(1))
     }
 
-    /// For each dimension that keys lie along, the distinct keys and the positions.
-    fn bins(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> Vec<(u64, u64)> {
+    /// For each dimension that keys lie along the distinct keys; for keys that depend on several together as many as there are
+    /// places.
+    fn bins(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> Vec<Bins> {
         let mut by_dim: BTreeMap<usize, Vec<ArrayRef>> = BTreeMap::new();
+        let mut of_places = Footprint::EMPTY;
         for (_, key) in keys {
             if let Some((dim, labels)) = along_axis(self.query, input, key) {
                 by_dim.entry(dim).or_default().push(labels);
+            } else if let Some(dims) = along_axes(self.query, input, key) {
+                of_places = of_places.union(dims);
             }
         }
+        let positions = |dim: usize| input.scan().region.sets()[dim].len() as u64;
         let along = |(dim, labels): (usize, Vec<ArrayRef>)| {
-            let selected = input.scan().region.sets()[dim].len() as u64;
-            (distinct(&labels).map_or(selected, |distinct| (distinct as u64).min(selected)), selected)
+            let places = positions(dim);
+            let groups = distinct(&labels).map_or(places, |distinct| (distinct as u64).min(places));
+            Bins { groups, places, is_label: true }
         };
-        by_dim.into_iter().map(along).collect()
+        let places = of_places.dims().map(positions).fold(1, u64::saturating_mul);
+        let together = (!of_places.is_empty()).then_some(Bins { groups: places, places, is_label: false });
+        by_dim.into_iter().filter(|(dim, _)| !of_places.contains(*dim)).map(along).chain(together).collect()
     }
+}
+
+/// What is known of the groups of some keys.
+struct Bins {
+    groups: u64,
+    /// How many combinations of selected positions decide them.
+    places: u64,
+    /// Whether they lie on one dimension and are known beforehand.
+    is_label: bool,
 }
 
 /// How many different tuples labels of one dimension make.

@@ -3,10 +3,12 @@
 //! A conjunct over one coordinate becomes a region, a group key becomes bins, an order can be known to hold already:
 //! all three need the values of an expression for each position of an axis, and those are known without reading data.
 
+use crate::grid_plan::footprint_of;
 use crate::{BoundQuery, ColumnSource, DatasetSource, GridPlan, JoinKind, Result, Scan};
 use arrow::array::{ArrayRef, Int64Array};
-use hyperslab_expr::eval::{Columns, evaluate};
+use hyperslab_expr::eval::{self, Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr};
+use hyperslab_grid::Footprint;
 use hyperslab_grid::schema::Role;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -109,6 +111,33 @@ pub fn along_axis(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<(u
     let (scan, over_scan) = (grid.scan(), in_terms_of_scan(grid, expr.clone()));
     let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan)?;
     Some((dim, evaluate_on_axis(query, scan, &over_scan, dim).ok()?))
+}
+
+/// The dimensions that decide an expression over columns of a grid, if it has a value for all combinations of their positions:
+/// those of coordinates, of variables, and of rows that are looked up. `None` if it may fail, or is known only as cells are
+/// computed.
+pub fn along_axes(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<Footprint> {
+    let over_scan = in_terms_of_scan(grid, expr.clone());
+    let columns = grid.columns();
+    let has_values = |part: &Expr| !part.columns().is_empty() && along_axis(query, grid, part).is_some();
+    let is_known = over_scan.columns().iter().all(|id| is_read(grid, *id));
+    (is_known && !over_scan.is_volatile() && eval::never_fails_but(&over_scan, &has_values))
+        .then(|| footprint_of(&over_scan, &columns, grid.rank()))
+}
+
+/// Whether a column is read or looked up, not computed.
+fn is_read(grid: &GridPlan, id: ColumnId) -> bool {
+    match grid {
+        GridPlan::Scan(scan) => scan.column(id).is_some(),
+        GridPlan::Lookup { input, rows, .. } => {
+            rows.columns().iter().any(|column| column.id == id) || is_read(input, id)
+        }
+        GridPlan::Join { left, right, .. } => is_read(left, id) || is_read(right, id),
+        GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Window { input, .. } => {
+            is_read(input, id)
+        }
+        GridPlan::Aggregate { .. } => false,
+    }
 }
 
 /// The values of an expression for each position of dimension `dim` of a scan; [`axis_of`] must have said that it

@@ -64,13 +64,14 @@ pub enum GridPlan {
         /// How far each cell sees.
         reach: Reach,
     },
-    /// Groups cells by keys that each depend on one dimension at most. The result has a dimension for each dimension
-    /// of the input that has keys, in the order of the input, as long as the distinct tuples of those keys on the axis.
-    /// A group is present if one of its cells is; without keys there is always one.
+    /// Groups cells by keys that are known from the places of few dimensions: labels of one, or what depends on several
+    /// together. The groups are the combinations of the distinct tuples of keys on each dimension, or on those that keys
+    /// have together, in the order of the input. A group is present if one of its cells is; without keys there is always
+    /// one.
     Aggregate {
         /// The grid whose cells are folded.
         input: Box<GridPlan>,
-        /// The keys. Those that depend on the same dimension are numbered together.
+        /// The keys. Those that depend on a dimension together are numbered together.
         keys: Vec<(Column, Expr)>,
         /// What is computed for each group.
         aggregates: Vec<(Column, AggregateCall)>,

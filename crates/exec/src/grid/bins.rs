@@ -1,88 +1,197 @@
-//! The groups of a dense aggregate: for each dimension with keys, the distinct tuples of those keys along the axis.
+//! The groups of a dense aggregate: for each dimension with keys, the distinct tuples of those keys along the axis; for keys that
+//! depend on several dimensions together, those over the plane that they span.
 
 use super::program::Program;
+use crate::context::Context;
 use crate::error::Result;
+use crate::memory::Reservation;
+use crate::rows::key_table::KeyTable;
+use crate::source::array_bytes;
 use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::take;
-use arrow::row::{RowConverter, SortField};
-use hyperslab_expr::key_form::key_form;
+use arrow::compute::{concat, take};
+use arrow::datatypes::DataType;
 use hyperslab_expr::{ColumnId, Expr};
-use hyperslab_grid::{Bins, IndexSet};
+use hyperslab_grid::{Footprint, IndexSet};
 use hyperslab_plan::Column;
 
-/// The group number of an unselected position.
-const NOWHERE: u32 = u32::MAX;
-
-/// How one dimension with keys is grouped.
+/// How a dimension with keys is grouped, or several that keys depend on together.
 pub(super) struct KeyAxis {
-    /// The dimension of the grid.
-    pub(super) dim: usize,
-    /// For each position of the dimension the number of its group; unselected positions have none.
-    pub(super) group_of: Vec<u32>,
+    /// The dimensions of the grid, ascending.
+    pub(super) dims: Vec<usize>,
+    /// For each of the dimensions what a position adds to the number of a place: places are the combinations of selected
+    /// positions, row-major.
+    adds: Vec<Vec<u32>>,
+    /// For each place the number of its group.
+    group_of: Vec<u32>,
     /// How many groups there are.
     pub(super) groups: usize,
-    /// Whether each selected position is a group of its own, in order.
+    /// Whether each place is a group of its own, in order.
     pub(super) one_each: bool,
-    /// The keys on this dimension: one value a group.
+    /// The keys on these dimensions: one value a group.
     pub(super) keys: Vec<(ColumnId, ArrayRef)>,
 }
 
 /// The keys of a dense aggregate.
 pub(super) struct KeyAxes {
-    /// The dimensions that have keys, in the order of the grid.
+    /// What has keys, in the order of the grid.
     pub(super) axes: Vec<KeyAxis>,
     /// Keys that are the same for all cells: one value each.
     pub(super) constants: Vec<(ColumnId, ArrayRef)>,
+    _memory: Reservation,
 }
 
 impl KeyAxes {
     /// Numbers the groups of the selected cells of a program.
-    pub(super) fn new(program: &Program, keys: &[(Column, Expr)]) -> Result<Self> {
-        let labels = keys.iter().map(|(column, key)| Ok((column.id, program.label_of(key)?)));
-        let labels = labels.collect::<Result<Vec<_>>>()?;
-        let constants = labels.iter().filter(|(_, label)| label.dim.is_none());
-        let constants = constants.map(|(id, label)| (*id, label.values.clone())).collect();
-        let mut axes = Vec::new();
-        for dim in 0..program.rank() {
-            let on_dim = labels.iter().filter(|(_, label)| label.dim == Some(dim));
-            let on_dim: Vec<_> = on_dim.map(|(id, label)| (*id, label.values.clone())).collect();
-            if !on_dim.is_empty() {
-                axes.push(KeyAxis::new(dim, &program.region.sets()[dim], program.shape[dim], on_dim)?);
+    pub(super) fn new(program: &Program, keys: &[(Column, Expr)], context: &Context) -> Result<Self> {
+        let (mut constants, mut axes) = (Vec::new(), Vec::new());
+        let mut memory = context.memory().reserve(0, "the groups of the places of a grid")?;
+        for Together { dims, keys } in keys_by_dims(program, keys)? {
+            let ids: Vec<ColumnId> = keys.iter().map(|(column, _)| column.id).collect();
+            let keys: Vec<&Expr> = keys.iter().map(|(_, key)| key).collect();
+            if dims.is_empty() {
+                let values = keys.iter().map(|key| Ok(program.label_of(key)?.values));
+                constants = ids.into_iter().zip(values.collect::<Result<Vec<_>>>()?).collect();
+                continue;
             }
+            let along: Vec<_> = dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect();
+            let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
+            memory.grow(places.saturating_mul(size_of::<u32>()))?;
+            let mut numbers = Numbers::default();
+            program.visit_plane(&keys, dims, context, &mut |values, places| numbers.add(&values, places))?;
+            memory.grow(numbers.firsts.iter().flatten().map(array_bytes).sum())?;
+            axes.push(KeyAxis::new(&along, ids, numbers)?);
         }
-        Ok(Self { axes, constants })
+        axes.sort_by_key(|axis: &KeyAxis| axis.dims[0]);
+        Ok(Self { axes, constants, _memory: memory })
+    }
+
+    /// Whether each selected position of a dimension is a group of its own.
+    pub(super) fn is_own(&self, dim: usize) -> bool {
+        self.axes.iter().any(|axis| axis.is_own(dim))
+    }
+
+    /// Groups along these axes.
+    #[cfg(test)]
+    pub(super) fn of(axes: Vec<KeyAxis>) -> Self {
+        let pool = crate::memory::MemoryPool::new(usize::MAX);
+        let memory = pool.reserve(0, "a test").expect("nothing is no more than the limit");
+        Self { axes, constants: Vec::new(), _memory: memory }
+    }
+}
+
+/// Keys that are numbered together.
+struct Together<'k> {
+    /// The dimensions that they depend on.
+    dims: Footprint,
+    keys: Vec<&'k (Column, Expr)>,
+}
+
+/// Keys with the dimensions that they depend on; those that have one in common are together, and so are constants.
+fn keys_by_dims<'k>(program: &Program, keys: &'k [(Column, Expr)]) -> Result<Vec<Together<'k>>> {
+    let mut out: Vec<Together<'k>> = Vec::new();
+    for key in keys {
+        let dims = program.dims_of_key(&key.1)?;
+        let meets = |other: &mut Together<'k>| {
+            other.dims.dims().any(|dim| dims.contains(dim)) || (dims.is_empty() && other.dims.is_empty())
+        };
+        let mut own = Together { dims, keys: Vec::new() };
+        for met in out.extract_if(.., meets).collect::<Vec<_>>() {
+            own.dims = own.dims.union(met.dims);
+            own.keys.extend(met.keys);
+        }
+        own.keys.push(key);
+        out.push(own);
+    }
+    Ok(out)
+}
+
+/// Tuples of keys, numbered by first appearance.
+#[derive(Default)]
+struct Numbers {
+    table: Option<KeyTable>,
+    of: Vec<u32>,
+    /// For each key its values where a tuple came first.
+    firsts: Vec<Vec<ArrayRef>>,
+}
+
+impl Numbers {
+    /// Numbers the tuples of the next places.
+    fn add(&mut self, keys: &[ArrayRef], places: usize) -> Result<()> {
+        let types: Vec<DataType> = keys.iter().map(|key| key.data_type().clone()).collect();
+        let table = match &mut self.table {
+            Some(table) => table,
+            none => none.insert(KeyTable::new(&types)?),
+        };
+        let (numbers, new) = table.number(keys, places)?;
+        self.of.extend(numbers);
+        self.firsts.resize_with(keys.len(), Vec::new);
+        let new = UInt32Array::from(new);
+        for (firsts, key) in self.firsts.iter_mut().zip(keys) {
+            firsts.push(take(key, &new, None)?);
+        }
+        Ok(())
     }
 }
 
 impl KeyAxis {
-    fn new(dim: usize, selected: &IndexSet, len: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Result<Self> {
-        let positions: Vec<u32> = selected.iter().map(|at| at as u32).collect();
-        let positions = UInt32Array::from(positions);
-        let arrays = keys.iter().map(|(_, all)| Ok(take(all, &positions, None)?)).collect::<Result<Vec<_>>>()?;
-        let bins = bins_of(&arrays, positions.len())?;
-        let mut group_of = vec![NOWHERE; len];
-        for (at, bin) in positions.values().iter().zip(bins.of()) {
-            group_of[*at as usize] = *bin;
+    /// From the numbers of the places of some dimensions, of which the selected positions and the length are given.
+    fn new(along: &[(usize, &IndexSet, usize)], ids: Vec<ColumnId>, numbers: Numbers) -> Result<Self> {
+        let dims: Vec<usize> = along.iter().map(|(dim, ..)| *dim).collect();
+        let (mut adds, mut places) = (Vec::new(), 1);
+        for (_, selected, len) in along.iter().rev() {
+            let mut along = vec![0; *len];
+            selected.iter().enumerate().for_each(|(rank, at)| along[at] = (rank * places) as u32);
+            adds.insert(0, along);
+            places *= selected.len();
         }
-        let first: UInt32Array = bins.first_positions().iter().map(|rank| *rank as u32).collect::<Vec<_>>().into();
-        let values = arrays.iter().map(|array| Ok(take(array, &first, None)?)).collect::<Result<Vec<_>>>()?;
-        let keys = keys.iter().map(|(id, _)| *id).zip(values).collect();
-        Ok(Self { dim, group_of, groups: bins.count(), one_each: bins.is_identity(), keys })
+        let groups = numbers.table.as_ref().map_or(0, KeyTable::len);
+        let joined = |firsts: &Vec<ArrayRef>| concat(&firsts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>());
+        let values = numbers.firsts.iter().map(joined).collect::<Result<Vec<_>, _>>()?;
+        let keys = ids.into_iter().zip(values).collect();
+        let one_each = groups == places && dims.len() == 1;
+        Ok(Self { dims, adds, group_of: numbers.of, groups, one_each, keys })
+    }
+
+    /// Whether each selected position of this dimension is a group of its own.
+    pub(super) fn is_own(&self, dim: usize) -> bool {
+        self.one_each && self.dims == [dim]
+    }
+
+    /// Whether it lies on a dimension.
+    pub(super) fn lies_on(&self, dim: usize) -> bool {
+        self.dims.contains(&dim)
+    }
+
+    /// The last of its dimensions.
+    pub(super) fn last_dim(&self) -> usize {
+        self.dims[self.dims.len() - 1]
+    }
+
+    /// What a selected position of one of its dimensions adds to the number of a place.
+    pub(super) fn add(&self, dim: usize, at: usize) -> usize {
+        let own = self.dims.iter().position(|own| *own == dim).expect("the axis lies on the dimension");
+        self.adds[own][at] as usize
+    }
+
+    /// The group of a place.
+    pub(super) fn group(&self, place: usize) -> usize {
+        self.group_of[place] as usize
+    }
+
+    /// Groups along a dimension whose positions are all selected.
+    #[cfg(test)]
+    pub(super) fn on_dim(dim: usize, group_of: &[u32], one_each: bool) -> Self {
+        let groups = group_of.iter().max().map_or(0, |max| *max as usize + 1);
+        let adds = vec![(0..group_of.len() as u32).collect()];
+        Self { dims: vec![dim], adds, group_of: group_of.to_vec(), groups, one_each, keys: Vec::new() }
     }
 }
 
 /// For each place the number of its tuple of values: the same for equal ones, by first appearance.
-pub(super) fn numbers(arrays: &[ArrayRef], len: usize) -> Result<Vec<u32>> {
-    Ok(bins_of(arrays, len)?.of().to_vec())
-}
-
-/// Tuples that are equal as keys share a bin; NULL equals NULL.
-fn bins_of(arrays: &[ArrayRef], len: usize) -> Result<Bins> {
-    let arrays: Vec<ArrayRef> = arrays.iter().map(key_form).collect::<Result<_, _>>()?;
-    let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone())).collect();
-    let rows = RowConverter::new(fields)?.convert_columns(&arrays)?;
-    debug_assert_eq!(rows.num_rows(), len);
-    Ok(Bins::by_key(rows.iter().map(|row| row.data().to_vec())))
+pub(super) fn numbers(keys: &[ArrayRef], places: usize) -> Result<Vec<u32>> {
+    let mut numbers = Numbers::default();
+    numbers.add(keys, places)?;
+    Ok(numbers.of)
 }
 
 #[cfg(test)]
@@ -91,32 +200,49 @@ mod tests {
     use arrow::array::{AsArray, Float64Array, Int64Array};
     use std::sync::Arc;
 
-    fn axis(keys: Vec<ArrayRef>, selected: IndexSet) -> KeyAxis {
+    fn axis(along: &[(usize, &IndexSet, usize)], keys: &[ArrayRef]) -> KeyAxis {
+        let mut numbers = Numbers::default();
+        // In two parts.
         let len = keys[0].len();
-        let keys = keys.into_iter().enumerate().map(|(i, key)| (ColumnId(i as u32), key)).collect();
-        KeyAxis::new(0, &selected, len, keys).unwrap()
+        for part in [0..len / 2, len / 2..len] {
+            let keys: Vec<ArrayRef> = keys.iter().map(|key| key.slice(part.start, part.len())).collect();
+            numbers.add(&keys, part.len()).unwrap();
+        }
+        KeyAxis::new(along, (0..keys.len() as u32).map(ColumnId).collect(), numbers).unwrap()
     }
 
     #[test]
     fn groups_are_numbered_by_first_appearance_among_selected_positions() {
-        let months: ArrayRef = Arc::new(Int64Array::from(vec![5, 6, 7, 6, 5]));
-        let axis = axis(vec![months], IndexSet::range(1..5));
-        assert_eq!((axis.group_of, axis.groups, axis.one_each), (vec![NOWHERE, 0, 1, 0, 2], 3, false));
+        let months: ArrayRef = Arc::new(Int64Array::from(vec![6, 7, 6, 5]));
+        let axis = axis(&[(0, &IndexSet::range(1..5), 6)], &[months]);
+        assert_eq!((&axis.group_of[..], axis.groups, axis.one_each), (&[0, 1, 0, 2][..], 3, false));
         assert_eq!(axis.keys[0].1.as_primitive::<arrow::datatypes::Int64Type>().values(), &[6, 7, 5]);
+        assert_eq!(axis.group(axis.add(0, 3)), 0);
+    }
+
+    #[test]
+    fn places_of_a_plane_are_numbered_row_major() {
+        let bands: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 2, 3, 4]));
+        let (rows, columns) = (IndexSet::from_ascending([0, 2]), IndexSet::range(4..7));
+        let axis = axis(&[(1, &rows, 3), (3, &columns, 9)], &[bands]);
+        assert_eq!((&axis.group_of[..], axis.groups, axis.one_each), (&[0, 1, 2, 1, 2, 3][..], 4, false));
+        let group = |row: usize, column: usize| axis.group(axis.add(1, row) + axis.add(3, column));
+        assert_eq!([group(0, 4), group(0, 6), group(2, 4), group(2, 6)], [0, 2, 1, 3]);
+        assert!(axis.lies_on(3) && !axis.is_own(3) && axis.last_dim() == 3);
     }
 
     #[test]
     fn zeros_of_both_signs_nans_and_nulls_are_one_group_each() {
         let labels: ArrayRef =
             Arc::new(Float64Array::from(vec![Some(0.0), Some(-0.0), None, Some(f64::NAN), Some(-f64::NAN), None]));
-        assert_eq!(axis(vec![labels], IndexSet::all(6)).group_of, [0, 0, 1, 2, 2, 1]);
+        assert_eq!(axis(&[(0, &IndexSet::all(6), 6)], &[labels]).group_of, [0, 0, 1, 2, 2, 1]);
     }
 
     #[test]
     fn keys_of_one_dimension_are_numbered_together() {
         let year: ArrayRef = Arc::new(Int64Array::from(vec![2000, 2000, 2001, 2001]));
         let month: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 1, 1]));
-        let axis = axis(vec![year, month], IndexSet::all(4));
+        let axis = axis(&[(0, &IndexSet::all(4), 4)], &[year, month]);
         assert_eq!((axis.group_of, axis.groups), (vec![0, 1, 2, 2], 3));
     }
 }

@@ -370,7 +370,7 @@ impl<'a> CellReader<'a> {
 }
 
 impl Cells {
-    fn new(region: Region) -> Self {
+    pub(super) fn new(region: Region) -> Self {
         Self { rows: region.cells(), region, ids: Vec::new(), arrays: Vec::new(), present: None }
     }
 

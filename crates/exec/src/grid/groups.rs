@@ -1,6 +1,6 @@
 //! The group numbers of the cells of a vector.
 
-use super::bins::KeyAxes;
+use super::bins::{KeyAxes, KeyAxis};
 use hyperslab_expr::GroupRun;
 use hyperslab_grid::{IndexSet, Region};
 use std::ops::Range;
@@ -11,6 +11,8 @@ pub(super) struct GroupSpace<'a> {
     ranges: Vec<Range<usize>>,
     /// The distance, in group numbers, between neighbours along each key axis.
     strides: Vec<usize>,
+    /// The last dimension that has keys.
+    last_dim: Option<usize>,
 }
 
 impl<'a> GroupSpace<'a> {
@@ -19,7 +21,8 @@ impl<'a> GroupSpace<'a> {
         for axis in (1..ranges.len()).rev() {
             strides[axis - 1] = strides[axis].saturating_mul(ranges[axis].len());
         }
-        Self { keys, ranges, strides }
+        let last_dim = keys.axes.iter().map(KeyAxis::last_dim).max();
+        Self { keys, ranges, strides, last_dim }
     }
 
     /// How many groups there are.
@@ -30,28 +33,35 @@ impl<'a> GroupSpace<'a> {
     /// The groups of the cells of a vector, in row-major order of cells.
     pub(super) fn runs(&self, vector: &Region, out: &mut Vec<GroupRun>) {
         out.clear();
-        self.descend(vector, 0, 0, out);
+        self.descend(vector, 0, (0, 0), out);
     }
 
-    fn descend(&self, vector: &Region, dim: usize, base: usize, out: &mut Vec<GroupRun>) {
+    /// Adds the groups of the cells from dimension `dim` on, where those before lead to group `base`, and to `place` of the
+    /// plane of keys that `dim` lies within.
+    fn descend(&self, vector: &Region, dim: usize, (base, place): (usize, usize), out: &mut Vec<GroupRun>) {
         let Some(set) = vector.sets().get(dim) else { return push(out, 1, base, 0) };
-        if self.keys.axes.last().is_none_or(|axis| axis.dim < dim) {
+        if self.last_dim.is_none_or(|last| last < dim) {
             return push(out, vector.sets()[dim..].iter().map(IndexSet::len).product(), base, 0);
         }
         let innermost = dim + 1 == vector.sets().len();
-        let Some(axis) = self.keys.axes.iter().position(|axis| axis.dim == dim) else {
-            return repeat(set.len(), out, |out| self.descend(vector, dim + 1, base, out));
+        let Some(axis) = self.keys.axes.iter().position(|axis| axis.lies_on(dim)) else {
+            let bases = std::iter::repeat_n(base, set.len());
+            return shifted(bases, out, |base, out| self.descend(vector, dim + 1, (base, place), out));
         };
-        let (group_of, first, stride) = (&self.keys.axes[axis].group_of, self.ranges[axis].start, self.strides[axis]);
-        let place = |at: usize| base + (group_of[at] as usize - first) * stride;
-        if innermost && self.keys.axes[axis].one_each {
-            // The last key axis has stride 1, and selected positions are numbered without gaps.
-            return push(out, set.len(), set.iter().next().map_or(base, place), 1);
+        let (key, first, stride) = (&self.keys.axes[axis], self.ranges[axis].start, self.strides[axis]);
+        let place_of = |at: usize| place + key.add(dim, at);
+        if key.last_dim() > dim {
+            return set.iter().for_each(|at| self.descend(vector, dim + 1, (base, place_of(at)), out));
         }
-        for at in set.iter() {
-            match innermost {
-                true => push(out, 1, place(at), 0),
-                false => self.descend(vector, dim + 1, place(at), out),
+        let group_of = |at: usize| base + (key.group(place_of(at)) - first) * stride;
+        if innermost && key.is_own(dim) {
+            // The last key axis has stride 1, and selected positions are numbered without gaps.
+            return push(out, set.len(), set.iter().next().map_or(base, group_of), 1);
+        }
+        match innermost {
+            true => set.iter().for_each(|at| push(out, 1, group_of(at), 0)),
+            false => {
+                shifted(set.iter().map(group_of), out, |base, out| self.descend(vector, dim + 1, (base, 0), out));
             }
         }
     }
@@ -78,17 +88,22 @@ impl<'a> GroupSpace<'a> {
     }
 }
 
-/// Adds what `once` adds `times` times. The second time is the pattern of all others, unless it became a part of what was
-/// there.
-fn repeat(times: usize, out: &mut Vec<GroupRun>, once: impl Fn(&mut Vec<GroupRun>)) {
-    (0..times.min(1)).for_each(|_| once(out));
-    let (first, before) = (out.len(), out.last().copied());
-    for done in 1..times {
-        once(out);
-        if done == 1 && first > 0 && out.get(first - 1) == before.as_ref() {
-            let pattern = first..out.len();
-            return (2..times).for_each(|_| out.extend_from_within(pattern.clone()));
-        }
+/// Adds what `once` adds for each of some first groups. That of the second is the pattern of all others, which differ by where
+/// they start only, unless it became a part of what was there.
+fn shifted(mut bases: impl Iterator<Item = usize>, out: &mut Vec<GroupRun>, once: impl Fn(usize, &mut Vec<GroupRun>)) {
+    let Some(base) = bases.next() else { return };
+    once(base, out);
+    let (start, before) = (out.len(), out.last().copied());
+    let Some(base) = bases.next() else { return };
+    once(base, out);
+    if start == 0 || out.get(start - 1) != before.as_ref() {
+        return bases.for_each(|base| once(base, out));
+    }
+    let pattern = start..out.len();
+    for other in bases {
+        let copied = out.len();
+        out.extend_from_within(pattern.clone());
+        out[copied..].iter_mut().for_each(|run| run.first = (run.first as usize + other - base) as u32);
     }
 }
 
@@ -107,13 +122,8 @@ fn push(out: &mut Vec<GroupRun>, len: usize, first: usize, step: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bins::KeyAxis;
     use super::*;
-
-    fn axis(dim: usize, group_of: &[u32], one_each: bool) -> KeyAxis {
-        let groups = group_of.iter().max().map_or(0, |max| *max as usize + 1);
-        KeyAxis { dim, group_of: group_of.to_vec(), groups, one_each, keys: Vec::new() }
-    }
+    use std::iter::once;
 
     fn numbers(space: &GroupSpace<'_>, vector: &Region) -> Vec<usize> {
         let mut runs = Vec::new();
@@ -125,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_time_mean_is_one_run_a_slice() {
-        let keys = KeyAxes { axes: vec![axis(1, &[0, 1, 2], true), axis(2, &[0, 1], true)], constants: Vec::new() };
+        let keys = KeyAxes::of(vec![KeyAxis::on_dim(1, &[0, 1, 2], true), KeyAxis::on_dim(2, &[0, 1], true)]);
         let space = GroupSpace::new(&keys, vec![0..3, 0..2]);
         let mut runs = Vec::new();
         space.runs(&Region::all(&[2, 3, 2]), &mut runs);
@@ -135,7 +145,7 @@ mod tests {
 
     #[test]
     fn folding_everything_is_one_run() {
-        let keys = KeyAxes { axes: Vec::new(), constants: Vec::new() };
+        let keys = KeyAxes::of(Vec::new());
         let space = GroupSpace::new(&keys, Vec::new());
         let mut runs = Vec::new();
         space.runs(&Region::all(&[2, 3, 4]), &mut runs);
@@ -145,8 +155,8 @@ mod tests {
     #[test]
     fn patterns_repeat_whether_or_not_their_ends_meet() {
         for group_of in [&[0, 1, 0][..], &[0, 0, 1], &[0, 0, 0], &[0]] {
-            let keys = KeyAxes { axes: vec![axis(1, group_of, false)], constants: Vec::new() };
-            let space = GroupSpace::new(&keys, std::iter::once(0..2).collect());
+            let keys = KeyAxes::of(vec![KeyAxis::on_dim(1, group_of, false)]);
+            let space = GroupSpace::new(&keys, once(0..2).collect());
             let found = numbers(&space, &Region::all(&[5, group_of.len()]));
             assert_eq!(found, group_of.repeat(5).iter().map(|group| *group as usize).collect::<Vec<_>>());
         }
@@ -154,8 +164,7 @@ mod tests {
 
     #[test]
     fn bins_repeat_and_ranges_are_numbered_from_their_start() {
-        let keys =
-            KeyAxes { axes: vec![axis(0, &[0, 1, 0], false), axis(1, &[9, 0, 9, 1, 2], true)], constants: Vec::new() };
+        let keys = KeyAxes::of(vec![KeyAxis::on_dim(0, &[0, 1, 0], false), KeyAxis::on_dim(1, &[9, 0, 9, 1, 2], true)]);
         let space = GroupSpace::new(&keys, vec![0..2, 1..3]);
         let vector = Region::new(vec![IndexSet::all(3), IndexSet::range(3..5)]);
         assert_eq!(numbers(&space, &vector), [0, 1, 2, 3, 0, 1]);

@@ -96,9 +96,9 @@ impl Layout {
 /// The groups of the cells of a part of a region. Where each position is a group of its own they are a range; otherwise all
 /// groups of the axis are taken.
 fn group_ranges(part: &Region, region: &Region, keys: &KeyAxes) -> Vec<Range<usize>> {
-    let along = |axis: &KeyAxis| match part.sets()[axis.dim].bounds() {
+    let along = |axis: &KeyAxis| match part.sets()[axis.dims[0]].bounds() {
         Some(bounds) if axis.one_each => {
-            let all = &region.sets()[axis.dim];
+            let all = &region.sets()[axis.dims[0]];
             all.rank(bounds.start)..all.rank(bounds.end)
         }
         _ => 0..axis.groups,
@@ -118,8 +118,8 @@ struct Cuts {
 impl Cuts {
     fn new(chunks: &ChunkGrid, region: &Region, keys: &KeyAxes, folding: Folding) -> Self {
         let rank = region.sets().len();
-        let own_groups = |dim: &usize| keys.axes.iter().any(|axis| axis.dim == *dim && axis.one_each);
-        let unit_dim = keys.axes.first().filter(|axis| axis.one_each).map(|axis| axis.dim);
+        let own_groups = |dim: &usize| keys.is_own(*dim);
+        let unit_dim = keys.axes.first().filter(|axis| axis.one_each).map(|axis| axis.dims[0]);
         let groups = keys.axes.iter().map(|axis| axis.groups).fold(1_usize, usize::saturating_mul);
         let mut parts = vec![1; rank];
         let mut jobs = 1;
@@ -175,8 +175,7 @@ impl Cuts {
 
     /// Whether all cells of a group are in one job.
     fn is_disjoint(&self, keys: &KeyAxes) -> bool {
-        let is_own = |dim: usize| keys.axes.iter().any(|axis| axis.dim == dim && axis.one_each);
-        self.ranges.iter().enumerate().all(|(dim, ranges)| ranges.len() == 1 || is_own(dim))
+        self.ranges.iter().enumerate().all(|(dim, ranges)| ranges.len() == 1 || keys.is_own(dim))
     }
 
     /// The box of each unit, in order.
@@ -215,14 +214,10 @@ mod tests {
     use super::*;
 
     fn keys(axes: &[(usize, usize, bool)]) -> KeyAxes {
-        let axis = |(dim, groups, one_each): &(usize, usize, bool)| KeyAxis {
-            dim: *dim,
-            group_of: Vec::new(),
-            groups: *groups,
-            one_each: *one_each,
-            keys: Vec::new(),
+        let axis = |(dim, groups, one_each): &(usize, usize, bool)| {
+            KeyAxis::on_dim(*dim, &(0..*groups as u32).collect::<Vec<_>>(), *one_each)
         };
-        KeyAxes { axes: axes.iter().map(axis).collect(), constants: Vec::new() }
+        KeyAxes::of(axes.iter().map(axis).collect())
     }
 
     /// Jobs cover each cell once, and groups of different units differ.

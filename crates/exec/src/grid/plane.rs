@@ -1,17 +1,17 @@
 //! What depends on several axes but not on all: computed once for each combination of their positions, and looked up by cells.
 //! Whether a place lies in a shape does not depend on the time.
 
-use super::program::{Label, Program};
+use super::cells::{CellReader, Cells};
+use super::program::Program;
 use super::table::Table;
 use super::vectors::{VECTOR_CELLS, vectors};
 use crate::context::Context;
 use crate::error::Result;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
-use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::scalar::{Family, function};
 use hyperslab_expr::{ColumnId, Expr};
-use hyperslab_grid::{Footprint, IndexSet};
+use hyperslab_grid::{Footprint, IndexSet, Region};
 use std::convert::Infallible;
 
 /// Above so many combinations nothing is computed beforehand.
@@ -63,23 +63,39 @@ impl Program {
         ((2..self.rank()).contains(&dims.len()) && cells <= MOST).then_some(dims)
     }
 
-    /// The values of an expression for each combination of selected positions along some dimensions, row-major.
+    /// The values of an expression for each combination of selected positions along the dimensions that decide it, row-major.
     fn evaluate_plane(&self, expr: &Expr, dims: Footprint, context: &Context) -> Result<ArrayRef> {
-        let dims: Vec<usize> = dims.dims().collect();
-        let plane = self.region.project(&dims);
-        let ids = expr.columns();
         let mut parts = Vec::new();
-        for vector in vectors(&plane, VECTOR_CELLS) {
-            context.check()?;
-            let column = |id: &ColumnId| {
-                let Label { dim, values } = &self.labels[id];
-                let at = dim.and_then(|dim| dims.iter().position(|own| *own == dim));
-                super::repeat::along(values, &vector, at)
-            };
-            let columns = ids.iter().map(column).collect::<Result<Vec<_>>>()?;
-            parts.push(evaluate(expr, &Columns::new(&ids, &columns), vector.cells())?);
-        }
+        self.visit_plane(&[expr], dims, context, &mut |values, _| {
+            parts.extend(values);
+            Ok(())
+        })?;
         Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?)
+    }
+
+    /// Calls `visit` with the values of expressions for some of the combinations of selected positions along the dimensions that
+    /// decide them, and how many these are, in row-major order.
+    pub(super) fn visit_plane(
+        &self,
+        exprs: &[&Expr],
+        dims: Footprint,
+        context: &Context,
+        visit: &mut impl FnMut(Vec<ArrayRef>, usize) -> Result<()>,
+    ) -> Result<()> {
+        // Along the others any position will do.
+        let along = |(dim, set): (usize, &IndexSet)| if dims.contains(dim) { set.clone() } else { set.ranked(0..1) };
+        let plane = Region::new(self.region.sets().iter().enumerate().map(along).collect());
+        let mut reader = CellReader::new(self, context)?;
+        reader.enter(&plane)?;
+        let mut visit = |part: Region| {
+            let mut cells = Cells::new(part);
+            let values = exprs.iter().map(|expr| reader.evaluate(&mut cells, expr)).collect::<Result<Vec<_>>>()?;
+            visit(values, cells.rows())
+        };
+        if plane.is_empty() {
+            return visit(plane);
+        }
+        vectors(&plane, VECTOR_CELLS).try_for_each(visit)
     }
 }
 

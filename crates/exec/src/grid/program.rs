@@ -254,6 +254,21 @@ impl Program {
         self.evaluate_label(expr, dim)
     }
 
+    /// The dimensions that decide what a key is.
+    pub(super) fn dims_of_key(&self, key: &Expr) -> Result<Footprint> {
+        let dims = |id: &ColumnId| -> Result<Footprint> {
+            if let Some(label) = self.labels.get(id) {
+                return Ok(label.dim.map_or(Footprint::EMPTY, Footprint::one));
+            }
+            let of_table = self.tables.iter().find(|table| table.has(*id)).map(Table::dims);
+            let of_variable = || self.variables.iter().find(|v| v.id == *id).map(|v| v.dims.iter().copied().collect());
+            let of_positions = || self.positions.get(id).map(|dim| Footprint::one(*dim));
+            let known = of_table.or_else(of_variable).or_else(of_positions);
+            known.ok_or_else(|| Error::internal("a key of a dense aggregate is not known along axes"))
+        };
+        key.columns().iter().map(dims).try_fold(Footprint::EMPTY, |all, dims| Ok(all.union(dims?)))
+    }
+
     /// Forgets steps, variables and labels that neither `wanted` nor a mask needs.
     pub(super) fn keep_only(&mut self, wanted: impl IntoIterator<Item = ColumnId>) {
         let mut needed: HashSet<ColumnId> = wanted.into_iter().collect();

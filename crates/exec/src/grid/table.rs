@@ -13,7 +13,7 @@ use crate::source::array_bytes;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use hyperslab_expr::{ColumnId, Expr};
-use hyperslab_grid::{IndexSet, Region};
+use hyperslab_grid::{Footprint, IndexSet, Region};
 use hyperslab_plan::{BoundQuery, RowPlan};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -161,6 +161,11 @@ impl Table {
     /// Lets go of a column that is known otherwise.
     pub(super) fn forget(&mut self, id: ColumnId) {
         self.columns.retain(|(own, _)| *own != id);
+    }
+
+    /// The dimensions along which it is looked up.
+    pub(super) fn dims(&self) -> Footprint {
+        self.axes.iter().map(|axis| axis.dim).collect()
     }
 
     /// Whether it has a column.

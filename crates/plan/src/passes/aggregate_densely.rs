@@ -1,22 +1,34 @@
 //! Groups cells by their place on axes, without a hash table.
 
 use super::{Pass, PassContext};
-use crate::axis::{along_axis, in_terms_of_scan};
+use crate::axis::{along_axes, along_axis, in_terms_of_scan};
 use crate::row_plan::is_passed_on;
-use crate::{BoundQuery, GridPlan, Result, RowPlan};
+use crate::{BoundQuery, Column, GridPlan, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, Expr};
+use hyperslab_grid::Footprint;
 
 pub(super) const PASS: Pass = Pass {
     name: "aggregate_densely",
-    about: "groups whose keys each depend on one axis are addressed by position; each key has finitely many bins",
+    about: "groups whose keys depend on one axis each, or on few together, are addressed by position",
     rewrite: |plan, context: &mut PassContext<'_>| plan.transform(&mut |node| aggregate(node, context.query)),
 };
+
+/// The most places of keys that depend on several dimensions together: each takes four bytes.
+const MOST_PLACES: usize = 1 << 22;
+
+/// How many cells such a place has, at least: to number it takes as long as to fold some cells.
+const CELLS_A_PLACE: usize = 4;
 
 fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Aggregate { input, keys, aggregates } = plan else { return Ok(plan) };
     match without_new_names(*input) {
         RowPlan::Materialize { grid, .. } if fits(query, &grid, &keys, &aggregates) => {
             let ids = keys.iter().map(|(c, _)| c.id).chain(aggregates.iter().map(|(c, _)| c.id)).collect();
+            let over_scan = |(column, key): (Column, Expr)| match along_axis(query, &grid, &key) {
+                Some(_) => (column, key),
+                None => (column, in_terms_of_scan(&grid, key)),
+            };
+            let keys = keys.into_iter().map(over_scan).collect();
             let grid = GridPlan::Aggregate { input: grid, keys, aggregates };
             Ok(RowPlan::Materialize { grid: Box::new(grid), columns: ids })
         }
@@ -34,23 +46,75 @@ fn without_new_names(plan: RowPlan) -> RowPlan {
     }
 }
 
-fn fits(
-    query: &BoundQuery,
-    grid: &GridPlan,
-    keys: &[(crate::Column, Expr)],
-    aggregates: &[(crate::Column, AggregateCall)],
-) -> bool {
+fn fits(query: &BoundQuery, grid: &GridPlan, keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> bool {
     let volatile = |call: &AggregateCall| call.args.iter().chain(&call.filter).any(Expr::is_volatile);
+    let places = keys.iter().map(|(_, key)| places_of(query, grid, key)).collect::<Option<Vec<_>>>();
     !grid.is_aggregate()
-        && keys.iter().all(|(_, key)| has_bins(query, grid, key))
+        && places.is_some_and(|places| have_bins(grid, &places))
         && !aggregates.iter().any(|(_, call)| volatile(call))
 }
 
-/// Whether a key is constant or can be evaluated on one axis. One that fails for some value of its axis is left to the
-/// rows above, which raise the error only if a selected cell has that value.
-fn has_bins(query: &BoundQuery, grid: &GridPlan, key: &Expr) -> bool {
+/// What is known of a key before cells are computed.
+struct Places {
+    /// The dimensions whose positions decide it: none for a constant.
+    dims: Footprint,
+    /// Whether it is known from labels of one dimension alone.
+    is_label: bool,
+}
+
+/// The places of a key, if they decide it. One that fails for some of them is left to the rows above, which raise the error
+/// only if a selected cell is there.
+fn places_of(query: &BoundQuery, grid: &GridPlan, key: &Expr) -> Option<Places> {
+    let known = |dims: Footprint, is_label: bool| Places { dims, is_label };
     match in_terms_of_scan(grid, key.clone()) {
-        constant if constant.columns().is_empty() => !constant.is_volatile(),
-        _ => along_axis(query, grid, key).is_some(),
+        constant if constant.columns().is_empty() => (!constant.is_volatile()).then(|| known(Footprint::EMPTY, true)),
+        _ => match along_axis(query, grid, key) {
+            Some((dim, _)) => Some(known(Footprint::one(dim), true)),
+            None => along_axes(query, grid, key).map(|dims| known(dims, false)),
+        },
+    }
+}
+
+/// Whether keys have few places to be numbered: each depends on one dimension, or on several together whose places are far
+/// fewer than cells. Between the dimensions of some keys are none of others, so that groups are in order.
+fn have_bins(grid: &GridPlan, of_keys: &[Places]) -> bool {
+    let sets = grid.scan().region.sets();
+    let cells = grid.scan().region.cells();
+    let of_together = together(of_keys.iter().map(|key| key.dims));
+    let is_apart = |dims: &Footprint| {
+        let within = dims.dims().min().unwrap_or(0)..dims.dims().max().unwrap_or(0);
+        of_together.iter().all(|other| other == dims || !other.dims().any(|dim| within.contains(&dim)))
+    };
+    let are_few = |dims: &Footprint| {
+        let places = dims.dims().map(|dim| sets[dim].len()).fold(1_usize, usize::saturating_mul);
+        places <= MOST_PLACES && places.saturating_mul(CELLS_A_PLACE) <= cells
+    };
+    // Labels of one dimension are held anyway.
+    let is_held = |dims: &Footprint| {
+        dims.len() < 2 && of_keys.iter().all(|key| key.is_label || key.dims.dims().all(|dim| !dims.contains(dim)))
+    };
+    of_together.iter().all(|dims| is_held(dims) || (is_apart(dims) && are_few(dims)))
+}
+
+/// Keys that have a dimension in common are numbered together.
+fn together(of_keys: impl Iterator<Item = Footprint>) -> Vec<Footprint> {
+    let mut out: Vec<Footprint> = Vec::new();
+    for dims in of_keys {
+        let meets = |other: &mut Footprint| other.dims().any(|dim| dims.contains(dim));
+        let met: Vec<Footprint> = out.extract_if(.., meets).collect();
+        out.push(met.into_iter().fold(dims, Footprint::union));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_share_dimensions_are_together() {
+        let of = |dims: &[usize]| dims.iter().copied().collect::<Footprint>();
+        let parts = together([&[0][..], &[1, 2], &[3], &[2, 4], &[0]].into_iter().map(of));
+        assert_eq!(parts, [of(&[3]), of(&[1, 2, 4]), of(&[0])]);
     }
 }

@@ -125,7 +125,7 @@ impl<'a> Dense<'a> {
         context: &'a Context,
     ) -> Result<Self> {
         let mut program = Program::new(input, query, context)?;
-        let keys = KeyAxes::new(&program, keys)?;
+        let keys = KeyAxes::new(&program, keys, context)?;
         let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
         let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
@@ -136,9 +136,8 @@ impl<'a> Dense<'a> {
         let ordered = calls.iter().any(|call| aggregate::depends_on_order(&call.call.function));
         let chunks = program.with_reach(program.driver());
         let chunks = if ordered { in_row_order(&chunks, &keys) } else { chunks };
-        let is_key = |dim: usize| keys.axes.iter().any(|key| key.dim == dim && key.one_each);
         // Between the cells of a group boxes are cut only if their order does not matter.
-        let apart = program.own_dims().dims().filter(|dim| !ordered || is_key(*dim)).collect();
+        let apart = program.own_dims().dims().filter(|dim| !ordered || keys.is_own(*dim)).collect();
         let chunks = program.in_several_boxes(chunks, apart);
         let boxes = program.widened(&chunks);
         let dense = Self {
@@ -389,7 +388,7 @@ fn read_by(calls: &[Call]) -> Vec<ColumnId> {
 fn in_row_order(chunks: &ChunkGrid, keys: &KeyAxes) -> ChunkGrid {
     let mut whole = false;
     let axis = |(dim, axis): (usize, &AxisChunks)| {
-        if keys.axes.iter().any(|key| key.dim == dim && key.one_each) {
+        if keys.is_own(dim) {
             return axis.clone();
         }
         let out = if whole { AxisChunks::whole(axis.positions()) } else { axis.clone() };

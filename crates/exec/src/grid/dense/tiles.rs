@@ -28,7 +28,7 @@ impl Tiles {
     pub(super) fn new(keys: &KeyAxes, boxes: &ChunkGrid) -> Option<Self> {
         let rank = boxes.axes().len();
         let folded = rank - keys.axes.len().min(rank);
-        let are_last = keys.axes.iter().enumerate().all(|(at, axis)| axis.one_each && axis.dim == folded + at);
+        let are_last = keys.axes.iter().enumerate().all(|(at, axis)| axis.is_own(folded + at));
         let groups: usize = typical(boxes)[folded..].iter().product();
         (folded > 0 && are_last && groups > VECTOR_CELLS).then_some(Self { folded })
     }
@@ -67,14 +67,7 @@ mod tests {
     use crate::grid::bins::KeyAxis;
 
     fn keys(axes: &[(usize, bool)]) -> KeyAxes {
-        let axis = |(dim, one_each): &(usize, bool)| KeyAxis {
-            dim: *dim,
-            group_of: Vec::new(),
-            groups: 1,
-            one_each: *one_each,
-            keys: Vec::new(),
-        };
-        KeyAxes { axes: axes.iter().map(axis).collect(), constants: Vec::new() }
+        KeyAxes::of(axes.iter().map(|(dim, one_each)| KeyAxis::on_dim(*dim, &[0], *one_each)).collect())
     }
 
     #[test]
