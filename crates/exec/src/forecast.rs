@@ -2,7 +2,7 @@
 //! for it. What depends on data is taken at its most: every cell a row, every row a group.
 
 use crate::error::Result;
-use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES, TILE_BYTES};
+use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES};
 use crate::rows::key_table::KeyTable;
 use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
@@ -48,6 +48,9 @@ const ROW_BLOCK_BYTES: u64 = 64 << 20;
 
 /// What a row takes besides its columns where it is found by its key.
 const ENTRY_BYTES: u64 = 32;
+
+/// What is held of a row that cells are matched with, twice while places are numbered.
+const PAIR_BYTES: u64 = 16;
 
 /// The groups that one thread holds of an aggregate, where it can be cut between them.
 const GROUPS_AT_ONCE: u64 = 1 << 19;
@@ -208,6 +211,11 @@ impl Model<'_> {
                 let held = other.rows.saturating_mul(width(&rows.columns()) + ENTRY_BYTES);
                 below.beside(other).holding(held, self.limit, false)
             }
+            GridPlan::Matches { rows, .. } => {
+                let other = self.rows(rows);
+                let held = other.rows.saturating_mul(PAIR_BYTES);
+                below.beside(other).holding(held, self.limit, false)
+            }
             GridPlan::Window { calls, .. } => {
                 let part = CELLS_AT_ONCE * 32;
                 let computing = self.threads * part * (3 + calls.len() as u64) * 8;
@@ -254,11 +262,6 @@ impl Model<'_> {
         let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
         let working = (2 * self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
         let mut needs = beneath.giving(groups);
-        if groups > CELLS_AT_ONCE && kept == 0 {
-            let boxes = self.threads.saturating_mul(TILE_BYTES as u64);
-            needs.reading =
-                needs.reading.saturating_add(boxes.min(needs.reading.saturating_mul(7)).min(self.limit / 4));
-        }
         needs.held = needs.held.saturating_add(working);
         if kept > 0 {
             // Each value as it comes and once more in order; where that is too much cells are turned over on disk, and where one

@@ -29,7 +29,9 @@ pub fn in_terms_of_scan(grid: &GridPlan, expr: Expr) -> Expr {
 fn collect_definitions(grid: &GridPlan, into: &mut HashMap<ColumnId, Expr>) {
     match grid {
         GridPlan::Scan(_) => {}
-        GridPlan::Mask { input, .. } | GridPlan::Window { input, .. } => collect_definitions(input, into),
+        GridPlan::Mask { input, .. } | GridPlan::Matches { input, .. } | GridPlan::Window { input, .. } => {
+            collect_definitions(input, into)
+        }
         GridPlan::Lookup { input, on, kind, .. } | GridPlan::Join { left: input, on, kind, .. } => {
             collect_definitions(input, into);
             // What is equal to a column in an inner join has its values.
@@ -131,6 +133,9 @@ fn is_read(grid: &GridPlan, id: ColumnId) -> bool {
         GridPlan::Scan(scan) => scan.column(id).is_some(),
         GridPlan::Lookup { input, rows, .. } => {
             rows.columns().iter().any(|column| column.id == id) || is_read(input, id)
+        }
+        GridPlan::Matches { input, columns, .. } => {
+            columns.iter().any(|(column, _)| column.id == id) || is_read(input, id)
         }
         GridPlan::Join { left, right, .. } => is_read(left, id) || is_read(right, id),
         GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } | GridPlan::Window { input, .. } => {

@@ -178,6 +178,7 @@ impl Explain<'_> {
             GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
             GridPlan::Join { left, right, along, kind, .. } => self.grid_join(left, right, along, *kind),
             GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None, None),
+            GridPlan::Matches { on, .. } => self.join("Matches", on, None, None),
             GridPlan::Window { window, calls, reach, .. } => {
                 let dims = reach.dims.dims().map(|dim| grid.scan().dim_names[dim].clone()).collect::<Vec<_>>();
                 let along = if dims.is_empty() { String::new() } else { format!(" along {}", dims.join(", ")) };
@@ -191,7 +192,7 @@ impl Explain<'_> {
         }
         match grid {
             GridPlan::Join { right, .. } => self.grid(right, depth + 1),
-            GridPlan::Lookup { rows, .. } => self.rows(rows, depth + 1),
+            GridPlan::Lookup { rows, .. } | GridPlan::Matches { rows, .. } => self.rows(rows, depth + 1),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use hyperslab_grid::{AxisMap, Footprint, Region, schema::Dimension};
 use serde::{Deserialize, Serialize};
 
 /// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask`, `Map`, `Join`,
-/// `Lookup` and `Window`, then at most one `Aggregate`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
+/// `Lookup` and `Window`, then at most one `Aggregate`, perhaps of `Matches`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GridPlan {
     /// Reads variables of a dataset over a region of its grid.
@@ -51,6 +51,18 @@ pub enum GridPlan {
         on: Vec<(Expr, Expr)>,
         /// Whether cells without a row are absent, or have NULLs.
         kind: JoinKind,
+    },
+    /// Counts each cell once for each of the rows that belong to it: the regions that a place lies in, the periods of a time.
+    /// Only an `Aggregate` stands above it, which folds cells by the rows that they have in common: none is repeated.
+    Matches {
+        /// The grid whose cells are counted.
+        input: Box<GridPlan>,
+        /// The rows.
+        rows: Box<RowPlan>,
+        /// Pairs that must be equal: an expression on one dimension of the grid, and one over the rows.
+        on: Vec<(Expr, Expr)>,
+        /// What keys read of the rows.
+        columns: Vec<(Column, Expr)>,
     },
     /// Adds columns computed for each cell from the present cells of its partition, which differ from it along some
     /// dimensions only.
@@ -190,6 +202,13 @@ impl GridPlan {
                 out.extend(rows.columns().into_iter().map(|column| GridColumn { column, footprint }));
                 out
             }
+            Self::Matches { input, on, columns, .. } => {
+                let mut out = input.columns();
+                let of = |(left, _): &(Expr, Expr)| footprint_of(left, &out, input.rank());
+                let footprint = on.iter().map(of).fold(Footprint::EMPTY, Footprint::union);
+                out.extend(columns.iter().map(|(column, _)| GridColumn { column: column.clone(), footprint }));
+                out
+            }
             Self::Window { input, calls, .. } => {
                 let (mut out, footprint) = (input.columns(), Footprint::all(input.rank()));
                 out.extend(calls.iter().map(|(column, _)| GridColumn { column: column.clone(), footprint }));
@@ -225,6 +244,7 @@ impl GridPlan {
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
+            | Self::Matches { input, .. }
             | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
             | Self::Join { left: input, .. } => Some(input),
@@ -246,6 +266,7 @@ impl GridPlan {
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
+            | Self::Matches { input, .. }
             | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
             | Self::Join { left: input, .. } => input.scan_mut(),
@@ -263,10 +284,10 @@ impl GridPlan {
         scans
     }
 
-    /// The rows that cells look up, those joined first first.
+    /// The rows that cells look up or are matched with, those joined first first.
     pub fn tables(&self) -> Vec<&RowPlan> {
         let mut tables = self.input().map(Self::tables).unwrap_or_default();
-        if let Self::Lookup { rows, .. } = self {
+        if let Self::Lookup { rows, .. } | Self::Matches { rows, .. } = self {
             tables.push(rows);
         }
         tables
@@ -276,7 +297,7 @@ impl GridPlan {
     pub fn tables_mut(&mut self) -> Vec<&mut RowPlan> {
         match self {
             Self::Scan(_) => Vec::new(),
-            Self::Lookup { input, rows, .. } => {
+            Self::Lookup { input, rows, .. } | Self::Matches { input, rows, .. } => {
                 let mut tables = input.tables_mut();
                 tables.push(rows);
                 tables

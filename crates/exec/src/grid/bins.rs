@@ -3,16 +3,18 @@
 
 use super::program::Program;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::rows::key_table::KeyTable;
 use crate::source::array_bytes;
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
-use arrow::datatypes::DataType;
-use hyperslab_expr::{ColumnId, Expr};
+use arrow::datatypes::{DataType, UInt32Type};
+use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::{Footprint, IndexSet};
 use hyperslab_plan::Column;
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// How a dimension with keys is grouped, or several that keys depend on together.
 pub(super) struct KeyAxis {
@@ -37,32 +39,38 @@ pub(super) struct KeyAxes {
     pub(super) axes: Vec<KeyAxis>,
     /// Keys that are the same for all cells: one value each.
     pub(super) constants: Vec<(ColumnId, ArrayRef)>,
-    _memory: Reservation,
+    _memory: Option<Reservation>,
 }
 
 impl KeyAxes {
-    /// Numbers the groups of the selected cells of a program.
+    /// Numbers the groups of the selected cells of a program. Cells that are matched with rows are grouped by their class.
     pub(super) fn new(program: &Program, keys: &[(Column, Expr)], context: &Context) -> Result<Self> {
+        let keys = &by_class(program, keys)[..];
         let (mut constants, mut axes) = (Vec::new(), Vec::new());
         let mut memory = context.memory().reserve(0, "the groups of the places of a grid")?;
         for Together { dims, keys } in keys_by_dims(program, keys)? {
-            let ids: Vec<ColumnId> = keys.iter().map(|(column, _)| column.id).collect();
-            let keys: Vec<&Expr> = keys.iter().map(|(_, key)| key).collect();
+            let of_values = |values: Vec<ArrayRef>| keys.iter().map(|(column, _)| column.id).zip(values).collect();
             if dims.is_empty() {
-                let values = keys.iter().map(|key| Ok(program.label_of(key)?.values));
-                constants = ids.into_iter().zip(values.collect::<Result<Vec<_>>>()?).collect();
+                let values = keys.iter().map(|(_, key)| Ok(program.label_of(key)?.values));
+                constants = of_values(values.collect::<Result<Vec<_>>>()?);
                 continue;
             }
             let along: Vec<_> = dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect();
             let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
             memory.grow(places.saturating_mul(size_of::<u32>()))?;
-            let mut numbers = Numbers::default();
-            program.visit_plane(&keys, dims, context, &mut |values, places| numbers.add(&values, places))?;
-            memory.grow(numbers.firsts.iter().flatten().map(array_bytes).sum())?;
-            axes.push(KeyAxis::new(&along, ids, numbers)?);
+            let (exprs, mut numbers): (Vec<&Expr>, _) = (keys.iter().map(|(_, key)| key).collect(), Numbers::default());
+            program.visit_plane(&exprs, dims, context, &mut |values, places| numbers.add(&values, places))?;
+            let values = numbers.values(exprs.iter().map(|key| key.sql_type()))?;
+            memory.grow(values.iter().map(array_bytes).sum())?;
+            axes.push(KeyAxis::new(&along, of_values(values), numbers));
+        }
+        // Several classes may be given out as one group: they are not cut apart.
+        if let Some(matches) = &program.matches {
+            let of_class = |axis: &&mut KeyAxis| axis.keys.iter().any(|(id, _)| *id == matches.class);
+            axes.iter_mut().filter(of_class).for_each(|axis: &mut KeyAxis| axis.one_each = false);
         }
         axes.sort_by_key(|axis: &KeyAxis| axis.dims[0]);
-        Ok(Self { axes, constants, _memory: memory })
+        Ok(Self { axes, constants, _memory: Some(memory) })
     }
 
     /// Whether each selected position of a dimension is a group of its own.
@@ -70,12 +78,85 @@ impl KeyAxes {
         self.axes.iter().any(|axis| axis.is_own(dim))
     }
 
+    /// The same with other groups along an axis, which are not found from places.
+    fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
+        let mut axes: Vec<KeyAxis> = self.axes.iter().map(KeyAxis::of_groups).collect();
+        axes[axis] = KeyAxis { groups, keys, ..axes[axis].of_groups() };
+        Self { axes, constants: self.constants.clone(), _memory: None }
+    }
+
     /// Groups along these axes.
     #[cfg(test)]
     pub(super) fn of(axes: Vec<KeyAxis>) -> Self {
-        let pool = crate::memory::MemoryPool::new(usize::MAX);
-        let memory = pool.reserve(0, "a test").expect("nothing is no more than the limit");
-        Self { axes, constants: Vec::new(), _memory: memory }
+        Self { axes, constants: Vec::new(), _memory: None }
+    }
+}
+
+/// Keys with that of the class in the place of those of rows.
+fn by_class(program: &Program, keys: &[(Column, Expr)]) -> Vec<(Column, Expr)> {
+    let Some(matches) = &program.matches else { return keys.to_vec() };
+    let of_rows = |key: &Expr| matches.keys.iter().any(|(id, _)| key.columns().contains(id));
+    let mut keys: Vec<_> = keys.iter().filter(|(_, key)| !of_rows(key)).cloned().collect();
+    keys.push(matches.class_key());
+    keys
+}
+
+/// The groups that are given out where cells are matched with rows: those of a class are counted for each of its rows.
+pub(super) struct Spread {
+    /// Which of the axes has the classes.
+    pub(super) axis: usize,
+    /// For each group of that axis those that it counts in.
+    pub(super) into: Vec<Vec<u32>>,
+    /// The keys of the groups that are given out.
+    pub(super) keys: KeyAxes,
+    /// Whether there are no keys: there is one group then, whatever is matched.
+    pub(super) is_whole: bool,
+}
+
+impl Spread {
+    /// Of the groups by class; nothing for cells that are not matched.
+    pub(super) fn new(program: &Program, folded: &KeyAxes, keys: &[(Column, Expr)]) -> Result<Option<Self>> {
+        let Some(matches) = &program.matches else { return Ok(None) };
+        let has_class = |axis: &KeyAxis| axis.keys.iter().any(|(id, _)| *id == matches.class);
+        let axis = folded.axes.iter().position(has_class).ok_or_else(|| Error::internal("no axis has the classes"))?;
+        let (of_class, others): (Vec<_>, Vec<_>) =
+            folded.axes[axis].keys.iter().cloned().partition(|(id, _)| *id == matches.class);
+        let classes = of_class[0].1.as_primitive::<UInt32Type>();
+        let mut other = Numbers::default();
+        other.add(&others.iter().map(|(_, values)| values.clone()).collect::<Vec<_>>(), classes.len())?;
+        let (mut known, mut firsts) = (HashMap::new(), (Vec::new(), Vec::new()));
+        let mut number = |tuple: u32, group: usize| {
+            *known.entry((tuple, other.of()[group])).or_insert_with(|| {
+                firsts.0.push(tuple);
+                firsts.1.push(group as u32);
+                firsts.0.len() as u32 - 1
+            })
+        };
+        let tuples = |group: usize| classes.is_valid(group).then(|| &matches.tuples[classes.value(group) as usize][..]);
+        let groups = |group: usize| tuples(group).unwrap_or_default().iter().map(|t| number(*t, group)).collect();
+        let into = (0..classes.len()).map(groups).collect();
+        let (of_tuple, of_group) = (UInt32Array::from(firsts.0), UInt32Array::from(firsts.1));
+        let at_tuples = matches.keys.iter().map(|(id, values)| Ok((*id, take(values, &of_tuple, None)?)));
+        let at_groups = others.iter().map(|(id, values)| Ok((*id, take(values, &of_group, None)?)));
+        let values = at_tuples.chain(at_groups).collect::<Result<Vec<_>>>()?;
+        // Columns of rows have the names that their keys are given out by.
+        let shown = |(id, values): (ColumnId, ArrayRef)| {
+            let of_rows = keys.iter().filter(|(_, key)| matches!(key, Expr::Column(read, _) if *read == id));
+            let own = of_rows.map(|(column, _)| column.id).collect::<Vec<_>>();
+            let ids = if own.is_empty() { vec![id] } else { own };
+            ids.into_iter().map(move |id| (id, values.clone()))
+        };
+        let given = values.into_iter().flat_map(shown).collect();
+        let is_whole = keys.is_empty();
+        let keys = folded.with_groups(axis, of_tuple.len().max(usize::from(is_whole)), given);
+        Ok(Some(Self { axis, into, keys, is_whole }))
+    }
+
+    /// The ranges of the groups that are given out for ranges of classes.
+    pub(super) fn ranges(&self, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
+        let mut out = ranges.to_vec();
+        out[self.axis] = 0..self.keys.axes[self.axis].groups;
+        out
     }
 }
 
@@ -107,7 +188,7 @@ fn keys_by_dims<'k>(program: &Program, keys: &'k [(Column, Expr)]) -> Result<Vec
 
 /// Tuples of keys, numbered by first appearance.
 #[derive(Default)]
-struct Numbers {
+pub(super) struct Numbers {
     table: Option<KeyTable>,
     of: Vec<u32>,
     /// For each key its values where a tuple came first.
@@ -116,7 +197,12 @@ struct Numbers {
 
 impl Numbers {
     /// Numbers the tuples of the next places.
-    fn add(&mut self, keys: &[ArrayRef], places: usize) -> Result<()> {
+    pub(super) fn add(&mut self, keys: &[ArrayRef], places: usize) -> Result<()> {
+        if keys.is_empty() {
+            // There is one tuple, that of nothing.
+            self.of.resize(self.of.len() + places, 0);
+            return Ok(());
+        }
         let types: Vec<DataType> = keys.iter().map(|key| key.data_type().clone()).collect();
         let table = match &mut self.table {
             Some(table) => table,
@@ -131,11 +217,30 @@ impl Numbers {
         }
         Ok(())
     }
+
+    /// The numbers of the places.
+    pub(super) fn of(&self) -> &[u32] {
+        &self.of
+    }
+
+    /// Lets go of the numbers of places, not of the tuples.
+    pub(super) fn forget_places(&mut self) {
+        self.of.clear();
+    }
+
+    /// For each key, of these types, one value a tuple.
+    pub(super) fn values(&self, types: impl Iterator<Item = SqlType>) -> Result<Vec<ArrayRef>> {
+        let joined = |(at, ty): (usize, SqlType)| match self.firsts.get(at) {
+            Some(firsts) => Ok(concat(&firsts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?),
+            None => Ok(new_empty_array(&ty.to_arrow())),
+        };
+        types.enumerate().map(joined).collect()
+    }
 }
 
 impl KeyAxis {
     /// From the numbers of the places of some dimensions, of which the selected positions and the length are given.
-    fn new(along: &[(usize, &IndexSet, usize)], ids: Vec<ColumnId>, numbers: Numbers) -> Result<Self> {
+    fn new(along: &[(usize, &IndexSet, usize)], keys: Vec<(ColumnId, ArrayRef)>, numbers: Numbers) -> Self {
         let dims: Vec<usize> = along.iter().map(|(dim, ..)| *dim).collect();
         let (mut adds, mut places) = (Vec::new(), 1);
         for (_, selected, len) in along.iter().rev() {
@@ -145,16 +250,19 @@ impl KeyAxis {
             places *= selected.len();
         }
         let groups = numbers.table.as_ref().map_or(0, KeyTable::len);
-        let joined = |firsts: &Vec<ArrayRef>| concat(&firsts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>());
-        let values = numbers.firsts.iter().map(joined).collect::<Result<Vec<_>, _>>()?;
-        let keys = ids.into_iter().zip(values).collect();
         let one_each = groups == places && dims.len() == 1;
-        Ok(Self { dims, adds, group_of: numbers.of, groups, one_each, keys })
+        Self { dims, adds, group_of: numbers.of, groups, one_each, keys }
     }
 
     /// Whether each selected position of this dimension is a group of its own.
     pub(super) fn is_own(&self, dim: usize) -> bool {
         self.one_each && self.dims == [dim]
+    }
+
+    /// Its groups, without the places that they are found from.
+    fn of_groups(&self) -> Self {
+        let (dims, keys) = (self.dims.clone(), self.keys.clone());
+        Self { dims, adds: Vec::new(), group_of: Vec::new(), groups: self.groups, one_each: self.one_each, keys }
     }
 
     /// Whether it lies on a dimension.
@@ -208,7 +316,9 @@ mod tests {
             let keys: Vec<ArrayRef> = keys.iter().map(|key| key.slice(part.start, part.len())).collect();
             numbers.add(&keys, part.len()).unwrap();
         }
-        KeyAxis::new(along, (0..keys.len() as u32).map(ColumnId).collect(), numbers).unwrap()
+        let types = keys.iter().map(|key| SqlType::from_arrow(key.data_type()).unwrap());
+        let values = numbers.values(types).unwrap();
+        KeyAxis::new(along, (0..keys.len() as u32).map(ColumnId).zip(values).collect(), numbers)
     }
 
     #[test]

@@ -81,6 +81,34 @@ impl<'a> GroupSpace<'a> {
         numbers.into_iter().map(|number| number as u32).collect()
     }
 
+    /// For each key axis the groups of it.
+    pub(super) fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    /// The bytes that [`Self::spread`] takes.
+    pub(super) fn spread_bytes(&self, axis: usize, into: &[Vec<u32>]) -> usize {
+        let along = self.ranges[axis].clone();
+        let pairs = into[along.clone()].iter().map(Vec::len).sum::<usize>() * self.len() / along.len().max(1);
+        pairs * 2 * size_of::<u32>()
+    }
+
+    /// For the groups of this space those of another that they count in, which has other groups along an axis: pairs of both
+    /// numbers, in the order of this space.
+    pub(super) fn spread(&self, axis: usize, into: &[Vec<u32>], other: &Self) -> (Vec<u32>, Vec<u32>) {
+        let (inner, len) = (self.strides[axis], self.ranges[axis].len());
+        let (mut from, mut to) = (Vec::new(), Vec::new());
+        for group in 0..self.len() {
+            let (outside, along, inside) = (group / (inner * len), group / inner % len, group % inner);
+            let base = outside * inner * other.ranges[axis].len() + inside;
+            for number in &into[self.ranges[axis].start + along] {
+                from.push(group as u32);
+                to.push((base + *number as usize * inner) as u32);
+            }
+        }
+        (from, to)
+    }
+
     /// For each group its number along one key axis.
     pub(super) fn along(&self, axis: usize) -> impl Iterator<Item = u32> + '_ {
         let (range, stride) = (self.ranges[axis].clone(), self.strides[axis]);
@@ -160,6 +188,21 @@ mod tests {
             let found = numbers(&space, &Region::all(&[5, group_of.len()]));
             assert_eq!(found, group_of.repeat(5).iter().map(|group| *group as usize).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn groups_count_in_several_others() {
+        // Two classes, the first of two rows and the second of none, between two other axes.
+        let axes = |groups: &[u32]| {
+            let on = |dim, group_of: &[u32]| KeyAxis::on_dim(dim, group_of, false);
+            KeyAxes::of(vec![on(0, &[0, 1]), on(1, groups), on(2, &[0, 1])])
+        };
+        let (folded, given) = (axes(&[0, 1]), axes(&[0, 1, 2]));
+        let (from, to) = (GroupSpace::new(&folded, vec![0..2; 3]), GroupSpace::new(&given, vec![0..2, 0..3, 0..2]));
+        let into = [vec![2, 0], vec![]];
+        let pairs = (vec![0, 0, 1, 1, 4, 4, 5, 5], vec![4, 0, 5, 1, 10, 6, 11, 7]);
+        assert_eq!(from.spread(1, &into, &to), pairs);
+        assert_eq!(from.spread_bytes(1, &into), 64);
     }
 
     #[test]

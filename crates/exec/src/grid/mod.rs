@@ -13,6 +13,7 @@ mod cells;
 mod dense;
 mod groups;
 mod layout;
+mod matches;
 mod plane;
 mod program;
 mod repeat;
@@ -24,7 +25,6 @@ mod vectors;
 mod window;
 
 pub(crate) use dense::KEPT_BYTES;
-pub(crate) use dense::tiles::TILE_BYTES;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -57,6 +57,7 @@ pub fn materialize(
         | GridPlan::Map { .. }
         | GridPlan::Join { .. }
         | GridPlan::Lookup { .. }
+        | GridPlan::Matches { .. }
         | GridPlan::Window { .. } => rows::cells_as_rows(grid, columns, query, context),
     }
 }

@@ -1,5 +1,6 @@
 //! A chain of scan, masks and maps, made ready to run on vectors of cells.
 
+use super::matches::Matches;
 use super::table::Table;
 use super::variable::{DataVariable, Scanned, scanned};
 use super::window::{GridWindow, Held, PART_CELLS, halved};
@@ -13,7 +14,6 @@ use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Hyperslab, Region};
 use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
-use std::ops::Range;
 
 /// Windows over whole axes are computed in at least so many boxes.
 const BOXES: usize = 4;
@@ -57,6 +57,8 @@ pub(super) struct Program {
     /// Rows that cells look up.
     pub(super) tables: Vec<Table>,
     pub(super) windows: Vec<GridWindow>,
+    /// The rows that cells are matched with, if they are.
+    pub(super) matches: Option<Matches>,
     /// Columns of windows that are computed already, for all cells of the region.
     pub(super) held: Vec<Held>,
     pub(super) steps: Vec<Step>,
@@ -76,6 +78,7 @@ impl Program {
             positions: BTreeMap::new(),
             variables: Vec::new(),
             tables: Vec::new(),
+            matches: None,
             windows: Vec::new(),
             held: Vec::new(),
             steps: Vec::new(),
@@ -103,6 +106,7 @@ impl Program {
             }
             GridPlan::Join { right, along, .. } => self.add(right, Some(along), query, context)?,
             GridPlan::Lookup { rows, on, kind, .. } => self.add_table(rows, on, *kind, query, context)?,
+            GridPlan::Matches { rows, on, columns, .. } => self.add_matches(rows, on, columns, query, context)?,
             GridPlan::Window { window, calls, reach, .. } => {
                 let window = GridWindow::new(self, window, calls, *reach)?;
                 self.steps.push(Step::Window(self.windows.len()));
@@ -149,14 +153,37 @@ impl Program {
                     table.forget(*id);
                 }
             }
-            self.steps.push(Step::Match(self.tables.len()));
-            // What finds no row need not be read; windows beneath have to see it nevertheless.
-            if self.windows.is_empty() {
-                table.positions_met().for_each(|(dim, met)| self.region.narrow(dim, &met));
-            }
+            self.keep_matched(&table);
         }
         self.tables.push(table);
         Ok(())
+    }
+
+    /// Runs a plan whose rows cells are matched with.
+    fn add_matches(
+        &mut self,
+        rows: &RowPlan,
+        on: &[(Expr, Expr)],
+        keys: &[(Column, Expr)],
+        query: &BoundQuery,
+        context: &Context,
+    ) -> Result<()> {
+        let labels = on.iter().map(|(left, _)| self.label_of(left)).collect::<Result<Vec<_>>>()?;
+        let rights: Vec<Expr> = on.iter().map(|(_, right)| right.clone()).collect();
+        let (matches, table) = Matches::new(self, rows, (&labels, &rights), keys, query, context)?;
+        self.keep_matched(&table);
+        self.tables.push(table);
+        self.matches = Some(matches);
+        Ok(())
+    }
+
+    /// Makes cells absent that find no row in the table that comes next. They need not be read; windows beneath have to see them
+    /// nevertheless.
+    fn keep_matched(&mut self, table: &Table) {
+        self.steps.push(Step::Match(self.tables.len()));
+        if self.windows.is_empty() {
+            table.positions_met().for_each(|(dim, met)| self.region.narrow(dim, &met));
+        }
     }
 
     /// The number of dimensions.
@@ -318,7 +345,7 @@ impl Program {
         let mut cells: usize = axes.iter().map(typical).product();
         for dim in (0..axes.len()).rev().filter(|dim| chunks.axes()[*dim].len() > 1) {
             let n = (BOX_CELLS / cells).min(axes[dim].len());
-            if n < 2 || !self.lies_in_one_file(dim, 0..self.shape[dim]) {
+            if n < 2 || !self.lies_in_one_file_along(dim) {
                 break;
             }
             axes[dim] = axes[dim].coarsen(n);
@@ -330,31 +357,10 @@ impl Program {
         ChunkGrid::new(axes)
     }
 
-    /// Chunks taken up to `n` together along a dimension, but not across the borders of files.
-    pub(super) fn together(&self, chunks: &ChunkGrid, dim: usize, n: usize) -> ChunkGrid {
-        let mut axes = chunks.axes().to_vec();
-        let axis = &chunks.axes()[dim];
-        axes[dim] = if self.lies_in_one_file(dim, 0..axis.positions()) {
-            axis.coarsen(n)
-        } else {
-            let (mut edges, mut first) = (vec![0], 0);
-            for at in 1..axis.len() {
-                let joined = axis.range(first).start..axis.range(at).end;
-                if at - first == n || !self.lies_in_one_file(dim, joined) {
-                    edges.push(axis.range(at).start);
-                    first = at;
-                }
-            }
-            edges.push(axis.positions());
-            AxisChunks::from_edges(edges)
-        };
-        ChunkGrid::new(axes)
-    }
-
-    /// Whether some positions of a dimension are not parted by the border of a file.
-    fn lies_in_one_file(&self, dim: usize, range: Range<usize>) -> bool {
+    /// Whether a dimension is nowhere cut by the border of a file.
+    fn lies_in_one_file_along(&self, dim: usize) -> bool {
         self.variables.iter().all(|v| {
-            let along = |d: usize| if d == dim { range.clone() } else { 0..self.shape[d].min(1) };
+            let along = |d: usize| 0..if d == dim { self.shape[d] } else { self.shape[d].min(1) };
             let line = Region::all_of(&Hyperslab::new((0..self.rank()).map(along).collect()));
             v.own_region(&line).bounds().is_none_or(|line| v.dataset.is_in_one_file(v.variable, &line))
         })
@@ -418,11 +424,6 @@ impl Program {
             return vec![region];
         }
         halved(&region, along, &|part| self.seen_from(part).cells() <= PART_CELLS)
-    }
-
-    /// The bytes of a cell in all variables.
-    pub(super) fn cell_bytes(&self) -> usize {
-        self.variables.iter().map(DataVariable::cell_bytes).sum()
     }
 
     /// The bytes that are held of what is read, for a region and all that windows see from it.

@@ -17,6 +17,7 @@ use hyperslab_grid::{Footprint, IndexSet, Region};
 use hyperslab_plan::{BoundQuery, RowPlan};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A table of places is direct while it has no more entries than this, or than this many for each row.
 const DIRECT: u64 = 1 << 22;
@@ -144,6 +145,22 @@ impl Table {
         Ok(Self { axes, places: Places::Same, columns: vec![column], keys: Vec::new(), _memory: memory })
     }
 
+    /// The classes of places: what positions add to the number of a place, the class of each number, and how many classes there
+    /// are.
+    pub(super) fn of_classes(
+        adds: Vec<(usize, Vec<Option<u64>>)>,
+        (of, classes): (Vec<u32>, usize),
+        id: ColumnId,
+        context: &Context,
+    ) -> Result<Self> {
+        let axes: Vec<TableAxis> = adds.into_iter().map(|(dim, adds)| TableAxis::new(dim, adds)).collect();
+        let adds: usize = axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum();
+        let held = adds + of.len() * size_of::<u32>() + classes * size_of::<u32>();
+        let memory = context.memory().reserve(held, "the rows that places have")?;
+        let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..classes as u32));
+        Ok(Self { axes, places: Places::Direct(of), columns: vec![(id, numbers)], keys: Vec::new(), _memory: memory })
+    }
+
     /// For each dimension of the key the positions whose values some row has.
     pub(super) fn positions_met(&self) -> impl Iterator<Item = (usize, IndexSet)> {
         self.axes.iter().map(|axis| (axis.dim, IndexSet::from_mask(axis.adds.iter().map(Option::is_some))))
@@ -251,7 +268,7 @@ impl Places {
 }
 
 /// The pairs of a key by the dimension that they lie on.
-fn by_dimension(labels: &[Label]) -> Result<BTreeMap<usize, Vec<usize>>> {
+pub(super) fn by_dimension(labels: &[Label]) -> Result<BTreeMap<usize, Vec<usize>>> {
     let mut pairs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (pair, label) in labels.iter().enumerate() {
         let dim = label.dim.ok_or_else(|| Error::internal("a key that cells look up lies on no axis"))?;
@@ -288,6 +305,6 @@ impl Coded {
     }
 }
 
-fn too_many() -> Error {
+pub(super) fn too_many() -> Error {
     Error::internal("there are more combinations of keys than can be numbered")
 }

@@ -108,6 +108,9 @@ struct ByNative<N, C> {
 pub(super) trait Choose<N>: Combine<N> {
     /// Whether a later value beats an earlier one.
     fn beats(later: N, earlier: N) -> bool;
+
+    /// The same of values that are not NaN.
+    fn beats_number(later: N, earlier: N) -> bool;
 }
 
 impl<N: Native> Choose<N> for super::monoid::Least {
@@ -115,12 +118,22 @@ impl<N: Native> Choose<N> for super::monoid::Least {
     fn beats(later: N, earlier: N) -> bool {
         later.less(earlier)
     }
+
+    #[inline(always)]
+    fn beats_number(later: N, earlier: N) -> bool {
+        later.below(earlier)
+    }
 }
 
 impl<N: Native> Choose<N> for super::monoid::Greatest {
     #[inline(always)]
     fn beats(later: N, earlier: N) -> bool {
         earlier.less(later)
+    }
+
+    #[inline(always)]
+    fn beats_number(later: N, earlier: N) -> bool {
+        earlier.below(later)
     }
 }
 
@@ -130,6 +143,8 @@ pub(super) struct PickBest<'a, N, C> {
     best: &'a mut [N],
     ranks: &'a mut [u8],
     rank: u8,
+    /// Whether no value is NaN, nor was any before.
+    are_numbers: bool,
     pub(super) winners: Vec<Winner>,
     order: PhantomData<fn(C)>,
 }
@@ -137,7 +152,7 @@ pub(super) struct PickBest<'a, N, C> {
 impl<'a, N: Native, C: Choose<N>> PickBest<'a, N, C> {
     /// Rows of one rank with these values, where groups have kept rows with `best` and `ranks`.
     pub(super) fn new(values: &'a [N], best: &'a mut [N], ranks: &'a mut [u8], rank: u8) -> Self {
-        Self { values, best, ranks, rank, winners: Vec::new(), order: PhantomData }
+        Self { values, best, ranks, rank, are_numbers: false, winners: Vec::new(), order: PhantomData }
     }
 
     #[inline(always)]
@@ -178,7 +193,11 @@ impl<N: Native, C: Choose<N>> Fold for PickBest<'_, N, C> {
             let (group, row) = (first + start, rows.start + start);
             let values = &self.values[row..row + len];
             let (best, ranks) = (&self.best[group..group + len], &self.ranks[group..group + len]);
-            let beats = best.iter().zip(values).fold(false, |any, (best, value)| any | C::beats(*value, *best));
+            let pairs = best.iter().zip(values);
+            let beats = match self.are_numbers {
+                true => pairs.fold(false, |any, (best, value)| any | C::beats_number(*value, *best)),
+                false => pairs.fold(false, |any, (best, value)| any | C::beats(*value, *best)),
+            };
             if beats | ranks.iter().fold(false, |any, rank| any | (*rank != self.rank)) {
                 (0..len).for_each(|i| self.one(group + i, row + i));
             }
@@ -198,6 +217,7 @@ impl<N: Native, C: Choose<N>> Accumulator for ByNative<N, C> {
         let (values, mask) = (values::<N>(&args[1]), Mask::of(args, present));
         self.nan = self.nan || any_nan(&values, mask.as_ref());
         let mut pick = PickBest::<N, C>::new(&values, &mut self.best, &mut self.ranks, 1);
+        pick.are_numbers = !self.nan;
         fold(groups, mask.as_ref(), &mut pick);
         let winners = pick.winners;
         self.kept.keep(&args[0], &winners)

@@ -8,7 +8,6 @@ use crate::{Accumulator, Groups, Result};
 use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
-use std::hint::select_unpredictable as select;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -17,8 +16,17 @@ pub(super) trait Combine<N>: 'static {
     /// Combined with a value it gives that value.
     const START: N;
 
+    /// The same for values that are not NaN.
+    const NUMBERS_START: N = Self::START;
+
     /// The two combined, the first being that of earlier rows.
     fn combine(earlier: N, later: N) -> N;
+
+    /// The same of values that are not NaN.
+    #[inline(always)]
+    fn combine_numbers(earlier: N, later: N) -> N {
+        Self::combine(earlier, later)
+    }
 }
 
 /// The least value; of equal ones the earlier.
@@ -36,10 +44,16 @@ pub(super) struct Xor;
 
 impl<N: Native> Combine<N> for Least {
     const START: N = N::GREATEST;
+    const NUMBERS_START: N = N::GREATEST_NUMBER;
 
     #[inline(always)]
     fn combine(earlier: N, later: N) -> N {
-        select(later.less(earlier), later, earlier)
+        if later.less(earlier) { later } else { earlier }
+    }
+
+    #[inline(always)]
+    fn combine_numbers(earlier: N, later: N) -> N {
+        if later.below(earlier) { later } else { earlier }
     }
 }
 
@@ -48,7 +62,12 @@ impl<N: Native> Combine<N> for Greatest {
 
     #[inline(always)]
     fn combine(earlier: N, later: N) -> N {
-        select(earlier.less(later), later, earlier)
+        if earlier.less(later) { later } else { earlier }
+    }
+
+    #[inline(always)]
+    fn combine_numbers(earlier: N, later: N) -> N {
+        if earlier.below(later) { later } else { earlier }
     }
 }
 
@@ -109,6 +128,15 @@ impl<N: Native, C: Combine<N>> Monoid<N, C> {
     }
 }
 
+impl<N: Native, C: Combine<N>> Monoid<N, C> {
+    /// From now on values may be NaN.
+    fn expect_nan(&mut self) {
+        self.nan = true;
+        let empty = self.best.iter_mut().zip(&self.seen).filter(|(_, seen)| !**seen);
+        empty.for_each(|(best, _)| *best = C::START);
+    }
+}
+
 /// All values combined, in lanes.
 #[inline(always)]
 pub(super) fn combined<N: Native, C: Combine<N>>(values: &[N]) -> N {
@@ -121,14 +149,15 @@ pub(super) fn combined<N: Native, C: Combine<N>>(values: &[N]) -> N {
     lanes.into_iter().fold(C::START, C::combine)
 }
 
-struct CombineInto<'a, N, C> {
+/// Folds values in, of which none is NaN if `NUMBERS`, nor was any before.
+struct CombineInto<'a, N, C, const NUMBERS: bool> {
     values: &'a [N],
     best: &'a mut [N],
     seen: &'a mut [bool],
     combine: PhantomData<fn(C)>,
 }
 
-impl<N: Native, C: Combine<N>> Fold for CombineInto<'_, N, C> {
+impl<N: Native, C: Combine<N>, const NUMBERS: bool> Fold for CombineInto<'_, N, C, NUMBERS> {
     #[inline(always)]
     fn one(&mut self, group: usize, row: usize) {
         self.best[group] = C::combine(self.best[group], self.values[row]);
@@ -146,7 +175,7 @@ impl<N: Native, C: Combine<N>> Fold for CombineInto<'_, N, C> {
         let groups = first..first + rows.len();
         self.seen[groups.clone()].fill(true);
         for (best, value) in self.best[groups].iter_mut().zip(&self.values[rows]) {
-            *best = C::combine(*best, *value);
+            *best = if NUMBERS { C::combine_numbers(*best, *value) } else { C::combine(*best, *value) };
         }
     }
 }
@@ -154,16 +183,22 @@ impl<N: Native, C: Combine<N>> Fold for CombineInto<'_, N, C> {
 impl<N: Native, C: Combine<N>> Accumulator for Monoid<N, C> {
     fn resize(&mut self, groups: usize) {
         let groups = groups.max(self.best.len());
-        self.best.resize(groups, C::START);
+        self.best.resize(groups, if self.nan { C::START } else { C::NUMBERS_START });
         self.seen.resize(groups, false);
     }
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
         let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
-        self.nan = self.nan || any_nan(&values, mask.as_ref());
+        if !self.nan && any_nan(&values, mask.as_ref()) {
+            self.expect_nan();
+        }
         let (best, seen) = (&mut self.best[..], &mut self.seen[..]);
-        let mut into = CombineInto::<N, C> { values: &values, best, seen, combine: PhantomData };
-        fold(groups, mask.as_ref(), &mut into);
+        let (values, mask, combine) = (&values[..], mask.as_ref(), PhantomData);
+        if N::HAS_NAN && !self.nan {
+            fold(groups, mask, &mut CombineInto::<N, C, true> { values, best, seen, combine });
+        } else {
+            fold(groups, mask, &mut CombineInto::<N, C, false> { values, best, seen, combine });
+        }
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub(super) trait Native: ArrowNativeType {
     const LEAST: Self;
     /// Nothing is greater.
     const GREATEST: Self;
+    /// Nothing is greater but NaN.
+    const GREATEST_NUMBER: Self = Self::GREATEST;
     /// Whether NaN exists.
     const HAS_NAN: bool = false;
 
@@ -28,6 +30,12 @@ pub(super) trait Native: ArrowNativeType {
     }
 
     fn less(self, other: Self) -> bool;
+
+    /// The same of values that are not NaN, which processors do at once.
+    #[inline(always)]
+    fn below(self, other: Self) -> bool {
+        self.less(other)
+    }
 
     /// A value as key of a hash table: equal values have equal keys.
     type Key: std::hash::Hash + Eq + Copy + Send;
@@ -97,6 +105,7 @@ macro_rules! floats {
         impl Native for $native {
             const LEAST: Self = Self::NEG_INFINITY;
             const GREATEST: Self = Self::NAN;
+            const GREATEST_NUMBER: Self = Self::INFINITY;
             const HAS_NAN: bool = true;
 
             #[inline(always)]
@@ -104,21 +113,27 @@ macro_rules! floats {
                 self != self
             }
 
-            /// In lanes of the width of a value: vectors of comparisons are combined as they come.
+            /// A sum is NaN if a value is, and perhaps of infinities: then it is looked for.
             #[inline(always)]
             fn any_nan(values: &[Self]) -> bool {
-                let (rows, rest) = values.as_chunks::<{ 4 * LANES }>();
-                let mut lanes: [$bits; 4 * LANES] = [0; 4 * LANES];
+                let (rows, rest) = values.as_chunks::<{ 2 * LANES }>();
+                let mut lanes: [Self; 2 * LANES] = [0.0; 2 * LANES];
                 for row in rows {
-                    lanes.iter_mut().zip(row).for_each(|(lane, value)| *lane |= <$bits>::from(value != value));
+                    lanes.iter_mut().zip(row).for_each(|(lane, value)| *lane += value);
                 }
-                lanes.into_iter().fold(false, |nan, lane| nan | (lane != 0)) || rest.iter().any(|value| value != value)
+                let sum = lanes.iter().chain(rest).fold(0.0, |sum, lane| sum + lane);
+                sum != sum && values.iter().any(|value| value != value)
             }
 
             #[inline(always)]
             fn less(self, other: Self) -> bool {
                 // Without short cuts, so that a loop over this becomes vector code.
                 (self < other) | ((other != other) & (self == self))
+            }
+
+            #[inline(always)]
+            fn below(self, other: Self) -> bool {
+                self < other
             }
 
             type Key = $bits;

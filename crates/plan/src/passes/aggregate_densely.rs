@@ -19,7 +19,8 @@ const MOST_PLACES: usize = 1 << 22;
 /// How many cells such a place has, at least: to number it takes as long as to fold some cells.
 const CELLS_A_PLACE: usize = 4;
 
-fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
+/// The groups of cells, addressed by position if they can be.
+pub(super) fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Aggregate { input, keys, aggregates } = plan else { return Ok(plan) };
     match without_new_names(*input) {
         RowPlan::Materialize { grid, .. } if fits(query, &grid, &keys, &aggregates) => {

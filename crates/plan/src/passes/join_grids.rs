@@ -99,7 +99,11 @@ fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
         GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } => {
             kind == JoinKind::Inner && can_be_in_step(input, kind)
         }
-        GridPlan::Join { .. } | GridPlan::Lookup { .. } | GridPlan::Window { .. } | GridPlan::Aggregate { .. } => false,
+        GridPlan::Join { .. }
+        | GridPlan::Lookup { .. }
+        | GridPlan::Matches { .. }
+        | GridPlan::Window { .. }
+        | GridPlan::Aggregate { .. } => false,
     }
 }
 

@@ -3,9 +3,9 @@
 //! A pass is a local rewrite and the reason for it; recursion lives in [`RowPlan::transform`]. None changes the columns
 //! or the rows of a plan (float aggregates aside, to 1e-12 relative). Without passes the plan as bound runs as it is.
 
-mod aggregate_before_join;
 mod aggregate_densely;
 mod aggregate_inputs;
+mod aggregate_matches;
 mod asof_on_axis;
 mod drop_sort;
 mod first_rows;
@@ -60,7 +60,7 @@ pub static PASSES: &[Pass] = &[
     match_on_axes::PASS,
     join_grids::PASS,
     stream_cells::PASS,
-    aggregate_before_join::PASS,
+    aggregate_matches::PASS,
     first_rows::PASS,
     window_by_axes::PASS,
     window_on_axis::PASS,

@@ -115,6 +115,13 @@ fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {
             let rows = Box::new(prune(*rows, &read));
             GridPlan::Lookup { input: Box::new(prune_grid(*input, read)), rows, on, kind }
         }
+        GridPlan::Matches { input, rows, on, columns } => {
+            let columns = keep(columns, &wanted);
+            let of_rows = columns.iter().map(|(_, expr)| expr).chain(on.iter().map(|(_, right)| right));
+            let rows = Box::new(prune(*rows, &with_columns(Wanted::new(), of_rows)));
+            let read = with_columns(wanted, on.iter().map(|(left, _)| left));
+            GridPlan::Matches { input: Box::new(prune_grid(*input, read)), rows, on, columns }
+        }
         GridPlan::Window { input, window, calls, reach } => {
             let calls = keep(calls, &wanted);
             if calls.is_empty() {

@@ -77,7 +77,7 @@ pub(super) fn has_all_cells(grid: &GridPlan) -> bool {
         GridPlan::Map { input, .. } | GridPlan::Window { input, .. } => has_all_cells(input),
         GridPlan::Lookup { input, kind, .. } => *kind == JoinKind::Left && has_all_cells(input),
         GridPlan::Join { left, right, .. } => has_all_cells(left) && has_all_cells(right),
-        GridPlan::Mask { .. } | GridPlan::Aggregate { .. } => false,
+        GridPlan::Mask { .. } | GridPlan::Matches { .. } | GridPlan::Aggregate { .. } => false,
     }
 }
 

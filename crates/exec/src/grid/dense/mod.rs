@@ -1,13 +1,12 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
 mod rounds;
-pub(crate) mod tiles;
 mod transposed;
 mod units;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::grid::bins::KeyAxes;
+use crate::grid::bins::{KeyAxes, Spread};
 use crate::grid::cells::{CellReader, Cells, truth};
 use crate::grid::groups::GroupSpace;
 use crate::grid::layout::{Folding, Job, Layout};
@@ -28,7 +27,6 @@ use hyperslab_plan::{BoundQuery, Column, GridPlan};
 use rounds::Search;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use tiles::{TILE_BYTES, Tiles};
 use transposed::Transposed;
 use units::{Finished, Part, Units};
 
@@ -80,13 +78,13 @@ struct Dense<'a> {
     context: &'a Context,
     program: Program,
     keys: KeyAxes,
+    /// The groups that are given out, where they are not those that cells are folded by.
+    spread: Option<Spread>,
     calls: Vec<Call>,
     /// How the grid may be cut into jobs.
     chunks: ChunkGrid,
     /// What is read at a time.
     boxes: ChunkGrid,
-    /// In which order the cells of a box are folded, where that is not theirs.
-    tiles: Option<Tiles>,
     /// The dimensions along which boxes are cut where windows need much memory.
     apart: Footprint,
     /// Whether groups must be told from those that only absent cells have.
@@ -125,7 +123,8 @@ impl<'a> Dense<'a> {
         context: &'a Context,
     ) -> Result<Self> {
         let mut program = Program::new(input, query, context)?;
-        let keys = KeyAxes::new(&program, keys, context)?;
+        let folded = KeyAxes::new(&program, keys, context)?;
+        let (spread, keys) = (Spread::new(&program, &folded, keys)?, folded);
         let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
         let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
@@ -140,32 +139,20 @@ impl<'a> Dense<'a> {
         let apart = program.own_dims().dims().filter(|dim| !ordered || keys.is_own(*dim)).collect();
         let chunks = program.in_several_boxes(chunks, apart);
         let boxes = program.widened(&chunks);
-        let dense = Self {
+        Ok(Self {
             context,
             program,
             keys,
+            spread,
             calls,
             chunks,
             boxes,
-            tiles: None,
             apart,
             watch_presence,
             reads_columns,
             may_repeat: !query.is_volatile,
             search: None,
-        };
-        Ok(dense.in_tiles())
-    }
-
-    /// Folds tile by tile, if that pays.
-    fn in_tiles(mut self) -> Self {
-        if self.reads_columns && self.folding().is_cut() && self.program.windows_needed().next().is_none() {
-            self.tiles = Tiles::new(&self.keys, &self.boxes);
-        }
-        if let Some(tiles) = self.tiles {
-            self.boxes = tiles.boxes(&self.program, &self.boxes, TILE_BYTES.min(self.share() / 2));
-        }
-        self
+        })
     }
 
     /// Folds all jobs, and keeps the groups of each unit that is complete.
@@ -199,7 +186,11 @@ impl<'a> Dense<'a> {
 
     /// The state of some groups of a unit, without cells yet.
     fn state(&self, unit: usize, ranges: Vec<Range<usize>>) -> Result<State<'_>> {
-        let space = GroupSpace::new(&self.keys, ranges);
+        self.state_over(unit, GroupSpace::new(&self.keys, ranges))
+    }
+
+    /// The state of the groups of a space, of a unit, without cells yet.
+    fn state_over<'s>(&self, unit: usize, space: GroupSpace<'s>) -> Result<State<'s>> {
         if u32::try_from(space.len()).is_err() {
             let message = format!("grouping makes {} groups at a time, which are too many", count(space.len() as u64));
             return Err(hyperslab_expr::Error::new(message).with_hint("select fewer cells, or coarser keys").into());
@@ -231,8 +222,7 @@ impl<'a> Dense<'a> {
                 reader.enter(&region)?;
                 for part in self.program.computed_at_once(region, self.apart) {
                     reader.enter_part(&part)?;
-                    let tiles = self.tiles.map_or_else(|| vec![part.clone()], |tiles| tiles.cut(&part));
-                    for vector in tiles.iter().flat_map(|tile| vectors(tile, VECTOR_CELLS)) {
+                    for vector in vectors(&part, VECTOR_CELLS) {
                         if let Some(cells) = reader.run(vector)? {
                             self.fold(&mut reader, cells, &mut state, &mut runs)?;
                         }
@@ -314,8 +304,12 @@ impl<'a> Dense<'a> {
         Folding::Whole((self.share() / (keeping * 3 * size_of::<u64>())).max(1))
     }
 
-    /// The results of the groups of a state.
-    fn finish(&self, mut state: State<'a>) -> Result<Finished<'a>> {
+    /// The results of the groups of a state, or of those that they count in.
+    fn finish(&'a self, state: State<'a>) -> Result<Finished<'a>> {
+        let mut state = match &self.spread {
+            Some(spread) => self.spread_out(state, spread)?,
+            None => state,
+        };
         let mut results = Vec::with_capacity(self.calls.len());
         for (call, accumulator) in self.calls.iter().zip(&mut state.accumulators) {
             self.warn_of_nan(call, accumulator.as_ref());
@@ -326,11 +320,45 @@ impl<'a> Dense<'a> {
         Ok(Finished { space, results, seen, memory })
     }
 
+    /// What classes of cells gave, in the groups of all of their rows.
+    fn spread_out(&'a self, mut state: State<'a>, spread: &'a Spread) -> Result<State<'a>> {
+        let mut out = self.state_over(0, self.given_space(state.space.ranges().to_vec()))?;
+        let _numbers = self.context.memory().reserve(state.space.spread_bytes(spread.axis, &spread.into), GROUPS)?;
+        let (from, to) = state.space.spread(spread.axis, &spread.into, &out.space);
+        for (from, to) in from.iter().zip(&to) {
+            out.seen[*to as usize] |= state.seen[*from as usize];
+        }
+        if spread.is_whole {
+            out.seen.fill(true);
+        }
+        let from = UInt32Array::from(from);
+        for ((call, own), into) in self.calls.iter().zip(&mut state.accumulators).zip(&mut out.accumulators) {
+            self.warn_of_nan(call, own.as_ref());
+            let parts = own.state()?.iter().map(|part| Ok(take(part, &from, None)?)).collect::<Result<Vec<_>>>()?;
+            into.merge(&Groups::Each(&to), &parts).map_err(|error| error.or_at(call.call.at))?;
+        }
+        out.memory.resize(out.own + held(&out.accumulators))?;
+        Ok(out)
+    }
+
+    /// The groups that are given out of some groups that cells are folded by.
+    fn given_space(&self, ranges: Vec<Range<usize>>) -> GroupSpace<'_> {
+        match &self.spread {
+            Some(spread) => GroupSpace::new(&spread.keys, spread.ranges(&ranges)),
+            None => GroupSpace::new(&self.keys, ranges),
+        }
+    }
+
+    /// The keys of the groups that are given out.
+    fn given_keys(&self) -> &KeyAxes {
+        self.spread.as_ref().map_or(&self.keys, |spread| &spread.keys)
+    }
+
     /// The rows of a finished unit: its groups that are present, in order.
     fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
         // The numbers of groups along an axis, and their keys.
-        let keys =
-            size_of::<u32>() + self.keys.axes.iter().map(|axis| axis.keys.len() * size_of::<u64>()).sum::<usize>();
+        let given = self.given_keys();
+        let keys = size_of::<u32>() + given.axes.iter().map(|axis| axis.keys.len() * size_of::<u64>()).sum::<usize>();
         let _making = self.context.memory().reserve(unit.space.len() * keys, GROUPS)?;
         let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
         let keep = |array: ArrayRef| -> Result<ArrayRef> {
@@ -344,13 +372,13 @@ impl<'a> Dense<'a> {
             out.push((call.id, keep(values)?));
         }
         let groups = present.as_ref().map_or(unit.space.len(), BooleanArray::true_count);
-        for (at, axis) in self.keys.axes.iter().enumerate() {
+        for (at, axis) in given.axes.iter().enumerate() {
             let numbers: UInt32Array = unit.space.along(at).collect::<Vec<_>>().into();
             for (id, values) in &axis.keys {
                 out.push((*id, keep(take(values, &numbers, None)?)?));
             }
         }
-        for (id, value) in &self.keys.constants {
+        for (id, value) in &given.constants {
             out.push((*id, take(value, &UInt32Array::from_value(0, groups), None)?));
         }
         let find = |id: &ColumnId| out.iter().find(|(own, _)| own == id).map(|(_, values)| values.clone());

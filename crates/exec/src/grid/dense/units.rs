@@ -87,7 +87,7 @@ impl<'a> Units<'a> {
         if parts.len() == 1 {
             return Ok(parts.remove(0));
         }
-        let space = GroupSpace::new(&self.dense.keys, self.layout.units[unit].groups.clone());
+        let space = self.dense.given_space(self.layout.units[unit].groups.clone());
         let mut place_of = vec![0u32; space.len()];
         let numbers = parts.iter().flat_map(|part| part.space.numbers_in(&space));
         numbers.enumerate().for_each(|(at, number)| place_of[number as usize] = at as u32);
