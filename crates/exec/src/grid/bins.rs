@@ -25,6 +25,8 @@ pub(super) struct KeyAxis {
     adds: Vec<Vec<u32>>,
     /// For each place the number of its group.
     group_of: Vec<u32>,
+    /// For each place the first one after it that has another group.
+    same_until: Vec<u32>,
     /// How many groups there are.
     pub(super) groups: usize,
     /// Whether each place is a group of its own, in order.
@@ -57,7 +59,7 @@ impl KeyAxes {
             }
             let along: Vec<_> = dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect();
             let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
-            memory.grow(places.saturating_mul(size_of::<u32>()))?;
+            memory.grow(places.saturating_mul(2 * size_of::<u32>()))?;
             let (exprs, mut numbers): (Vec<&Expr>, _) = (keys.iter().map(|(_, key)| key).collect(), Numbers::default());
             program.visit_plane(&exprs, dims, context, &mut |values, places| numbers.add(&values, places))?;
             let values = numbers.values(exprs.iter().map(|key| key.sql_type()))?;
@@ -251,7 +253,8 @@ impl KeyAxis {
         }
         let groups = numbers.table.as_ref().map_or(0, KeyTable::len);
         let one_each = groups == places && dims.len() == 1;
-        Self { dims, adds, group_of: numbers.of, groups, one_each, keys }
+        let same_until = stretches(&numbers.of);
+        Self { dims, adds, group_of: numbers.of, same_until, groups, one_each, keys }
     }
 
     /// Whether each selected position of this dimension is a group of its own.
@@ -262,7 +265,8 @@ impl KeyAxis {
     /// Its groups, without the places that they are found from.
     fn of_groups(&self) -> Self {
         let (dims, keys) = (self.dims.clone(), self.keys.clone());
-        Self { dims, adds: Vec::new(), group_of: Vec::new(), groups: self.groups, one_each: self.one_each, keys }
+        let (group_of, same_until) = (Vec::new(), Vec::new());
+        Self { dims, adds: Vec::new(), group_of, same_until, groups: self.groups, one_each: self.one_each, keys }
     }
 
     /// Whether it lies on a dimension.
@@ -286,13 +290,28 @@ impl KeyAxis {
         self.group_of[place] as usize
     }
 
+    /// The first place after this one that has another group.
+    pub(super) fn same_until(&self, place: usize) -> usize {
+        self.same_until[place] as usize
+    }
+
     /// Groups along a dimension whose positions are all selected.
     #[cfg(test)]
     pub(super) fn on_dim(dim: usize, group_of: &[u32], one_each: bool) -> Self {
         let groups = group_of.iter().max().map_or(0, |max| *max as usize + 1);
         let adds = vec![(0..group_of.len() as u32).collect()];
-        Self { dims: vec![dim], adds, group_of: group_of.to_vec(), groups, one_each, keys: Vec::new() }
+        let (group_of, same_until) = (group_of.to_vec(), stretches(group_of));
+        Self { dims: vec![dim], adds, group_of, same_until, groups, one_each, keys: Vec::new() }
     }
+}
+
+/// For each place the first one after it that has another group.
+fn stretches(group_of: &[u32]) -> Vec<u32> {
+    let mut until = vec![group_of.len() as u32; group_of.len()];
+    for place in (1..group_of.len()).rev() {
+        until[place - 1] = if group_of[place - 1] == group_of[place] { until[place] } else { place as u32 };
+    }
+    until
 }
 
 /// For each place the number of its tuple of values: the same for equal ones, by first appearance.

@@ -59,7 +59,14 @@ impl<'a> GroupSpace<'a> {
             return push(out, set.len(), set.iter().next().map_or(base, group_of), 1);
         }
         match innermost {
-            true => set.iter().for_each(|at| push(out, 1, group_of(at), 0)),
+            true => set.runs().iter().for_each(|run| {
+                let (mut at, end) = (place_of(run.start), place_of(run.start) + run.len());
+                while at < end {
+                    let until = key.same_until(at).min(end);
+                    push(out, until - at, base + (key.group(at) - first) * stride, 0);
+                    at = until;
+                }
+            }),
             false => {
                 shifted(set.iter().map(group_of), out, |base, out| self.descend(vector, dim + 1, (base, 0), out));
             }

@@ -53,7 +53,7 @@ impl<N: Native> Combine<N> for Least {
 
     #[inline(always)]
     fn combine_numbers(earlier: N, later: N) -> N {
-        if later.below(earlier) { later } else { earlier }
+        earlier.lesser(later)
     }
 }
 
@@ -67,7 +67,7 @@ impl<N: Native> Combine<N> for Greatest {
 
     #[inline(always)]
     fn combine_numbers(earlier: N, later: N) -> N {
-        if earlier.below(later) { later } else { earlier }
+        earlier.greater(later)
     }
 }
 

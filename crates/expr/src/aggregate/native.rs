@@ -37,6 +37,18 @@ pub(super) trait Native: ArrowNativeType {
         self.less(other)
     }
 
+    /// The lesser of two values that are not NaN.
+    #[inline(always)]
+    fn lesser(self, other: Self) -> Self {
+        if other.below(self) { other } else { self }
+    }
+
+    /// The greater of two values that are not NaN.
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        if self.below(other) { other } else { self }
+    }
+
     /// A value as key of a hash table: equal values have equal keys.
     type Key: std::hash::Hash + Eq + Copy + Send;
 
@@ -134,6 +146,17 @@ macro_rules! floats {
             #[inline(always)]
             fn below(self, other: Self) -> bool {
                 self < other
+            }
+
+            // Not as a choice, of which the compiler makes stores under a mask: these are slow.
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                self.min(other)
+            }
+
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                self.max(other)
             }
 
             type Key = $bits;
