@@ -19,7 +19,7 @@ struct Table {
 const TABLES: [Table; 7] = [
     Table {
         name: "'plain.nc'",
-        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 120", "day(time)"],
+        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 120", "day(time)", "floor((lat + lon) / 40)"],
         values: &["temp", "obs", "orog", "temp - orog", "obs * 2", "lat + lon"],
         constants: &["-45", "-15", "0", "2", "7.25", "15", "30", "60", "120"],
     },
@@ -43,13 +43,13 @@ const TABLES: [Table; 7] = [
     },
     Table {
         name: "'daily/*.nc'",
-        coordinates: &["time", "lat", "lon", "day(time)", "lat > 0"],
+        coordinates: &["time", "lat", "lon", "day(time)", "lat > 0", "lat > lon / 4", "day(time) + lat"],
         values: &["t", "orog", "t * lat"],
         constants: &["-10", "0", "10", "100", "3", "7", "13.5"],
     },
     Table {
         name: "regrid('plain.nc', 'r10x6', method => 'conservative')",
-        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 72", "day(time)"],
+        coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 72", "day(time)", "lat * lon"],
         values: &["temp", "obs", "orog", "temp - orog", "lat + lon"],
         constants: &["-45", "-15", "0", "2", "7.25", "15", "36", "72", "180"],
     },

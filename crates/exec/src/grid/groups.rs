@@ -15,6 +15,13 @@ pub(super) struct GroupSpace<'a> {
     last_dim: Option<usize>,
 }
 
+/// The groups of the cells of a vector, and what they are known for.
+#[derive(Default)]
+pub(super) struct Runs {
+    runs: Vec<GroupRun>,
+    of: Option<Region>,
+}
+
 impl<'a> GroupSpace<'a> {
     pub(super) fn new(keys: &'a KeyAxes, ranges: Vec<Range<usize>>) -> Self {
         let mut strides = vec![1_usize; ranges.len()];
@@ -30,10 +37,20 @@ impl<'a> GroupSpace<'a> {
         self.ranges.iter().map(ExactSizeIterator::len).fold(1_usize, usize::saturating_mul)
     }
 
-    /// The groups of the cells of a vector, in row-major order of cells.
-    pub(super) fn runs(&self, vector: &Region, out: &mut Vec<GroupRun>) {
-        out.clear();
-        self.descend(vector, 0, (0, 0), out);
+    /// The groups of the cells of a vector, in row-major order of cells. `known` are those of the vector before: mostly the next
+    /// one differs along folded dimensions only.
+    pub(super) fn runs<'r>(&self, vector: &Region, known: &'r mut Runs) -> &'r [GroupRun] {
+        let decisive = |(dim, set): (usize, &IndexSet)| match self.keys.axes.iter().any(|axis| axis.lies_on(dim)) {
+            true => set.clone(),
+            false => IndexSet::all(set.len()),
+        };
+        let of = Region::new(vector.sets().iter().enumerate().map(decisive).collect());
+        if known.of.as_ref() != Some(&of) {
+            known.runs.clear();
+            self.descend(vector, 0, (0, 0), &mut known.runs);
+            known.of = Some(of);
+        }
+        &known.runs
     }
 
     /// Adds the groups of the cells from dimension `dim` on, where those before lead to group `base`, and to `place` of the
@@ -161,10 +178,8 @@ mod tests {
     use std::iter::once;
 
     fn numbers(space: &GroupSpace<'_>, vector: &Region) -> Vec<usize> {
-        let mut runs = Vec::new();
-        space.runs(vector, &mut runs);
-        let mut out = Vec::new();
-        hyperslab_expr::Groups::Runs(&runs).for_each(|_, group| out.push(group));
+        let (mut out, mut runs) = (Vec::new(), Runs::default());
+        hyperslab_expr::Groups::Runs(space.runs(vector, &mut runs)).for_each(|_, group| out.push(group));
         out
     }
 
@@ -172,19 +187,32 @@ mod tests {
     fn a_time_mean_is_one_run_a_slice() {
         let keys = KeyAxes::of(vec![KeyAxis::on_dim(1, &[0, 1, 2], true), KeyAxis::on_dim(2, &[0, 1], true)]);
         let space = GroupSpace::new(&keys, vec![0..3, 0..2]);
-        let mut runs = Vec::new();
-        space.runs(&Region::all(&[2, 3, 2]), &mut runs);
-        assert_eq!(runs, [GroupRun { len: 6, first: 0, step: 1 }; 2]);
+        let mut runs = Runs::default();
+        assert_eq!(space.runs(&Region::all(&[2, 3, 2]), &mut runs), [GroupRun { len: 6, first: 0, step: 1 }; 2]);
         assert_eq!((space.len(), space.along(0).collect::<Vec<_>>()), (6, vec![0, 0, 1, 1, 2, 2]));
+    }
+
+    #[test]
+    fn runs_are_known_for_vectors_that_differ_along_folded_dimensions_only() {
+        let keys = KeyAxes::of(vec![KeyAxis::on_dim(1, &[0, 1, 0, 2], false)]);
+        let (space, mut runs) = (GroupSpace::new(&keys, once(0..3).collect()), Runs::default());
+        let vector = |times: std::ops::Range<usize>, places: std::ops::Range<usize>| {
+            Region::new(vec![IndexSet::range(times), IndexSet::range(places)])
+        };
+        for (times, places) in [(0..2, 0..2), (2..4, 0..2), (2..4, 1..3), (4..5, 1..3), (4..5, 2..4)] {
+            let vector = vector(times, places);
+            let found = space.runs(&vector, &mut runs).to_vec();
+            assert_eq!(found, space.runs(&vector, &mut Runs::default()));
+        }
     }
 
     #[test]
     fn folding_everything_is_one_run() {
         let keys = KeyAxes::of(Vec::new());
         let space = GroupSpace::new(&keys, Vec::new());
-        let mut runs = Vec::new();
-        space.runs(&Region::all(&[2, 3, 4]), &mut runs);
-        assert_eq!((runs, space.len()), (vec![GroupRun { len: 24, first: 0, step: 0 }], 1));
+        let mut runs = Runs::default();
+        let found = space.runs(&Region::all(&[2, 3, 4]), &mut runs);
+        assert_eq!((found, space.len()), (&[GroupRun { len: 24, first: 0, step: 0 }][..], 1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::grid::bins::{KeyAxes, Spread};
 use crate::grid::cells::{CellReader, Cells, truth};
-use crate::grid::groups::GroupSpace;
+use crate::grid::groups::{GroupSpace, Runs};
 use crate::grid::layout::{Folding, Job, Layout};
 use crate::grid::program::Program;
 use crate::grid::vectors::{VECTOR_CELLS, vectors};
@@ -101,6 +101,7 @@ struct Dense<'a> {
 struct State<'a> {
     space: GroupSpace<'a>,
     accumulators: Vec<Box<dyn Accumulator>>,
+    runs: Runs,
     seen: Vec<bool>,
     /// The bytes that groups take besides their accumulators: their presence.
     own: usize,
@@ -206,7 +207,7 @@ impl<'a> Dense<'a> {
         accumulators.iter_mut().for_each(|accumulator| accumulator.resize(space.len()));
         memory.resize(own + held(&accumulators))?;
         let seen = vec![false; if self.watch_presence { space.len() } else { 0 }];
-        Ok(State { space, accumulators, seen, own, memory })
+        Ok(State { space, accumulators, runs: Runs::default(), seen, own, memory })
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
@@ -216,7 +217,6 @@ impl<'a> Dense<'a> {
             self.count(&job.region, &mut state)?;
             return Ok(state);
         }
-        let mut runs = Vec::new();
         for slab in self.boxes.slabs_meeting(&job.region) {
             for region in self.program.read_at_once(job.region.clip(&slab), self.apart, self.share() / 2) {
                 reader.enter(&region)?;
@@ -224,7 +224,7 @@ impl<'a> Dense<'a> {
                     reader.enter_part(&part)?;
                     for vector in vectors(&part, VECTOR_CELLS) {
                         if let Some(cells) = reader.run(vector)? {
-                            self.fold(&mut reader, cells, &mut state, &mut runs)?;
+                            self.fold(&mut reader, cells, &mut state)?;
                         }
                     }
                     state.memory.resize(state.own + held(&state.accumulators))?;
@@ -242,27 +242,20 @@ impl<'a> Dense<'a> {
 
     /// Folds cells that have no columns: they are only counted.
     fn count(&self, region: &Region, state: &mut State<'_>) -> Result<()> {
-        let mut runs = Vec::new();
         for vector in vectors(region, i32::MAX as usize) {
             self.context.check()?;
-            state.space.runs(&vector, &mut runs);
+            let runs = state.space.runs(&vector, &mut state.runs);
             state.seen.fill(true);
             for accumulator in &mut state.accumulators {
-                accumulator.update(&Groups::Runs(&runs), &[], None)?;
+                accumulator.update(&Groups::Runs(runs), &[], None)?;
             }
         }
         Ok(())
     }
 
-    fn fold(
-        &self,
-        reader: &mut CellReader<'_>,
-        mut cells: Cells,
-        state: &mut State<'_>,
-        runs: &mut Vec<GroupRun>,
-    ) -> Result<()> {
+    fn fold(&self, reader: &mut CellReader<'_>, mut cells: Cells, state: &mut State<'_>) -> Result<()> {
         let given = self.given(reader, &mut cells)?;
-        self.update(cells.region(), &given, state, runs)
+        self.update(cells.region(), &given, state)
     }
 
     /// What the calls take of the cells of a vector.
@@ -280,8 +273,8 @@ impl<'a> Dense<'a> {
     }
 
     /// Folds in what the calls take of the cells of a vector.
-    fn update(&self, region: &Region, given: &Given, state: &mut State<'_>, runs: &mut Vec<GroupRun>) -> Result<()> {
-        state.space.runs(region, runs);
+    fn update(&self, region: &Region, given: &Given, state: &mut State<'_>) -> Result<()> {
+        let runs = state.space.runs(region, &mut state.runs);
         if self.watch_presence {
             mark_seen(runs, given.present.as_ref(), &mut state.seen);
         }

@@ -172,7 +172,6 @@ impl Transposed {
             }
         }
         pieces.sort_by_key(|(slab, _)| *slab);
-        let mut runs = Vec::new();
         for (slab, cells) in pieces {
             dense.context.check()?;
             let region = job.region.clip(&self.slabs[slab as usize]);
@@ -180,7 +179,7 @@ impl Transposed {
             for vector in vectors(&region, VECTOR_CELLS) {
                 let rows = vector.cells();
                 let given = dense.as_given(&cells.slice(start, rows));
-                dense.update(&vector, &given, &mut state, &mut runs)?;
+                dense.update(&vector, &given, &mut state)?;
                 start += rows;
             }
             memory.shrink(cells.bytes());
