@@ -52,17 +52,16 @@ impl KeyAxes {
         let mut memory = context.memory().reserve(0, "the groups of the places of a grid")?;
         for Together { dims, keys } in keys_by_dims(program, keys)? {
             let of_values = |values: Vec<ArrayRef>| keys.iter().map(|(column, _)| column.id).zip(values).collect();
-            if dims.is_empty() {
-                let values = keys.iter().map(|(_, key)| Ok(program.label_of(key)?.values));
-                constants = of_values(values.collect::<Result<Vec<_>>>()?);
-                continue;
-            }
             let along: Vec<_> = dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect();
             let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
             memory.grow(places.saturating_mul(2 * size_of::<u32>()))?;
             let (exprs, mut numbers): (Vec<&Expr>, _) = (keys.iter().map(|(_, key)| key).collect(), Numbers::default());
             program.visit_plane(&exprs, dims, context, &mut |values, places| numbers.add(&values, places))?;
             let values = numbers.values(exprs.iter().map(|key| key.sql_type()))?;
+            if dims.is_empty() {
+                constants = of_values(values);
+                continue;
+            }
             memory.grow(values.iter().map(array_bytes).sum())?;
             axes.push(KeyAxis::new(&along, of_values(values), numbers));
         }

@@ -2,6 +2,7 @@
 
 use super::{Pass, PassContext};
 use crate::axis::{along_axes, along_axis, in_terms_of_scan};
+use crate::grid_plan::footprint_of;
 use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, Column, GridPlan, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, Expr};
@@ -49,7 +50,17 @@ fn without_new_names(plan: RowPlan) -> RowPlan {
 
 fn fits(query: &BoundQuery, grid: &GridPlan, keys: &[(Column, Expr)], aggregates: &[(Column, AggregateCall)]) -> bool {
     let volatile = |call: &AggregateCall| call.args.iter().chain(&call.filter).any(Expr::is_volatile);
-    let places = keys.iter().map(|(_, key)| places_of(query, grid, key)).collect::<Option<Vec<_>>>();
+    // Cells that are matched with rows are grouped by the rows of their place, whether or not these are keys.
+    let of_rows = match grid {
+        GridPlan::Matches { input, on, .. } => {
+            let columns = input.columns();
+            let of = on.iter().map(|(left, _)| footprint_of(left, &columns, input.rank()));
+            Some(Some(Places { dims: of.fold(Footprint::EMPTY, Footprint::union), is_label: false }))
+        }
+        _ => None,
+    };
+    let of_keys = keys.iter().map(|(_, key)| places_of(query, grid, key));
+    let places = of_keys.chain(of_rows).collect::<Option<Vec<_>>>();
     !grid.is_aggregate()
         && places.is_some_and(|places| have_bins(grid, &places))
         && !aggregates.iter().any(|(_, call)| volatile(call))
