@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::grid::{CELLS_AT_ONCE, KEPT_BYTES};
 use crate::rows::key_table::KeyTable;
 use arrow::array::ArrayRef;
-use hyperslab_expr::{AggregateCall, Expr, SqlType, aggregate};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint};
 use hyperslab_plan::axis::{along_axes, along_axis};
 use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
@@ -261,7 +261,8 @@ impl Model<'_> {
         let results = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
         let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
         let working = (2 * self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
-        let mut needs = beneath.giving(groups);
+        let given = self.groups_given(input, keys).min(groups);
+        let mut needs = beneath.giving(given);
         needs.held = needs.held.saturating_add(working);
         if kept > 0 {
             // Each value as it comes and once more in order; where that is too much cells are turned over on disk, and where one
@@ -274,7 +275,7 @@ impl Model<'_> {
             let on_disk = if values > share && !needs.in_rounds { beneath.rows.saturating_mul(kept * 8) } else { 0 };
             needs.disk = needs.disk.saturating_add(on_disk);
         }
-        let kept = groups.saturating_mul(result);
+        let kept = given.saturating_mul(result);
         needs
             .holding(kept.min(self.limit / 4), self.limit, false)
             .beside(Needs { disk: kept.saturating_sub(self.limit / 4), ..Needs::default() })
@@ -287,6 +288,16 @@ impl Model<'_> {
     /// How many groups the keys of a dense aggregate make, at most.
     fn groups(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
         self.bins(input, keys).into_iter().map(|bins| bins.groups).fold(1, u64::saturating_mul)
+    }
+
+    /// How many groups are given out: those of cells that are matched with rows are as many as different rows.
+    fn groups_given(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
+        let GridPlan::Matches { rows, columns, .. } = input else { return u64::MAX };
+        let (of_rows, of_cells): (Vec<_>, Vec<_>) =
+            keys.iter().cloned().partition(|(_, key)| columns.iter().any(|(own, _)| key.columns().contains(&own.id)));
+        let read: Vec<ColumnId> = columns.iter().flat_map(|(_, expr)| expr.columns()).collect();
+        let different = if of_rows.is_empty() { 1 } else { self.rows(narrowest(rows, &read)).rows };
+        different.saturating_mul(self.groups(input, &of_cells))
     }
 
     /// The cells that are left where a dense aggregate is cut between groups as far as can be: along dimensions where each
@@ -318,6 +329,12 @@ impl Model<'_> {
         let together = (!of_places.is_empty()).then_some(Bins { groups: places, places, is_label: false });
         by_dim.into_iter().filter(|(dim, _)| !of_places.contains(*dim)).map(along).chain(together).collect()
     }
+}
+
+/// The plan furthest beneath that some columns come from.
+fn narrowest<'p>(plan: &'p RowPlan, ids: &[ColumnId]) -> &'p RowPlan {
+    let has = |plan: &&RowPlan| ids.iter().all(|id| plan.columns().iter().any(|column| column.id == *id));
+    plan.inputs().into_iter().find(has).map_or(plan, |input| narrowest(input, ids))
 }
 
 /// What is known of the groups of some keys.
