@@ -39,16 +39,27 @@ pub(super) struct KeyAxis {
 pub(super) struct KeyAxes {
     /// What has keys, in the order of the grid.
     pub(super) axes: Vec<KeyAxis>,
+    /// Keys of several dimensions that tell all places apart: each position of those is a group of its own.
+    pub(super) planes: Vec<KeyPlane>,
     /// Keys that are the same for all cells: one value each.
     pub(super) constants: Vec<(ColumnId, ArrayRef)>,
     _memory: Option<Reservation>,
+}
+
+/// Keys over several dimensions, such as 2-D coordinates, of which no two places have the same.
+#[derive(Clone)]
+pub(super) struct KeyPlane {
+    /// The dimensions of the grid, ascending.
+    pub(super) dims: Vec<usize>,
+    /// One value for each combination of selected positions, row-major.
+    pub(super) keys: Vec<(ColumnId, ArrayRef)>,
 }
 
 impl KeyAxes {
     /// Numbers the groups of the selected cells of a program. Cells that are matched with rows are grouped by their class.
     pub(super) fn new(program: &Program, keys: &[(Column, Expr)], context: &Context) -> Result<Self> {
         let keys = &by_class(program, keys)[..];
-        let (mut constants, mut axes) = (Vec::new(), Vec::new());
+        let (mut constants, mut axes, mut planes) = (Vec::new(), Vec::new(), Vec::new());
         let mut memory = context.memory().reserve(0, "the groups of the places of a grid")?;
         for Together { dims, keys } in keys_by_dims(program, keys)? {
             let of_values = |values: Vec<ArrayRef>| keys.iter().map(|(column, _)| column.id).zip(values).collect();
@@ -63,15 +74,19 @@ impl KeyAxes {
                 continue;
             }
             memory.grow(values.iter().map(array_bytes).sum())?;
-            axes.push(KeyAxis::new(&along, of_values(values), numbers));
+            let tells_apart = numbers.count() == places && !keys.iter().any(|(column, _)| is_class(program, column.id));
+            if tells_apart && along.len() > 1 {
+                axes.extend(along.iter().map(|(dim, selected, len)| KeyAxis::of_positions(*dim, selected, *len)));
+                planes.push(KeyPlane { dims: dims.dims().collect(), keys: of_values(values) });
+            } else {
+                axes.push(KeyAxis::new(&along, of_values(values), numbers));
+            }
         }
         // Several classes may be given out as one group: they are not cut apart.
-        if let Some(matches) = &program.matches {
-            let of_class = |axis: &&mut KeyAxis| axis.keys.iter().any(|(id, _)| *id == matches.class);
-            axes.iter_mut().filter(of_class).for_each(|axis: &mut KeyAxis| axis.one_each = false);
-        }
+        let of_class = |axis: &&mut KeyAxis| axis.keys.iter().any(|(id, _)| is_class(program, *id));
+        axes.iter_mut().filter(of_class).for_each(|axis: &mut KeyAxis| axis.one_each = false);
         axes.sort_by_key(|axis: &KeyAxis| axis.dims[0]);
-        Ok(Self { axes, constants, _memory: Some(memory) })
+        Ok(Self { axes, planes, constants, _memory: Some(memory) })
     }
 
     /// Whether each selected position of a dimension is a group of its own.
@@ -83,13 +98,13 @@ impl KeyAxes {
     fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
         let mut axes: Vec<KeyAxis> = self.axes.iter().map(KeyAxis::of_groups).collect();
         axes[axis] = KeyAxis { groups, keys, ..axes[axis].of_groups() };
-        Self { axes, constants: self.constants.clone(), _memory: None }
+        Self { axes, planes: self.planes.clone(), constants: self.constants.clone(), _memory: None }
     }
 
     /// Groups along these axes.
     #[cfg(test)]
     pub(super) fn of(axes: Vec<KeyAxis>) -> Self {
-        Self { axes, constants: Vec::new(), _memory: None }
+        Self { axes, planes: Vec::new(), constants: Vec::new(), _memory: None }
     }
 }
 
@@ -100,6 +115,11 @@ fn by_class(program: &Program, keys: &[(Column, Expr)]) -> Vec<(Column, Expr)> {
     let mut keys: Vec<_> = keys.iter().filter(|(_, key)| !of_rows(key)).cloned().collect();
     keys.push(matches.class_key());
     keys
+}
+
+/// Whether a column is that of the classes of cells.
+fn is_class(program: &Program, id: ColumnId) -> bool {
+    program.matches.as_ref().is_some_and(|matches| matches.class == id)
 }
 
 /// The groups that are given out where cells are matched with rows: those of a class are counted for each of its rows.
@@ -219,6 +239,11 @@ impl Numbers {
         Ok(())
     }
 
+    /// How many different tuples there are.
+    fn count(&self) -> usize {
+        self.table.as_ref().map_or(0, KeyTable::len)
+    }
+
     /// The numbers of the places.
     pub(super) fn of(&self) -> &[u32] {
         &self.of
@@ -250,10 +275,17 @@ impl KeyAxis {
             adds.insert(0, along);
             places *= selected.len();
         }
-        let groups = numbers.table.as_ref().map_or(0, KeyTable::len);
+        let groups = numbers.count();
         let one_each = groups == places && dims.len() == 1;
         let same_until = stretches(&numbers.of);
         Self { dims, adds, group_of: numbers.of, same_until, groups, one_each, keys }
+    }
+
+    /// Each selected position of a dimension as a group of its own, without keys.
+    fn of_positions(dim: usize, selected: &IndexSet, len: usize) -> Self {
+        let numbers = Numbers { of: (0..selected.len() as u32).collect(), ..Numbers::default() };
+        let axis = Self::new(&[(dim, selected, len)], Vec::new(), numbers);
+        Self { groups: selected.len(), one_each: true, ..axis }
     }
 
     /// Whether each selected position of this dimension is a group of its own.

@@ -133,6 +133,18 @@ impl<'a> GroupSpace<'a> {
         (from, to)
     }
 
+    /// For each group the number of its place among all combinations of groups along some dimensions, row-major.
+    pub(super) fn places(&self, dims: &[usize]) -> Vec<u32> {
+        let mut places = vec![0; self.len()];
+        for (at, axis) in
+            self.keys.axes.iter().enumerate().filter(|(_, axis)| dims.iter().any(|dim| axis.lies_on(*dim)))
+        {
+            let groups = axis.groups as u32;
+            places.iter_mut().zip(self.along(at)).for_each(|(place, number)| *place = *place * groups + number);
+        }
+        places
+    }
+
     /// For each group its number along one key axis.
     pub(super) fn along(&self, axis: usize) -> impl Iterator<Item = u32> + '_ {
         let (range, stride) = (self.ranges[axis].clone(), self.strides[axis]);
@@ -223,6 +235,14 @@ mod tests {
             let found = numbers(&space, &Region::all(&[5, group_of.len()]));
             assert_eq!(found, group_of.repeat(5).iter().map(|group| *group as usize).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn places_of_a_plane_are_those_of_its_axes() {
+        let on = |dim| KeyAxis::on_dim(dim, &[0, 1, 2], true);
+        let keys = KeyAxes::of(vec![KeyAxis::on_dim(0, &[0, 1], true), on(1), on(2)]);
+        let space = GroupSpace::new(&keys, vec![1..2, 1..3, 0..2]);
+        assert_eq!(space.places(&[1, 2]), [3, 4, 6, 7]);
     }
 
     #[test]

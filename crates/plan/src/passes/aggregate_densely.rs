@@ -14,8 +14,8 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, context: &mut PassContext<'_>| plan.transform(&mut |node| aggregate(node, context.query)),
 };
 
-/// The most places of keys that depend on several dimensions together: each takes four bytes.
-const MOST_PLACES: usize = 1 << 22;
+/// The most places of keys that depend on several dimensions together: to number one takes some 40 bytes for a moment.
+const MOST_PLACES: usize = 3 << 19;
 
 /// How many cells such a place has, at least: to number it takes as long as to fold some cells.
 const CELLS_A_PLACE: usize = 4;

@@ -351,7 +351,9 @@ impl<'a> Dense<'a> {
     fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
         // The numbers of groups along an axis, and their keys.
         let given = self.given_keys();
-        let keys = size_of::<u32>() + given.axes.iter().map(|axis| axis.keys.len() * size_of::<u64>()).sum::<usize>();
+        let keys: usize = given.axes.iter().map(|axis| axis.keys.len()).sum::<usize>()
+            + given.planes.iter().map(|plane| plane.keys.len()).sum::<usize>();
+        let keys = size_of::<u32>() + keys * size_of::<u64>();
         let _making = self.context.memory().reserve(unit.space.len() * keys, GROUPS)?;
         let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
         let keep = |array: ArrayRef| -> Result<ArrayRef> {
@@ -368,6 +370,12 @@ impl<'a> Dense<'a> {
         for (at, axis) in given.axes.iter().enumerate() {
             let numbers: UInt32Array = unit.space.along(at).collect::<Vec<_>>().into();
             for (id, values) in &axis.keys {
+                out.push((*id, keep(take(values, &numbers, None)?)?));
+            }
+        }
+        for plane in &given.planes {
+            let numbers = UInt32Array::from(unit.space.places(&plane.dims));
+            for (id, values) in &plane.keys {
                 out.push((*id, keep(take(values, &numbers, None)?)?));
             }
         }
