@@ -17,8 +17,8 @@ pub(super) const PASS: Pass = Pass {
 /// The most places of keys that depend on several dimensions together: to number one takes some 40 bytes for a moment.
 const MOST_PLACES: usize = 3 << 19;
 
-/// How many cells such a place has, at least: to number it takes as long as to fold some cells.
-const CELLS_A_PLACE: usize = 4;
+/// How many cells such a place has, at least: to number it takes as long as to find the group of a cell by its values.
+const CELLS_A_PLACE: usize = 2;
 
 /// The groups of cells, addressed by position if they can be.
 pub(super) fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
