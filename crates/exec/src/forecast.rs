@@ -8,7 +8,7 @@ use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint};
 use hyperslab_plan::axis::{along_axes, along_axis};
-use hyperslab_plan::{BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
+use hyperslab_plan::{Align, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::BTreeMap;
 
 /// What a plan will take.
@@ -202,6 +202,7 @@ impl Model<'_> {
         let below = grid.input().map(|input| self.grid(input, in_row_order)).unwrap_or_default();
         match grid {
             GridPlan::Scan(scan) => self.scan(scan, in_row_order),
+            GridPlan::Align(align) => self.align(align, in_row_order),
             GridPlan::Join { right, .. } => {
                 let other = self.grid(right, in_row_order);
                 Needs { reading: below.reading.saturating_add(other.reading), ..below.beside(other) }
@@ -223,6 +224,12 @@ impl Model<'_> {
             }
             GridPlan::Mask { .. } | GridPlan::Map { .. } | GridPlan::Aggregate { .. } => below,
         }
+    }
+
+    /// The blocks of both scans; cells are those of the axes.
+    fn align(&self, align: &Align, in_row_order: bool) -> Needs {
+        let read = align.scans.iter().map(|scan| self.scan(scan, in_row_order).reading);
+        Needs { rows: align.region.cells() as u64, reading: read.fold(0, u64::saturating_add), ..Needs::default() }
     }
 
     /// The blocks of a scan, one of each variable a thread: a chunk as it is stored, and as it is decoded. For cells in the order of
@@ -304,7 +311,7 @@ impl Model<'_> {
     /// position is a group of its own.
     fn cells_at_once(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
         let own = self.bins(input, keys).into_iter().filter(|bins| bins.is_label && bins.groups == bins.places);
-        own.fold(input.scan().region.cells() as u64, |cells, bins| cells / bins.places.max(1))
+        own.fold(input.region().cells() as u64, |cells, bins| cells / bins.places.max(1))
     }
 
     /// For each dimension that keys lie along the distinct keys; for keys that depend on several together as many as there are
@@ -319,7 +326,7 @@ impl Model<'_> {
                 of_places = of_places.union(dims);
             }
         }
-        let positions = |dim: usize| input.scan().region.sets()[dim].len() as u64;
+        let positions = |dim: usize| input.region().sets()[dim].len() as u64;
         let along = |(dim, labels): (usize, Vec<ArrayRef>)| {
             let places = positions(dim);
             let groups = distinct(&labels).map_or(places, |distinct| (distinct as u64).min(places));

@@ -33,7 +33,7 @@ pub(crate) fn narrowed(
     for (dim, pairs) in pairs {
         let (labels, keys): (Vec<ArrayRef>, Vec<&Expr>) = pairs.into_iter().unzip();
         let met = positions_met(&labels, &keys, columns, rows)?;
-        grid.scan_mut().region.narrow(dim, &met);
+        grid.narrow(dim, &met);
     }
     Ok(left)
 }

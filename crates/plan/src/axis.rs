@@ -4,8 +4,9 @@
 //! all three need the values of an expression for each position of an axis, and those are known without reading data.
 
 use crate::grid_plan::footprint_of;
-use crate::{BoundQuery, ColumnSource, DatasetSource, GridPlan, JoinKind, Result, Scan};
-use arrow::array::{ArrayRef, Int64Array};
+use crate::{Base, BoundQuery, ColumnSource, DatasetSource, GridPlan, JoinKind, Result};
+use arrow::array::{ArrayRef, Int64Array, UInt32Array};
+use arrow::compute::take;
 use hyperslab_expr::eval::{self, Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::Footprint;
@@ -28,7 +29,7 @@ pub fn in_terms_of_scan(grid: &GridPlan, expr: Expr) -> Expr {
 
 fn collect_definitions(grid: &GridPlan, into: &mut HashMap<ColumnId, Expr>) {
     match grid {
-        GridPlan::Scan(_) => {}
+        GridPlan::Scan(_) | GridPlan::Align(_) => {}
         GridPlan::Mask { input, .. } | GridPlan::Matches { input, .. } | GridPlan::Window { input, .. } => {
             collect_definitions(input, into)
         }
@@ -72,28 +73,28 @@ pub fn substitute(expr: Expr, definitions: &HashMap<ColumnId, Expr>) -> Expr {
     }
 }
 
-/// The dimension along which an expression over columns of a scan can be evaluated at plan time: it depends on just
+/// The dimension along which an expression over columns of a base can be evaluated at plan time: it depends on just
 /// that one, through coordinates only, and the axis is no longer than [`MAX_AXIS_VALUES`].
-fn axis_of(scan: &Scan, dataset: &dyn DatasetSource, expr: &Expr) -> Option<usize> {
+fn axis_of(query: &BoundQuery, base: Base<'_>, expr: &Expr) -> Option<usize> {
     let mut dim = None;
     if expr.is_volatile() {
         return None;
     }
     for id in expr.columns() {
-        let column = scan.column(id)?;
-        if !is_label(&column.source, dataset) {
+        let (scan, column, along) = base.column(id)?;
+        if !is_label(&column.source, query.dataset(scan.dataset)) {
             return None;
         }
-        let own = column.footprint;
-        if own.is_empty() {
+        if column.footprint.is_empty() {
             continue;
         }
-        let own = own.single()?;
+        let own = column.footprint.single()?;
+        let own = along.map_or(own, |along| along[own].dim);
         if *dim.get_or_insert(own) != own {
             return None;
         }
     }
-    dim.filter(|d| scan.shape[*d] <= MAX_AXIS_VALUES)
+    dim.filter(|d| base.shape()[*d] <= MAX_AXIS_VALUES)
 }
 
 /// Whether a column holds labels (and not measured values, which planning never reads).
@@ -110,9 +111,9 @@ pub(crate) fn is_label(source: &ColumnSource, dataset: &dyn DatasetSource) -> bo
 /// The dimension that an expression over columns of a grid lies on, and its values along it: those that it has can be
 /// known at plan time. `None` if they cannot, or if it fails for some value of the axis.
 pub fn along_axis(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<(usize, ArrayRef)> {
-    let (scan, over_scan) = (grid.scan(), in_terms_of_scan(grid, expr.clone()));
-    let dim = axis_of(scan, query.dataset(scan.dataset), &over_scan)?;
-    Some((dim, evaluate_on_axis(query, scan, &over_scan, dim).ok()?))
+    let (base, over_base) = (grid.base(), in_terms_of_scan(grid, expr.clone()));
+    let dim = axis_of(query, base, &over_base)?;
+    Some((dim, evaluate_on_axis(query, base, &over_base, dim).ok()?))
 }
 
 /// The dimensions that decide an expression over columns of a grid, if it has a value for all combinations of their positions:
@@ -130,7 +131,7 @@ pub fn along_axes(query: &BoundQuery, grid: &GridPlan, expr: &Expr) -> Option<Fo
 /// Whether a column is read or looked up, not computed.
 fn is_read(grid: &GridPlan, id: ColumnId) -> bool {
     match grid {
-        GridPlan::Scan(scan) => scan.column(id).is_some(),
+        GridPlan::Scan(_) | GridPlan::Align(_) => grid.base().column(id).is_some(),
         GridPlan::Lookup { input, rows, .. } => {
             rows.columns().iter().any(|column| column.id == id) || is_read(input, id)
         }
@@ -145,31 +146,28 @@ fn is_read(grid: &GridPlan, id: ColumnId) -> bool {
     }
 }
 
-/// The values of an expression for each position of dimension `dim` of a scan; [`axis_of`] must have said that it
+/// The values of an expression for each position of dimension `dim` of a base; [`axis_of`] must have said that it
 /// can be evaluated there.
 ///
 /// # Errors
 /// If a coordinate cannot be read, or the expression fails for some value of the axis.
-fn evaluate_on_axis(query: &BoundQuery, scan: &Scan, expr: &Expr, dim: usize) -> Result<ArrayRef> {
-    let dataset = query.dataset(scan.dataset);
-    let len = scan.shape[dim];
+fn evaluate_on_axis(query: &BoundQuery, base: Base<'_>, expr: &Expr, dim: usize) -> Result<ArrayRef> {
+    let len = base.shape()[dim];
     let ids = expr.columns();
-    let values = ids.iter().map(|id| label_values(scan, dataset, *id, len)).collect::<Result<Vec<_>>>()?;
+    let values = ids.iter().map(|id| label_values(query, base, *id, len)).collect::<Result<Vec<_>>>()?;
     evaluate(expr, &Columns::new(&ids, &values), len)
 }
 
 /// The values of a column that lies on one dimension of `len` positions, or on none (then repeated).
-fn label_values(scan: &Scan, dataset: &dyn DatasetSource, id: ColumnId, len: usize) -> Result<ArrayRef> {
-    let column = scan.column(id).expect("axis_of found the column in the scan");
-    match column.source {
-        ColumnSource::Position(_) => Ok(Arc::new(Int64Array::from_iter_values(0..len as i64))),
-        ColumnSource::Variable(v) => {
-            let values = dataset.coordinate(v)?;
-            if !column.footprint.is_empty() {
-                return Ok(values);
-            }
-            let first = arrow::array::UInt32Array::from_value(0, len);
-            Ok(arrow::compute::take(&values, &first, None)?)
-        }
+fn label_values(query: &BoundQuery, base: Base<'_>, id: ColumnId, len: usize) -> Result<ArrayRef> {
+    let (scan, column, along) = base.column(id).expect("axis_of found the column in the base");
+    let values: ArrayRef = match column.source {
+        ColumnSource::Position(own) => Arc::new(Int64Array::from_iter_values(0..scan.shape[own] as i64)),
+        ColumnSource::Variable(v) => query.dataset(scan.dataset).coordinate(v)?,
+    };
+    match (column.footprint.single(), along) {
+        (Some(_), None) => Ok(values),
+        (Some(own), Some(along)) => along[own].read(&values),
+        (None, _) => Ok(take(&values, &UInt32Array::from_value(0, len), None)?),
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::numbers::{bytes, count};
 use crate::window::{FrameBound, FramePlace, FrameUnits, Window, WindowCall, WindowFrame, WindowFunction};
-use crate::{Along, AsOf, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan};
+use crate::{
+    Align, Along, AsOf, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan, SortKey, TableScan,
+};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, RowOrder, SqlType, display};
+use hyperslab_grid::{IndexSet, Region};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -174,13 +177,14 @@ impl Explain<'_> {
     fn grid(&mut self, grid: &GridPlan, depth: usize) {
         let line = match grid {
             GridPlan::Scan(scan) => return self.scan(scan, depth),
+            GridPlan::Align(align) => return self.align(align, depth),
             GridPlan::Mask { predicate, .. } => format!("Mask {}", self.expr(predicate)),
             GridPlan::Map { columns, .. } => format!("Map {}", self.computed(columns)),
             GridPlan::Join { left, right, along, kind, .. } => self.grid_join(left, right, along, *kind),
             GridPlan::Lookup { on, kind, .. } => self.join(&format!("Lookup {}", kind_name(*kind)), on, None, None),
             GridPlan::Matches { on, .. } => self.join("Matches", on, None, None),
             GridPlan::Window { window, calls, reach, .. } => {
-                let dims = reach.dims.dims().map(|dim| grid.scan().dim_names[dim].clone()).collect::<Vec<_>>();
+                let dims = reach.dims.dims().map(|dim| grid.dim_names()[dim].clone()).collect::<Vec<_>>();
                 let along = if dims.is_empty() { String::new() } else { format!(" along {}", dims.join(", ")) };
                 format!("{}{along}", self.window(window, calls))
             }
@@ -199,23 +203,26 @@ impl Explain<'_> {
 
     /// A join of grids, with the pairs of dimensions along which cells are found.
     fn grid_join(&self, left: &GridPlan, right: &GridPlan, along: &[Along], kind: JoinKind) -> String {
-        let names = along.iter().zip(&right.scan().dim_names);
-        let pairs = names.map(|(along, to)| match &left.scan().dim_names[along.dim] {
+        let names = along.iter().zip(right.dim_names());
+        let pairs = names.map(|(along, to)| match &left.dim_names()[along.dim] {
             same if same == to => same.clone(),
             from => format!("{from} to {to}"),
         });
         format!("Join {} along {}", kind_name(kind), listed(pairs.collect::<Vec<_>>().into_iter()))
     }
 
+    /// Two grids side by side, with the axes that hold the labels of both.
+    fn align(&mut self, align: &Align, depth: usize) {
+        let axes = shown_axes(&align.dim_names, &align.shape, &align.region);
+        self.line(depth, &format!("Align on labels of both ({axes})"));
+        align.scans.iter().for_each(|scan| self.scan(scan, depth + 1));
+    }
+
     fn scan(&mut self, scan: &Scan, depth: usize) {
-        let axis = |((name, len), set): ((&String, &usize), &hyperslab_grid::IndexSet)| match set.len() {
-            selected if selected == *len => format!("{name} {}", count(*len as u64)),
-            selected => format!("{name} {} of {}", count(selected as u64), count(*len as u64)),
-        };
-        let axes = scan.dim_names.iter().zip(&scan.shape).zip(scan.region.sets()).map(axis);
+        let axes = shown_axes(&scan.dim_names, &scan.shape, &scan.region);
         let files = self.query.dataset(scan.dataset).files();
         let of_files = if files == 1 { String::new() } else { format!(", {} files", count(files as u64)) };
-        self.line(depth, &format!("Scan {} ({}){of_files}", scan.name, axes.collect::<Vec<_>>().join(", ")));
+        self.line(depth, &format!("Scan {} ({axes}){of_files}", scan.name));
         for column in &scan.columns {
             if let Some(read) = estimate_column(self.query, scan, &column.source) {
                 let text = format!("{}: {}", column.column.name, read_of(&read));
@@ -346,6 +353,15 @@ impl Explain<'_> {
         let rows = limit.map_or("all rows".to_string(), |n| counted(n as usize, "row"));
         if offset == 0 { rows } else { format!("{rows} after {}", count(offset)) }
     }
+}
+
+/// `time 365, lat 1 of 720`.
+fn shown_axes(names: &[String], shape: &[usize], region: &Region) -> String {
+    let axis = |((name, len), set): ((&String, &usize), &IndexSet)| match set.len() {
+        selected if selected == *len => format!("{name} {}", count(*len as u64)),
+        selected => format!("{name} {} of {}", count(selected as u64), count(*len as u64)),
+    };
+    names.iter().zip(shape).zip(region.sets()).map(axis).collect::<Vec<_>>().join(", ")
 }
 
 fn kind_name(kind: JoinKind) -> &'static str {

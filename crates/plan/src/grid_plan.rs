@@ -1,17 +1,22 @@
 //! The algebra over grids: takes grids and gives grids, block by block, without rows or hash tables.
 
+use crate::align::{Align, Base};
 use crate::window::{Window, WindowCall};
-use crate::{Column, DatasetId, JoinKind, RowPlan};
+use crate::{Column, DatasetId, JoinKind, Result, RowPlan};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take;
 use hyperslab_expr::{AggregateCall, ColumnId, Expr};
-use hyperslab_grid::{AxisMap, Footprint, Region, schema::Dimension};
+use hyperslab_grid::{AxisMap, Footprint, IndexSet, Region, schema::Dimension};
 use serde::{Deserialize, Serialize};
 
-/// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan`, then any of `Mask`, `Map`, `Join`,
+/// A plan whose result is a grid. Beneath [`RowPlan::Materialize`] it is a chain: `Scan` or `Align`, then any of `Mask`, `Map`, `Join`,
 /// `Lookup` and `Window`, then at most one `Aggregate`, perhaps of `Matches`. The right side of a `Join` is a chain of `Scan`, `Mask` and `Map`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum GridPlan {
     /// Reads variables of a dataset over a region of its grid.
     Scan(Scan),
+    /// Reads two grids on axes that hold the labels of both.
+    Align(Box<Align>),
     /// Keeps the cells where a predicate is true: the others are absent from then on.
     Mask {
         /// The grid whose cells are tested.
@@ -99,6 +104,17 @@ pub struct Along {
     pub map: AxisMap,
 }
 
+impl Along {
+    /// The values of a label for each position of the left; NULL for those that lead nowhere.
+    ///
+    /// # Errors
+    /// None but those of copying.
+    pub fn read(&self, label: &ArrayRef) -> Result<ArrayRef> {
+        let positions = (0..self.map.len()).map(|at| self.map.get(at).map(|at| at as u32));
+        Ok(take(label, &positions.collect::<UInt32Array>(), None)?)
+    }
+}
+
 /// How far from a cell the cells lie that a window function sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
@@ -179,6 +195,7 @@ impl GridPlan {
                 let grid_column = |c: &ScanColumn| GridColumn { column: c.column.clone(), footprint: c.footprint };
                 scan.columns.iter().map(grid_column).collect()
             }
+            Self::Align(align) => align.columns(),
             Self::Mask { input, .. } => input.columns(),
             Self::Map { input, columns } => {
                 let mut out = input.columns();
@@ -233,14 +250,14 @@ impl GridPlan {
     pub fn rank(&self) -> usize {
         match self {
             Self::Aggregate { input, keys, .. } => key_dims(input, keys).len(),
-            _ => self.scan().dims.len(),
+            _ => self.shape().len(),
         }
     }
 
     /// The grid next beneath in the chain.
     pub fn input(&self) -> Option<&Self> {
         match self {
-            Self::Scan(_) => None,
+            Self::Scan(_) | Self::Align(_) => None,
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
@@ -251,25 +268,68 @@ impl GridPlan {
         }
     }
 
-    /// The scan that the chain stands on: it has the dimensions of all that is joined to it.
-    pub fn scan(&self) -> &Scan {
+    /// What the chain stands on: it has the dimensions of all that is joined to it.
+    pub fn base(&self) -> Base<'_> {
         match self {
-            Self::Scan(scan) => scan,
-            other => other.input().expect("all but a scan have an input").scan(),
+            Self::Scan(scan) => Base::Scan(scan),
+            Self::Align(align) => Base::Align(align),
+            other => other.input().expect("all but a scan and an alignment have an input").base(),
         }
     }
 
-    /// The scan that the chain stands on, to be changed.
-    pub fn scan_mut(&mut self) -> &mut Scan {
+    /// The scan that the chain stands on, if it is one, to be changed.
+    pub fn scan_mut(&mut self) -> Option<&mut Scan> {
         match self {
-            Self::Scan(scan) => scan,
+            Self::Scan(scan) => Some(scan),
+            Self::Align(_) => None,
+            other => other.input_mut()?.scan_mut(),
+        }
+    }
+
+    /// The cells that are read; beneath an aggregate, those that it folds.
+    pub fn region(&self) -> &Region {
+        match self.base() {
+            Base::Scan(scan) => &scan.region,
+            Base::Align(align) => &align.region,
+        }
+    }
+
+    /// The lengths of the dimensions of what the chain stands on.
+    pub fn shape(&self) -> &[usize] {
+        self.base().shape()
+    }
+
+    /// The names of the dimensions of what the chain stands on.
+    pub fn dim_names(&self) -> &[String] {
+        match self.base() {
+            Base::Scan(scan) => &scan.dim_names,
+            Base::Align(align) => &align.dim_names,
+        }
+    }
+
+    /// Reads no more than some positions along a dimension of what the chain stands on.
+    pub fn narrow(&mut self, dim: usize, to: &IndexSet) {
+        match self {
+            Self::Scan(scan) => scan.region.narrow(dim, to),
+            Self::Align(align) => align.narrow(dim, to),
+            other => {
+                if let Some(input) = other.input_mut() {
+                    input.narrow(dim, to);
+                }
+            }
+        }
+    }
+
+    fn input_mut(&mut self) -> Option<&mut Self> {
+        match self {
+            Self::Scan(_) | Self::Align(_) => None,
             Self::Mask { input, .. }
             | Self::Map { input, .. }
             | Self::Lookup { input, .. }
             | Self::Matches { input, .. }
             | Self::Window { input, .. }
             | Self::Aggregate { input, .. }
-            | Self::Join { left: input, .. } => input.scan_mut(),
+            | Self::Join { left: input, .. } => Some(input),
         }
     }
 
@@ -278,6 +338,7 @@ impl GridPlan {
         let mut scans = self.input().map(Self::scans).unwrap_or_default();
         match self {
             Self::Scan(scan) => scans.push(scan),
+            Self::Align(align) => scans.extend(&align.scans),
             Self::Join { right, .. } => scans.extend(right.scans()),
             _ => {}
         }
@@ -296,7 +357,7 @@ impl GridPlan {
     /// The same, to be changed.
     pub fn tables_mut(&mut self) -> Vec<&mut RowPlan> {
         match self {
-            Self::Scan(_) => Vec::new(),
+            Self::Scan(_) | Self::Align(_) => Vec::new(),
             Self::Lookup { input, rows, .. } | Self::Matches { input, rows, .. } => {
                 let mut tables = input.tables_mut();
                 tables.push(rows);

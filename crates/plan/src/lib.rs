@@ -13,6 +13,7 @@
 //! The values of data variables and the rows of tables: datasets are seen through [`DatasetSource`] (axes, chunk grids,
 //! coordinates), tables through [`TableSource`] (columns). Files, threads, memory.
 
+pub mod align;
 pub mod axis;
 pub mod bind;
 pub mod catalog;
@@ -24,6 +25,7 @@ pub mod query;
 pub mod row_plan;
 pub mod window;
 
+pub use align::{Align, Base};
 pub use catalog::{Catalog, DatasetId, DatasetSource, Regrid, RegridTarget, Source, TableFormat, TableId, TableSource};
 pub use grid_plan::{Along, ColumnSource, GridColumn, GridPlan, Reach, Scan, ScanColumn};
 pub use hyperslab_expr::{Error, Result, Span};

@@ -53,6 +53,7 @@ pub fn materialize(
             dense::aggregate(input, keys, aggregates, columns, query, (context, operator))
         }
         GridPlan::Scan(_)
+        | GridPlan::Align(_)
         | GridPlan::Mask { .. }
         | GridPlan::Map { .. }
         | GridPlan::Join { .. }

@@ -2,7 +2,7 @@
 
 use super::matches::Matches;
 use super::table::Table;
-use super::variable::{DataVariable, Scanned, scanned};
+use super::variable::{DataVariable, Scanned, cuts, scanned};
 use super::window::{GridWindow, Held, PART_CELLS, halved};
 use crate::catalog::OpenDataset;
 use crate::context::Context;
@@ -11,7 +11,8 @@ use arrow::array::ArrayRef;
 use hyperslab_expr::eval::{Columns, evaluate};
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Hyperslab, Region};
-use hyperslab_plan::{Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
+use hyperslab_plan::{Align, Along, BoundQuery, Column, GridPlan, JoinKind, RowPlan, Scan};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 
@@ -70,10 +71,9 @@ impl Program {
     /// Makes a chain ready: reads the labels that it needs, computes along axes what depends on one axis only, and runs
     /// the plans whose rows are looked up.
     pub(super) fn new(grid: &GridPlan, query: &BoundQuery, context: &Context) -> Result<Self> {
-        let scan = grid.scan();
         let mut program = Self {
-            shape: scan.shape.clone(),
-            region: scan.region.clone(),
+            shape: grid.shape().to_vec(),
+            region: grid.region().clone(),
             labels: BTreeMap::new(),
             positions: BTreeMap::new(),
             variables: Vec::new(),
@@ -95,6 +95,12 @@ impl Program {
         }
         match grid {
             GridPlan::Scan(scan) => self.add_scan(scan, along, query)?,
+            GridPlan::Align(align) => {
+                let Align { scans, along, .. } = align.as_ref();
+                for (scan, along) in scans.iter().zip(along) {
+                    self.add_scan(scan, Some(along), query)?;
+                }
+            }
             GridPlan::Mask { predicate, .. } => {
                 let predicate = self.prepared(predicate.clone(), context)?;
                 self.steps.push(Step::Mask(predicate));
@@ -327,13 +333,16 @@ impl Program {
     }
 
     /// How the grid is cut into the boxes that are read at a time: as the variable with the most stored bytes over all
-    /// dimensions is; where none is read, in one piece.
+    /// dimensions is, and where that has no cells, as another; where none is read, in one piece.
     pub(super) fn driver(&self) -> ChunkGrid {
-        let full = self.variables.iter().filter_map(|v| Some((v.cell_bytes(), v.chunks_on_grid(&self.shape)?)));
+        let mut full: Vec<&DataVariable> = self.variables.iter().filter(|v| v.is_on_all(self.rank())).collect();
         // Of equal ones the first: that of the left of a join.
-        let driver = full.reduce(|best, other| if other.0 > best.0 { other } else { best });
-        let whole = || ChunkGrid::regular(&self.shape, &self.shape.iter().map(|n| (*n).max(1)).collect::<Vec<_>>());
-        driver.map_or_else(whole, |(_, chunks)| chunks)
+        full.sort_by_key(|v| Reverse(v.cell_bytes()));
+        let cut = |dim: usize| match full.as_slice() {
+            [] => AxisChunks::whole(self.shape[dim]),
+            full => cuts(full, dim, self.shape[dim]),
+        };
+        ChunkGrid::new((0..self.rank()).map(cut).collect())
     }
 
     /// Chunks taken together along the inner dimensions until they hold enough cells that the work for each box is little

@@ -4,7 +4,6 @@
 use super::program::Label;
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, Int64Array, UInt32Array};
-use arrow::compute::take;
 use arrow::datatypes::DataType;
 use hyperslab_grid::schema::Role;
 use hyperslab_grid::{AxisChunks, AxisMap, ChunkGrid, IndexSet, Region};
@@ -45,11 +44,10 @@ pub(super) fn scanned(
     along: Option<&[Along]>,
 ) -> Result<Scanned> {
     let label = |values: ArrayRef, dim: Option<usize>| -> Result<Scanned> {
-        let Some(Along { dim, map }) = dim.and_then(|dim| Some(&along?[dim])) else {
+        let Some(along) = dim.and_then(|dim| Some(&along?[dim])) else {
             return Ok(Scanned::Label(Label { dim, values }));
         };
-        let positions: UInt32Array = (0..map.len()).map(|at| map.get(at).map(|at| at as u32)).collect();
-        Ok(Scanned::Label(Label { dim: Some(*dim), values: take(&values, &positions, None)? }))
+        Ok(Scanned::Label(Label { dim: Some(along.dim), values: along.read(&values)? }))
     };
     match column.source {
         ColumnSource::Position(dim) if along.is_none() && scan.shape[dim] > MAX_AXIS_VALUES => {
@@ -122,15 +120,15 @@ impl DataVariable {
         Some(UInt32Array::from(places))
     }
 
-    /// How the grid is cut where the variable is; none if it does not lie on all dimensions, on each once.
-    pub(super) fn chunks_on_grid(&self, shape: &[usize]) -> Option<ChunkGrid> {
-        let along = |dim: usize| {
-            let k = self.dims.iter().position(|own| *own == dim)?;
-            let axis = &self.chunks.axes()[k];
-            Some(self.maps.as_ref().map_or_else(|| axis.clone(), |maps| mapped_cuts(axis, &maps[k], shape[dim])))
-        };
-        let axes = (0..shape.len()).map(along).collect::<Option<Vec<_>>>()?;
-        (self.dims.len() == shape.len()).then(|| ChunkGrid::new(axes))
+    /// Whether it lies on all dimensions of a grid, on each once.
+    pub(super) fn is_on_all(&self, rank: usize) -> bool {
+        self.dims.len() == rank && (0..rank).all(|dim| self.dims.contains(&dim))
+    }
+
+    /// The chunks along a dimension of the grid, and where positions are on it if these are not its own.
+    fn axis(&self, dim: usize) -> Option<(&AxisChunks, Option<&AxisMap>)> {
+        let own = self.dims.iter().position(|own| *own == dim)?;
+        Some((&self.chunks.axes()[own], self.maps.as_ref().map(|maps| &maps[own])))
     }
 
     /// The stored bytes of a cell.
@@ -157,12 +155,20 @@ fn keeps_order(region: &Region, maps: &[AxisMap]) -> bool {
     })
 }
 
-/// An axis of the grid cut wherever neighbouring positions lead into different chunks.
-fn mapped_cuts(axis: &AxisChunks, map: &AxisMap, len: usize) -> AxisChunks {
-    let mut edges = vec![0];
-    let mut last = None;
+/// A dimension of the grid cut wherever neighbouring positions lead into different chunks of a variable: of the first of some
+/// that has cells there.
+pub(super) fn cuts(variables: &[&DataVariable], dim: usize, len: usize) -> AxisChunks {
+    let axes: Vec<_> = variables.iter().filter_map(|variable| variable.axis(dim)).collect();
+    if let Some((axis, None)) = axes.first() {
+        return (*axis).clone();
+    }
+    let chunk = |at: usize, (axis, map): &(&AxisChunks, Option<&AxisMap>)| {
+        map.map_or(Some(at), |map| map.get(at)).map(|at| axis.chunk_of(at))
+    };
+    let chunk_of = |at: usize| axes.iter().enumerate().find_map(|(which, axis)| Some((which, chunk(at, axis)?)));
+    let (mut edges, mut last) = (vec![0], None);
     for at in 0..len {
-        let chunk = map.get(at).map(|to| axis.chunk_of(to)).or(last);
+        let chunk = chunk_of(at).or(last);
         if last.is_some() && chunk != last {
             edges.push(at);
         }

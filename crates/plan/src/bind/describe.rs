@@ -60,7 +60,7 @@ fn columns_of(plan: &RowPlan) -> Vec<DescribedColumn> {
     let mut known: HashMap<ColumnId, Vec<String>> = HashMap::new();
     plan.walk(&mut |node| {
         let RowPlan::Materialize { grid, .. } = node else { return };
-        let scan = grid.scan();
+        let Some(scan) = grid.base().scan() else { return };
         for column in &scan.columns {
             let names = column.footprint.dims().map(|dim| scan.dim_names[dim].clone());
             known.insert(column.column.id, names.collect());

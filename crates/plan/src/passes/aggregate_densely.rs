@@ -38,6 +38,17 @@ pub(super) fn aggregate(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     }
 }
 
+/// Whether an aggregate of cells is one that groups them by their place on axes.
+pub(super) fn can_be_dense(plan: &RowPlan, query: &BoundQuery) -> bool {
+    match plan {
+        RowPlan::Aggregate { input, keys, aggregates } => match input.as_ref() {
+            RowPlan::Materialize { grid, .. } => fits(query, grid, keys, aggregates),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// The plan beneath projections that only rename: grouping reads columns by id.
 fn without_new_names(plan: RowPlan) -> RowPlan {
     match plan {
@@ -90,8 +101,8 @@ fn places_of(query: &BoundQuery, grid: &GridPlan, key: &Expr) -> Option<Places> 
 /// Whether keys have few places to be numbered: each depends on one dimension, or on several together whose places are far
 /// fewer than cells. Between the dimensions of some keys are none of others, so that groups are in order.
 fn have_bins(grid: &GridPlan, of_keys: &[Places]) -> bool {
-    let sets = grid.scan().region.sets();
-    let cells = grid.scan().region.cells();
+    let sets = grid.region().sets();
+    let cells = grid.region().cells();
     let of_together = together(of_keys.iter().map(|key| key.dims));
     let is_apart = |dims: &Footprint| {
         let within = dims.dims().min().unwrap_or(0)..dims.dims().max().unwrap_or(0);

@@ -72,7 +72,7 @@ fn ascends(query: &BoundQuery, grid: &GridPlan, expr: Expr) -> Result<bool> {
         return Ok(false);
     }
     let Some((dim, values)) = along_axis(query, grid, &expr) else { return Ok(false) };
-    let positions: Vec<usize> = grid.scan().region.sets()[dim].iter().collect();
+    let positions: Vec<usize> = grid.region().sets()[dim].iter().collect();
     Ok(steps_up(&values, &positions, grid.is_aggregate())?)
 }
 

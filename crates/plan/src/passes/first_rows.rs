@@ -28,7 +28,10 @@ fn rewrite(plan: RowPlan, query: &BoundQuery, next: &mut u32) -> Result<RowPlan>
     let (first, rest): (Vec<Expr>, Vec<Expr>) =
         predicate.clone().conjuncts().into_iter().partition(|term| is_first(term, number));
     let is_volatile = window.exprs().chain(&rest).any(Expr::is_volatile);
-    let Some(grid) = cells(rows).filter(|_| !first.is_empty() && !is_volatile) else { return Ok(plan) };
+    let Some(grid) = cells(rows).filter(|grid| grid.base().scan().is_some() && !first.is_empty() && !is_volatile)
+    else {
+        return Ok(plan);
+    };
     let mut window = window.clone();
     // What is the same for a whole partition orders nothing.
     let Window { partition, order } = &mut window;
@@ -129,10 +132,10 @@ impl FirstRows<'_> {
             self.window.partition.iter().map(|key| along_axis(self.query, grid, key)).collect();
         let mut order = Vec::new();
         let mut settled: Vec<usize> = Vec::new();
-        for dim in 0..grid.scan().dims.len() {
+        for dim in 0..grid.rank() {
             let on_axes = labels.iter().flatten();
             let on: Vec<ArrayRef> = on_axes.filter(|(of, _)| *of == dim).map(|(_, values)| values.clone()).collect();
-            let apart = tell_apart(&on, &grid.scan().region.sets()[dim]);
+            let apart = tell_apart(&on, &grid.region().sets()[dim]);
             let position = self.position(grid, dim);
             if apart {
                 settled.push(dim);
@@ -153,10 +156,12 @@ impl FirstRows<'_> {
 
     /// A column with the positions along a dimension of the grid.
     fn position(&mut self, grid: &mut GridPlan, dim: usize) -> Column {
-        let column = self.column(&format!("dim_index({})", grid.scan().dim_names[dim]), SqlType::BigInt);
+        let column = self.column(&format!("dim_index({})", grid.dim_names()[dim]), SqlType::BigInt);
         let footprint: Footprint = std::iter::once(dim).collect();
         let source = ColumnSource::Position(dim);
-        grid.scan_mut().columns.push(ScanColumn { column: column.clone(), source, footprint });
+        if let Some(scan) = grid.scan_mut() {
+            scan.columns.push(ScanColumn { column: column.clone(), source, footprint });
+        }
         column
     }
 

@@ -1,15 +1,16 @@
 //! Joins cells beneath the bridge: by maps between axes, or by looking up rows.
 
+use super::side::{Side, scan_of};
 use super::{Pass, PassContext, map_cells, mask_blocks};
 use crate::axis::along_axis;
 use crate::grid_plan::Along;
 use crate::row_plan::is_passed_on;
-use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, Scan};
+use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan};
 use arrow::array::{Array, ArrayRef};
 use arrow::row::{RowConverter, Rows, SortField};
 use hyperslab_expr::key_form::key_form;
-use hyperslab_expr::{ColumnId, Expr, SqlType};
-use hyperslab_grid::{AxisMap, IndexSet};
+use hyperslab_expr::{ColumnId, Error, Expr, SqlType};
+use hyperslab_grid::{AxisMap, IndexSet, Region};
 use std::collections::HashMap;
 
 pub(super) const PASS: Pass = Pass {
@@ -17,11 +18,11 @@ pub(super) const PASS: Pass = Pass {
     about: "a join on coordinates finds at most one cell, or one row, for each cell of the left: along axes, without rows",
     rewrite: |plan, context: &mut PassContext<'_>| {
         // What stands above a join can go beneath the bridge once the join has.
-        plan.transform(&mut |node| Ok(map_cells::map(mask_blocks::mask(join(node, context.query)?))))
+        plan.transform(&mut |node| Ok(map_cells::map(mask_blocks::mask(join(node, context)?))))
     },
 };
 
-fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
+fn join(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
     let RowPlan::Join { left, right, kind, on, asof, filter } = plan else { return Ok(plan) };
     let is_plain = match kind {
         _ if asof.is_some() => false,
@@ -31,13 +32,15 @@ fn join(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
         JoinKind::Full | JoinKind::Semi | JoinKind::Anti => false,
     };
     let sides = match (grid_of(&left), is_plain) {
-        (Some(grid), true) => joined(query, grid, &right, kind, &on)?,
+        (Some(grid), true) => joined(grid, &right, kind, &on, context)?,
         _ => None,
     };
     let Some(grid) = sides else { return Ok(RowPlan::Join { left, right, kind, on, asof, filter }) };
     let columns: Vec<Column> = left.columns().into_iter().chain(right.columns()).collect();
-    let cells =
-        named(RowPlan::Materialize { grid: Box::new(grid), columns: columns.iter().map(|c| c.id).collect() }, columns);
+    let cells = with_names(
+        RowPlan::Materialize { grid: Box::new(grid), columns: columns.iter().map(|c| c.id).collect() },
+        columns,
+    );
     Ok(match filter {
         Some(predicate) => mask_blocks::mask(RowPlan::Filter { input: Box::new(cells), predicate }),
         None => cells,
@@ -56,7 +59,7 @@ pub(super) fn grid_of(plan: &RowPlan) -> Option<&GridPlan> {
 }
 
 /// Gives the columns of a plan back the names that they had.
-fn named(plan: RowPlan, columns: Vec<Column>) -> RowPlan {
+pub(super) fn with_names(plan: RowPlan, columns: Vec<Column>) -> RowPlan {
     if plan.columns() == columns {
         return plan;
     }
@@ -66,20 +69,24 @@ fn named(plan: RowPlan, columns: Vec<Column>) -> RowPlan {
 
 /// The grid joined to the right side, if each of its cells has one partner there at most.
 fn joined(
-    query: &BoundQuery,
     grid: &GridPlan,
     right: &RowPlan,
     kind: JoinKind,
     on: &[(Expr, Expr)],
+    context: &mut PassContext<'_>,
 ) -> Result<Option<GridPlan>> {
+    let query = context.query;
     let on_axes = on.iter().map(|(left, _)| along_axis(query, grid, left)).collect::<Option<Vec<_>>>();
     let Some(on_axes) = on_axes else { return Ok(None) };
-    if let Some(other) = grid_of(right).filter(|other| can_be_in_step(other, kind)) {
+    if let Some(other) = grid_of(right).filter(|other| scan_of(other).is_some()) {
         let rights = on.iter().map(|(_, right)| along_axis(query, other, right)).collect::<Option<Vec<_>>>();
         if let Some(rights) = rights
-            && let Some(along) = maps(other.scan(), &on_axes, &rights)?
+            && let Some(along) = maps(other.region(), &on_axes, &rights)?
         {
-            return Ok(Some(in_step([grid.clone(), other.clone()], on.to_vec(), along, kind)));
+            return Ok(Some(match kind {
+                JoinKind::Left => beside(grid, other, right.columns(), on, along, &mut context.next_column)?,
+                _ => in_step(grid, other, on, along),
+            }));
         }
     }
     let keys: Option<Vec<ColumnId>> = on.iter().map(|(_, right)| key_column(right)).collect();
@@ -92,40 +99,25 @@ fn joined(
     }))
 }
 
-/// Whether a grid can be read in step with another. What a left join leaves NULL must not be computed from NULLs.
-fn can_be_in_step(grid: &GridPlan, kind: JoinKind) -> bool {
-    match grid {
-        GridPlan::Scan(_) => true,
-        GridPlan::Mask { input, .. } | GridPlan::Map { input, .. } => {
-            kind == JoinKind::Inner && can_be_in_step(input, kind)
-        }
-        GridPlan::Join { .. }
-        | GridPlan::Lookup { .. }
-        | GridPlan::Matches { .. }
-        | GridPlan::Window { .. }
-        | GridPlan::Aggregate { .. } => false,
-    }
-}
-
 /// For each dimension of the right grid the map from the left; none if a position of the left has several partners, or a
 /// dimension of the right no condition. Both sides of each condition come with their dimensions and values.
-fn maps(right: &Scan, lefts: &[(usize, ArrayRef)], rights: &[(usize, ArrayRef)]) -> Result<Option<Vec<Along>>> {
+fn maps(right: &Region, lefts: &[(usize, ArrayRef)], rights: &[(usize, ArrayRef)]) -> Result<Option<Vec<Along>>> {
     let mut along = Vec::new();
-    for dim in 0..right.dims.len() {
+    for (dim, selected) in right.sets().iter().enumerate() {
         let pairs: Vec<_> = lefts.iter().zip(rights).filter(|(_, (of, _))| *of == dim).collect();
         let Some(((from, _), _)) = pairs.first() else { return Ok(None) };
         if pairs.iter().any(|((other, _), _)| other != from) {
             return Ok(None);
         }
         let (wanted, there): (Vec<_>, Vec<_>) = pairs.iter().map(|((_, l), (_, r))| (l.clone(), r.clone())).unzip();
-        let Some(map) = axis_map(&wanted, &there, &right.region.sets()[dim])? else { return Ok(None) };
+        let Some(map) = axis_map(&wanted, &there, selected)? else { return Ok(None) };
         along.push(Along { dim: *from, map });
     }
     Ok(Some(along))
 }
 
 /// For each position of one axis the selected position of another where all values are equal; none if there are several.
-fn axis_map(from: &[ArrayRef], to: &[ArrayRef], selected: &IndexSet) -> Result<Option<AxisMap>> {
+pub(super) fn axis_map(from: &[ArrayRef], to: &[ArrayRef], selected: &IndexSet) -> Result<Option<AxisMap>> {
     let (from_keys, to_keys) = keys(from, to)?;
     let is_null = |arrays: &[ArrayRef], at: usize| arrays.iter().any(|array| array.is_null(at));
     let mut place = HashMap::with_capacity(selected.len());
@@ -147,15 +139,36 @@ fn keys(from: &[ArrayRef], to: &[ArrayRef]) -> Result<(Rows, Rows)> {
     Ok((converter.convert_columns(&from)?, converter.convert_columns(&to)?))
 }
 
-/// Two grids in step: an inner join selects where all maps lead somewhere.
-fn in_step([mut left, right]: [GridPlan; 2], on: Vec<(Expr, Expr)>, along: Vec<Along>, kind: JoinKind) -> GridPlan {
-    if kind == JoinKind::Inner {
-        for Along { dim, map } in &along {
-            let has_partner = IndexSet::from_mask((0..map.len()).map(|at| map.get(at).is_some()));
-            left.scan_mut().region.narrow(*dim, &has_partner);
-        }
+/// Two grids in step, where both have a cell: only where all maps lead somewhere.
+fn in_step(left: &GridPlan, right: &GridPlan, on: &[(Expr, Expr)], along: Vec<Along>) -> GridPlan {
+    let mut left = left.clone();
+    for Along { dim, map } in &along {
+        let has_partner = IndexSet::from_mask((0..map.len()).map(|at| map.get(at).is_some()));
+        left.narrow(*dim, &has_partner);
     }
-    GridPlan::Join { left: Box::new(left), right: Box::new(right), on, along, kind }
+    let (left, right) = (Box::new(left), Box::new(right.clone()));
+    GridPlan::Join { left, right, on: on.to_vec(), along, kind: JoinKind::Inner }
+}
+
+/// Two grids in step where the left has a cell; what is shown of the right is NULL where that has none.
+fn beside(
+    left: &GridPlan,
+    right: &GridPlan,
+    shown: Vec<Column>,
+    on: &[(Expr, Expr)],
+    along: Vec<Along>,
+    next: &mut u32,
+) -> Result<GridPlan> {
+    let Some(scan) = scan_of(right) else { return Err(Error::new("what is read beside a grid is more than a scan")) };
+    let selected = left.region().sets();
+    let lacks = |Along { dim, map }: &Along| selected[*dim].iter().any(|at| map.get(at).is_none());
+    let Side { scan, columns, .. } = Side::new(right, scan, along.iter().map(lacks).enumerate(), &shown, next)?;
+    let (left, right) = (Box::new(left.clone()), Box::new(GridPlan::Scan(scan)));
+    let joined = GridPlan::Join { left, right, on: on.to_vec(), along, kind: JoinKind::Left };
+    Ok(match columns.is_empty() {
+        true => joined,
+        false => GridPlan::Map { input: Box::new(joined), columns },
+    })
 }
 
 /// The column that an expression over rows is, if equal columns give equal values and different ones different.
@@ -198,10 +211,10 @@ pub(super) fn tell_apart(labels: &[ArrayRef], selected: &IndexSet) -> bool {
 
 /// Whether columns tell each selected position of each dimension of a grid from the others.
 fn are_unique_cells(query: &BoundQuery, grid: &GridPlan, keys: &[ColumnId]) -> bool {
-    let (scan, columns) = (grid.scan(), grid.columns());
+    let columns = grid.columns();
     let of_keys = columns.iter().filter(|c| keys.contains(&c.column.id));
     let on_axes: Vec<(usize, ArrayRef)> =
         of_keys.filter_map(|c| along_axis(query, grid, &Expr::Column(c.column.id, c.column.ty.clone()))).collect();
     let labels = |dim: usize| on_axes.iter().filter(|(of, _)| *of == dim).map(|(_, v)| v.clone()).collect::<Vec<_>>();
-    (0..scan.dims.len()).all(|dim| tell_apart(&labels(dim), &scan.region.sets()[dim]))
+    grid.region().sets().iter().enumerate().all(|(dim, selected)| tell_apart(&labels(dim), selected))
 }

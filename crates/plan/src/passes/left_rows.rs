@@ -2,7 +2,7 @@
 //! so that cells are streamed past the rows as in an inner join, and the other rows are put beside what matches.
 
 use super::join_grids::grid_of;
-use super::parts::{fresh, read};
+use super::parts::{fresh, named, read};
 use super::swap_joins::{self, is_free, numbered};
 use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, any_volatile};
@@ -86,7 +86,7 @@ impl<'a> Parts<'a> {
         };
         let grid = grid_of(cells).filter(|grid| has_all_cells(grid) && grid.rank() > 0 && can_be_read_twice(rows))?;
         let is_on_axis = |(left, right): &(Expr, Expr)| !left.is_volatile() && along_axis(query, grid, right).is_some();
-        let is_larger = grid.scan().region.cells() as u64 > swap_joins::rows(rows, query);
+        let is_larger = grid.region().cells() as u64 > swap_joins::rows(rows, query);
         (!on.is_empty() && on.iter().all(is_on_axis) && is_larger).then_some(Self { rows, cells, grid, on })
     }
 
@@ -114,7 +114,7 @@ impl<'a> Parts<'a> {
             on.push((left.clone(), read(&key)));
             keys.push((key, in_terms_of_scan(self.grid, right.clone())));
         }
-        let scan = GridPlan::Scan(self.grid.scan().clone());
+        let scan = self.grid.base().to_grid();
         let columns = scan.columns().into_iter().map(|column| column.column.id).collect();
         let cells = Box::new(RowPlan::Materialize { grid: Box::new(scan), columns });
         (RowPlan::Aggregate { input: cells, keys, aggregates: Vec::new() }, on)
@@ -133,11 +133,4 @@ fn can_be_read_twice(plan: &RowPlan) -> bool {
 
 fn joined(left: RowPlan, right: RowPlan, kind: JoinKind, on: Vec<(Expr, Expr)>) -> RowPlan {
     RowPlan::Join { left: Box::new(left), right: Box::new(right), kind, on, asof: None, filter: None }
-}
-
-/// Rows of some expressions, in columns like others that are new.
-fn named(input: RowPlan, exprs: Vec<Expr>, like: &[Column], next: &mut u32) -> RowPlan {
-    let column = |(column, expr): (&Column, Expr)| (fresh(&column.name, column.ty.clone(), next), expr);
-    let columns = like.iter().zip(exprs).map(column).collect();
-    RowPlan::Project { input: Box::new(input), columns }
 }

@@ -64,13 +64,13 @@ fn places(query: &BoundQuery, cells: &RowPlan, rows: &RowPlan, condition: &Expr)
     let of_places = Expr::all_of(of_places)?;
     let axes: Vec<(Column, usize)> = cells.read_by(&of_places).filter_map(|column| cells.on_axis(column)).collect();
     let dims: BTreeSet<usize> = axes.iter().map(|(_, dim)| *dim).collect();
-    let region = &grid.scan().region;
+    let region = grid.region();
     let count = dims.iter().map(|dim| region.sets()[*dim].len()).fold(1_usize, usize::saturating_mul);
     if dims.is_empty() || count.saturating_mul(CELLS_A_PLACE) > region.cells() {
         return None;
     }
     let keys = axes.into_iter().map(|(column, _)| (column.clone(), in_terms_of_scan(grid, read(&column)))).collect();
-    let scan = GridPlan::Scan(grid.scan().clone());
+    let scan = grid.base().to_grid();
     Some(Places { scan, keys, of_places, of_cells: Expr::all_of(of_cells) })
 }
 

@@ -6,6 +6,7 @@
 mod aggregate_densely;
 mod aggregate_inputs;
 mod aggregate_matches;
+mod align_grids;
 mod asof_on_axis;
 mod drop_sort;
 mod first_rows;
@@ -19,6 +20,7 @@ mod parts;
 mod prune_variables;
 mod push_filters;
 mod select_region;
+mod side;
 mod stream_cells;
 mod swap_joins;
 mod top_k;
@@ -58,6 +60,7 @@ pub static PASSES: &[Pass] = &[
     map_cells::PASS,
     left_rows::PASS,
     match_on_axes::PASS,
+    align_grids::PASS,
     join_grids::PASS,
     stream_cells::PASS,
     aggregate_matches::PASS,

@@ -1,6 +1,6 @@
 //! Aggregates in two steps: of parts of the rows, and of what those give.
 
-use crate::{Column, Result};
+use crate::{Column, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate, scalar};
 
 /// One of the aggregates of some rows that one over all is put together from.
@@ -99,4 +99,11 @@ pub(super) fn fresh(name: &str, ty: SqlType, next: &mut u32) -> Column {
 pub(super) fn renewed(column: &Column, next: &mut u32) -> Column {
     *next += 1;
     Column { id: ColumnId(*next - 1), ..column.clone() }
+}
+
+/// Rows of some expressions, in columns like others that are new.
+pub(super) fn named(input: RowPlan, exprs: Vec<Expr>, like: &[Column], next: &mut u32) -> RowPlan {
+    let column = |(column, expr): (&Column, Expr)| (fresh(&column.name, column.ty.clone(), next), expr);
+    let columns = like.iter().zip(exprs).map(column).collect();
+    RowPlan::Project { input: Box::new(input), columns }
 }

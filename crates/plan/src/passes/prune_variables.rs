@@ -96,6 +96,10 @@ fn prune_grid(grid: GridPlan, wanted: Wanted) -> GridPlan {
             scan.columns.retain(|c| wanted.contains(&c.column.id));
             GridPlan::Scan(scan)
         }
+        GridPlan::Align(mut align) => {
+            align.scans.iter_mut().for_each(|scan| scan.columns.retain(|c| wanted.contains(&c.column.id)));
+            GridPlan::Align(align)
+        }
         GridPlan::Mask { input, predicate } => {
             let read = with_columns(wanted, [&predicate]);
             GridPlan::Mask { input: Box::new(prune_grid(*input, read)), predicate }

@@ -13,7 +13,8 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, context: &mut PassContext<'_>| plan.transform(&mut |node| select(node, context.query)),
 };
 
-fn select(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
+/// See [`PASS`].
+pub(super) fn select(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let RowPlan::Filter { input, predicate } = plan else { return Ok(plan) };
     let RowPlan::Materialize { mut grid, columns } = *input else {
         return Ok(RowPlan::Filter { input, predicate });
@@ -21,7 +22,7 @@ fn select(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
     let mut rest = Vec::new();
     for term in predicate.conjuncts() {
         match selected(query, &grid, &term) {
-            Some((dim, set)) if !grid.is_aggregate() => grid.scan_mut().region.narrow(dim, &set),
+            Some((dim, set)) if !grid.is_aggregate() => grid.narrow(dim, &set),
             _ => rest.push(term),
         }
     }

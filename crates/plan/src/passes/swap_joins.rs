@@ -110,7 +110,7 @@ fn swapped(plan: RowPlan) -> RowPlan {
 /// How many cells rows stand for at most.
 pub(super) fn cells(plan: &RowPlan) -> Option<usize> {
     match plan {
-        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid.scan().region.cells()),
+        RowPlan::Materialize { grid, .. } if !grid.is_aggregate() => Some(grid.region().cells()),
         RowPlan::Filter { input, .. } | RowPlan::Project { input, .. } => cells(input),
         _ => None,
     }

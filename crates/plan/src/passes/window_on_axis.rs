@@ -50,7 +50,7 @@ fn reach_of(query: &BoundQuery, grid: &GridPlan, window: &Window, calls: &[(Colu
     let key = |key: &Expr| along_axis(query, grid, key).filter(has_values);
     let keys = window.partition.iter().map(key).collect::<Option<Vec<_>>>()?;
     let on = |dim: usize| keys.iter().filter(|(of, _)| *of == dim).map(|(_, v)| v.clone()).collect::<Vec<_>>();
-    let selected = grid.scan().region.sets();
+    let selected = grid.region().sets();
     let dims: Footprint = (0..selected.len()).filter(|dim| !tell_apart(&on(*dim), &selected[*dim])).collect();
     let cuts = (0..selected.len()).any(|dim| !dims.contains(dim) && selected[dim].len() > 1);
     let rows = dims.single().filter(|dim| on(*dim).is_empty() && has_all_cells(grid)).and_then(|dim| {
@@ -73,7 +73,7 @@ fn reach_of(query: &BoundQuery, grid: &GridPlan, window: &Window, calls: &[(Colu
 /// Whether no cell of the region of a grid is absent.
 pub(super) fn has_all_cells(grid: &GridPlan) -> bool {
     match grid {
-        GridPlan::Scan(_) => true,
+        GridPlan::Scan(_) | GridPlan::Align(_) => true,
         GridPlan::Map { input, .. } | GridPlan::Window { input, .. } => has_all_cells(input),
         GridPlan::Lookup { input, kind, .. } => *kind == JoinKind::Left && has_all_cells(input),
         GridPlan::Join { left, right, .. } => has_all_cells(left) && has_all_cells(right),
@@ -99,7 +99,7 @@ fn direction(query: &BoundQuery, grid: &GridPlan, order: &[SortKey], dim: usize)
     };
     let converter = RowConverter::new(order.iter().zip(&forms).map(field).collect()).ok()?;
     let rows = converter.convert_columns(&forms).ok()?;
-    let selected: Vec<usize> = grid.scan().region.sets().get(dim).map(IndexSet::iter)?.collect();
+    let selected: Vec<usize> = grid.region().sets().get(dim).map(IndexSet::iter)?.collect();
     let all = |holds: fn(std::cmp::Ordering) -> bool| {
         selected.windows(2).all(|pair| holds(rows.row(pair[0]).cmp(&rows.row(pair[1]))))
     };

@@ -1,0 +1,217 @@
+//! Two grids on axes that hold the labels of both, and what is true where one of them has a cell.
+
+use super::super::PassContext;
+use super::super::join_grids::{axis_map, with_names};
+use super::super::parts::fresh;
+use super::super::side::{Side, choice, scan_of};
+use crate::align::Align;
+use crate::axis::{MAX_AXIS_VALUES, along_axis, in_terms_of_scan, substitute};
+use crate::grid_plan::Along;
+use crate::{BoundQuery, Column, GridPlan, Result, RowPlan, Scan};
+use arrow::array::ArrayRef;
+use hyperslab_expr::{ColumnId, Expr, Scalar};
+use hyperslab_grid::{AxisMap, IndexSet, Region};
+
+/// Cells of two grids, side by side.
+pub(super) struct Aligned {
+    /// The cells that one of them has, with the columns of both.
+    grid: GridPlan,
+    /// For each axis how many positions the first grid has: they come first.
+    firsts: Vec<usize>,
+    /// For each grid what is true where it has a cell; nothing if it has all.
+    present: [Option<Expr>; 2],
+    /// Whether cells come in the order of the first grid, and then those that only the second has in the order of that.
+    pub(super) is_in_order: bool,
+}
+
+impl Aligned {
+    /// Aligns two grids by pairs of expressions that are equal for partners; none if a cell may have several partners, or if
+    /// an axis is not compared.
+    pub(super) fn new(
+        grids: [&GridPlan; 2],
+        shown: [Vec<Column>; 2],
+        on: &[(Expr, Expr)],
+        context: &mut PassContext<'_>,
+    ) -> Result<Option<Self>> {
+        let [Some(one), Some(other)] = grids.map(scan_of) else { return Ok(None) };
+        let Some(axes) = axes(context.query, grids, on)? else { return Ok(None) };
+        let next = &mut context.next_column;
+        let mut first =
+            Side::new(grids[0], one, axes.iter().map(|axis| (axis.dims[0], axis.lacks(0))), &shown[0], next)?;
+        let mut second =
+            Side::new(grids[1], other, axes.iter().map(|axis| (axis.dims[1], axis.lacks(1))), &shown[1], next)?;
+        let mut columns = std::mem::take(&mut first.columns);
+        columns.append(&mut second.columns);
+        let either = either(context.query, grids, [&first, &second], on, (&mut columns, next));
+        let follows = |(at, axis): (usize, &Axis)| axis.dims == [at, at] && (at == 0 || axis.keeps_order());
+        let is_in_order =
+            !first.is_masked && (axes.iter().all(|axis| !axis.lacks(0)) || axes.iter().enumerate().all(follows));
+        // With one axis that differs each place is one of the first grid or of the second.
+        let is_whole = !first.is_masked && !second.is_masked && differ(&axes) == Some(1);
+        let present = [first.present(), second.present()];
+        let firsts = axes.iter().map(|axis| axis.positions.iter().filter(|at| at[0].is_some()).count()).collect();
+        let mut grid = GridPlan::Align(Box::new(align(axes, [first.scan, second.scan], either)));
+        if let [Some(one), Some(other)] = &present
+            && !is_whole
+        {
+            grid = GridPlan::Mask { input: Box::new(grid), predicate: Expr::Or(vec![one.clone(), other.clone()]) };
+        }
+        if !columns.is_empty() {
+            grid = GridPlan::Map { input: Box::new(grid), columns };
+        }
+        Ok(Some(Self { grid, firsts, present, is_in_order }))
+    }
+
+    /// The cells that one of the grids has, as rows of these columns.
+    pub(super) fn cells(self, shown: Vec<Column>) -> RowPlan {
+        cells(self.grid, shown)
+    }
+
+    /// The cells that the first grid has, in its order.
+    pub(super) fn of_first(self, shown: Vec<Column>) -> RowPlan {
+        let [first, _] = self.present.clone();
+        cells(masked(self.within_first(), first), shown)
+    }
+
+    /// The cells that only the first grid has, in its order.
+    pub(super) fn of_first_alone(self, shown: Vec<Column>) -> RowPlan {
+        let [first, second] = self.present.clone();
+        let literal = |value| Expr::Literal(Scalar::Boolean(value));
+        let alone = second.map_or(literal(false), |second| choice(second, literal(false), literal(true)));
+        cells(masked(masked(self.within_first(), first), Some(alone)), shown)
+    }
+
+    fn within_first(mut self) -> GridPlan {
+        for (axis, len) in self.firsts.into_iter().enumerate() {
+            self.grid.narrow(axis, &IndexSet::all(len));
+        }
+        self.grid
+    }
+}
+
+fn cells(grid: GridPlan, shown: Vec<Column>) -> RowPlan {
+    let ids = shown.iter().map(|column| column.id).collect();
+    with_names(RowPlan::Materialize { grid: Box::new(grid), columns: ids }, shown)
+}
+
+fn masked(grid: GridPlan, predicate: Option<Expr>) -> GridPlan {
+    match predicate {
+        Some(predicate) => GridPlan::Mask { input: Box::new(grid), predicate },
+        None => grid,
+    }
+}
+
+/// An axis, and where its positions are on the dimension of each grid.
+struct Axis {
+    dims: [usize; 2],
+    positions: Vec<[Option<usize>; 2]>,
+}
+
+impl Axis {
+    /// Whether there are positions that one of the grids does not have.
+    fn lacks(&self, side: usize) -> bool {
+        self.positions.iter().any(|at| at[side].is_none())
+    }
+
+    /// Whether all positions are the first grid's, and those of the second come in the same order.
+    fn keeps_order(&self) -> bool {
+        let second: Vec<usize> = self.positions.iter().filter_map(|at| at[1]).collect();
+        !self.lacks(0) && second.is_sorted()
+    }
+}
+
+/// How many axes have positions that one of the grids does not have, if that is so on the same axes for both.
+fn differ(axes: &[Axis]) -> Option<usize> {
+    let lacks = |side: usize| (0..axes.len()).filter(|at| axes[*at].lacks(side)).collect::<Vec<_>>();
+    let [first, second] = [0, 1].map(lacks);
+    (first == second).then_some(first.len())
+}
+
+/// The axes in the order of the first grid: its selected positions, then those that only the second has.
+fn axes(query: &BoundQuery, grids: [&GridPlan; 2], on: &[(Expr, Expr)]) -> Result<Option<Vec<Axis>>> {
+    let pair = |(first, second): &(Expr, Expr)| {
+        Some([along_axis(query, grids[0], first)?, along_axis(query, grids[1], second)?])
+    };
+    let Some(pairs) = on.iter().map(pair).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let rank = grids[0].rank();
+    if rank == 0 || rank != grids[1].rank() {
+        return Ok(None);
+    }
+    let mut axes: Vec<Axis> = Vec::new();
+    for dim in 0..rank {
+        let of_axis: Vec<_> = pairs.iter().filter(|[(first, _), _]| *first == dim).collect();
+        let Some([_, (other, _)]) = of_axis.first() else { return Ok(None) };
+        if of_axis.iter().any(|[_, (of, _)]| of != other) || axes.iter().any(|axis| axis.dims[1] == *other) {
+            return Ok(None);
+        }
+        let labels = [0, 1].map(|side| of_axis.iter().map(|pair| pair[side].1.clone()).collect::<Vec<ArrayRef>>());
+        let selected = [&grids[0].region().sets()[dim], &grids[1].region().sets()[*other]];
+        let Some(positions) = positions(&labels, selected)? else { return Ok(None) };
+        axes.push(Axis { dims: [dim, *other], positions });
+    }
+    Ok(Some(axes))
+}
+
+/// The selected positions of two dimensions, those with equal labels together; none if several have the same.
+fn positions(labels: &[Vec<ArrayRef>; 2], selected: [&IndexSet; 2]) -> Result<Option<Vec<[Option<usize>; 2]>>> {
+    let there = axis_map(&labels[0], &labels[1], selected[1])?;
+    let (Some(there), Some(back)) = (there, axis_map(&labels[1], &labels[0], selected[0])?) else { return Ok(None) };
+    let of_first = selected[0].iter().map(|at| [Some(at), there.get(at)]);
+    let added = selected[1].iter().filter(|at| back.get(*at).is_none()).map(|at| [None, Some(at)]);
+    let positions: Vec<_> = of_first.chain(added).collect();
+    Ok((positions.len() <= MAX_AXIS_VALUES).then_some(positions))
+}
+
+fn align(axes: Vec<Axis>, scans: [Scan; 2], either: Vec<([Expr; 2], ColumnId)>) -> Align {
+    let shape: Vec<usize> = axes.iter().map(|axis| axis.positions.len()).collect();
+    let along = |side: usize| {
+        let of = |dim: usize| {
+            let (at, axis) = axes.iter().enumerate().find(|(_, axis)| axis.dims[side] == dim)?;
+            let map = AxisMap::new(axis.positions.iter().map(|at| at[side]), scans[side].shape[dim]);
+            Some(Along { dim: at, map })
+        };
+        (0..axes.len()).filter_map(of).collect::<Vec<_>>()
+    };
+    let along = [along(0), along(1)];
+    let dim_names = scans[0].dim_names.clone();
+    Align { scans, along, dim_names, region: Region::all(&shape), shape, either }
+}
+
+/// For each pair that is equal for partners, in either order, a column that is the first where its grid has a position on the
+/// axis, and else the second: a label of the axis.
+fn either(
+    query: &BoundQuery,
+    grids: [&GridPlan; 2],
+    sides: [&Side; 2],
+    on: &[(Expr, Expr)],
+    (columns, next): (&mut Vec<(Column, Expr)>, &mut u32),
+) -> Vec<([Expr; 2], ColumnId)> {
+    let mut out = Vec::new();
+    for (first, second) in on {
+        let pair = [first, second];
+        let over_scans = [0, 1].map(|side| {
+            let (dim, _) = along_axis(query, grids[side], pair[side])?;
+            let value = substitute(in_terms_of_scan(grids[side], pair[side].clone()), &sides[side].instead);
+            Some((value, sides[side].leads[dim].clone()))
+        });
+        let [Some(one), Some(other)] = over_scans else { continue };
+        for (pair, [(value, leads), (otherwise, _)]) in
+            [([first, second], [one.clone(), other.clone()]), ([second, first], [other, one])]
+        {
+            let column = fresh("label", value.sql_type(), next);
+            out.push((pair.map(Clone::clone), column.id));
+            columns.push((column, leads.map_or(value.clone(), |leads| choice(leads, value, otherwise))));
+        }
+    }
+    out
+}
+
+/// Whether two expressions are the same but for where they stand in the SQL.
+pub(super) fn are_same(one: &Expr, other: &Expr) -> bool {
+    match (one, other) {
+        (Expr::Cast { arg, to, or_null, .. }, Expr::Cast { arg: other, to: ty, or_null: or, .. }) => {
+            to == ty && or_null == or && are_same(arg, other)
+        }
+        _ => one == other,
+    }
+}
