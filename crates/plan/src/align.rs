@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// is NULL where one of the positions along its own dimensions leads nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Align {
-    /// The grids. Both have as many dimensions as there are axes.
+    /// The grids.
     pub scans: [Scan; 2],
     /// For each dimension of each grid the axis, and where the positions of the axis are on the dimension.
     pub along: [Vec<Along>; 2],

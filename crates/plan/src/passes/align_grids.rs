@@ -154,14 +154,18 @@ fn either(grid: &GridPlan) -> &[([Expr; 2], ColumnId)] {
 fn on_axes(grid: &GridPlan, expr: Expr) -> Expr {
     let rewritten: Result<Expr, Infallible> = expr.transform(&mut |part| {
         let label = match &part {
-            Expr::Call { function, args, .. } if function == "coalesce" => either(grid)
-                .iter()
-                .find(|(pair, _)| args.len() == 2 && pair.iter().zip(args).all(|(a, b)| aligned::are_same(a, b))),
+            Expr::Call { function, args, .. } if function == "coalesce" && args.len() == 2 => label(grid, args),
             _ => None,
         };
-        Ok(label.map_or_else(|| part.clone(), |(pair, id)| Expr::Column(*id, pair[0].sql_type())))
+        Ok(label.unwrap_or(part))
     });
     match rewritten {
         Ok(expr) => expr,
     }
+}
+
+fn label(grid: &GridPlan, of: &[Expr]) -> Option<Expr> {
+    let of: Vec<Expr> = of.iter().cloned().map(aligned::nowhere).collect();
+    let (pair, id) = either(grid).iter().find(|(pair, _)| pair[..] == of[..])?;
+    Some(Expr::Column(*id, pair[0].sql_type()))
 }

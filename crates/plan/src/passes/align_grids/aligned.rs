@@ -11,6 +11,7 @@ use crate::{BoundQuery, Column, GridPlan, Result, RowPlan, Scan};
 use arrow::array::ArrayRef;
 use hyperslab_expr::{ColumnId, Expr, Scalar};
 use hyperslab_grid::{AxisMap, IndexSet, Region};
+use std::convert::Infallible;
 
 /// Cells of two grids, side by side.
 pub(super) struct Aligned {
@@ -36,20 +37,16 @@ impl Aligned {
         let [Some(one), Some(other)] = grids.map(scan_of) else { return Ok(None) };
         let Some(axes) = axes(context.query, grids, on)? else { return Ok(None) };
         let next = &mut context.next_column;
-        let mut first =
-            Side::new(grids[0], one, axes.iter().map(|axis| (axis.dims[0], axis.lacks(0))), &shown[0], next)?;
-        let mut second =
-            Side::new(grids[1], other, axes.iter().map(|axis| (axis.dims[1], axis.lacks(1))), &shown[1], next)?;
+        let mut first = Side::new(grids[0], one, lacking(&axes, 0), &shown[0], next)?;
+        let mut second = Side::new(grids[1], other, lacking(&axes, 1), &shown[1], next)?;
         let mut columns = std::mem::take(&mut first.columns);
         columns.append(&mut second.columns);
         let either = either(context.query, grids, [&first, &second], on, (&mut columns, next));
-        let follows = |(at, axis): (usize, &Axis)| axis.dims == [at, at] && (at == 0 || axis.keeps_order());
-        let is_in_order =
-            !first.is_masked && (axes.iter().all(|axis| !axis.lacks(0)) || axes.iter().enumerate().all(follows));
+        let is_in_order = !first.is_masked && follow(&axes);
         // With one axis that differs each place is one of the first grid or of the second.
         let is_whole = !first.is_masked && !second.is_masked && differ(&axes) == Some(1);
         let present = [first.present(), second.present()];
-        let firsts = axes.iter().map(|axis| axis.positions.iter().filter(|at| at[0].is_some()).count()).collect();
+        let firsts = axes.iter().map(Axis::firsts).collect();
         let mut grid = GridPlan::Align(Box::new(align(axes, [first.scan, second.scan], either)));
         if let [Some(one), Some(other)] = &present
             && !is_whole
@@ -101,23 +98,40 @@ fn masked(grid: GridPlan, predicate: Option<Expr>) -> GridPlan {
     }
 }
 
-/// An axis, and where its positions are on the dimension of each grid.
+/// An axis, and where its positions are on the dimension of each grid; one of them may have no such dimension.
 struct Axis {
-    dims: [usize; 2],
+    dims: [Option<usize>; 2],
     positions: Vec<[Option<usize>; 2]>,
 }
 
 impl Axis {
     /// Whether there are positions that one of the grids does not have.
     fn lacks(&self, side: usize) -> bool {
-        self.positions.iter().any(|at| at[side].is_none())
+        self.dims[side].is_some() && self.positions.iter().any(|at| at[side].is_none())
+    }
+
+    /// How many positions the first grid has.
+    fn firsts(&self) -> usize {
+        self.positions.iter().filter(|at| at[0].is_some() || self.dims[0].is_none()).count()
     }
 
     /// Whether all positions are the first grid's, and those of the second come in the same order.
     fn keeps_order(&self) -> bool {
-        let second: Vec<usize> = self.positions.iter().filter_map(|at| at[1]).collect();
-        !self.lacks(0) && second.is_sorted()
+        !self.lacks(0) && self.positions.iter().filter_map(|at| at[1]).is_sorted()
     }
+}
+
+/// The dimension of one of the grids for each axis that it has, and whether it has not all positions of it.
+fn lacking(axes: &[Axis], side: usize) -> impl Iterator<Item = (usize, bool)> {
+    axes.iter().filter_map(move |axis| Some((axis.dims[side]?, axis.lacks(side))))
+}
+
+/// Whether cells come in the order of the first grid, and after them those that only the second has, in the order of that.
+fn follow(axes: &[Axis]) -> bool {
+    let outer = axes.iter().position(|axis| axis.positions.len() > 1);
+    let second: Vec<usize> = axes.iter().filter_map(|axis| axis.dims[1]).collect();
+    axes.iter().all(|axis| !axis.lacks(0))
+        || (second.is_sorted() && axes.iter().enumerate().all(|(at, axis)| Some(at) == outer || axis.keeps_order()))
 }
 
 /// How many axes have positions that one of the grids does not have, if that is so on the same axes for both.
@@ -127,29 +141,52 @@ fn differ(axes: &[Axis]) -> Option<usize> {
     (first == second).then_some(first.len())
 }
 
-/// The axes in the order of the first grid: its selected positions, then those that only the second has.
+/// The labels of a condition: the dimension of each grid, and the values along it.
+type Labels = [(usize, ArrayRef); 2];
+
+/// The axes in the order of the first grid. None if there are several places on a dimension that no condition is about.
 fn axes(query: &BoundQuery, grids: [&GridPlan; 2], on: &[(Expr, Expr)]) -> Result<Option<Vec<Axis>>> {
     let pair = |(first, second): &(Expr, Expr)| {
         Some([along_axis(query, grids[0], first)?, along_axis(query, grids[1], second)?])
     };
-    let Some(pairs) = on.iter().map(pair).collect::<Option<Vec<_>>>() else { return Ok(None) };
-    let rank = grids[0].rank();
-    if rank == 0 || rank != grids[1].rank() {
+    let Some(pairs) = on.iter().map(pair).collect::<Option<Vec<Labels>>>() else { return Ok(None) };
+    let selected = grids.map(|grid| grid.region().sets());
+    let is_free = |side: usize, dim: usize| pairs.iter().all(|pair| pair[side].0 != dim);
+    let single = |side: usize, dim: usize| selected[side][dim].iter().next().filter(|_| selected[side][dim].len() == 1);
+    let mut others = (0..selected[1].len()).filter(|dim| is_free(1, *dim));
+    let mut axes: Vec<Axis> = Vec::new();
+    for dim in 0..selected[0].len() {
+        let axis = if is_free(0, dim) {
+            let other = others.next();
+            single(0, dim).map(|at| Axis {
+                dims: [Some(dim), other],
+                positions: vec![[Some(at), other.and_then(|other| single(1, other))]],
+            })
+        } else {
+            matched(dim, &pairs, selected)?
+        };
+        let Some(axis) = axis else { return Ok(None) };
+        axes.push(axis);
+    }
+    axes.extend(others.map(|dim| Axis { dims: [None, Some(dim)], positions: vec![[None, single(1, dim)]] }));
+    let mut seconds: Vec<usize> = axes.iter().filter_map(|axis| axis.dims[1]).collect();
+    seconds.sort_unstable();
+    let has_all = axes.iter().all(|axis| axis.dims.iter().any(Option::is_some))
+        && seconds.windows(2).all(|pair| pair[0] != pair[1])
+        && seconds.iter().all(|dim| !is_free(1, *dim) || single(1, *dim).is_some());
+    Ok((!axes.is_empty() && has_all).then_some(axes))
+}
+
+/// The axis that a dimension of the first grid lies on with the one that it is compared to; none if there are several.
+fn matched(dim: usize, pairs: &[Labels], selected: [&[IndexSet]; 2]) -> Result<Option<Axis>> {
+    let of_axis: Vec<&Labels> = pairs.iter().filter(|[(first, _), _]| *first == dim).collect();
+    let Some([_, (other, _)]) = of_axis.first() else { return Ok(None) };
+    if of_axis.iter().any(|[_, (of, _)]| of != other) {
         return Ok(None);
     }
-    let mut axes: Vec<Axis> = Vec::new();
-    for dim in 0..rank {
-        let of_axis: Vec<_> = pairs.iter().filter(|[(first, _), _]| *first == dim).collect();
-        let Some([_, (other, _)]) = of_axis.first() else { return Ok(None) };
-        if of_axis.iter().any(|[_, (of, _)]| of != other) || axes.iter().any(|axis| axis.dims[1] == *other) {
-            return Ok(None);
-        }
-        let labels = [0, 1].map(|side| of_axis.iter().map(|pair| pair[side].1.clone()).collect::<Vec<ArrayRef>>());
-        let selected = [&grids[0].region().sets()[dim], &grids[1].region().sets()[*other]];
-        let Some(positions) = positions(&labels, selected)? else { return Ok(None) };
-        axes.push(Axis { dims: [dim, *other], positions });
-    }
-    Ok(Some(axes))
+    let labels = [0, 1].map(|side| of_axis.iter().map(|pair| pair[side].1.clone()).collect::<Vec<ArrayRef>>());
+    let positions = positions(&labels, [&selected[0][dim], &selected[1][*other]])?;
+    Ok(positions.map(|positions| Axis { dims: [Some(dim), Some(*other)], positions }))
 }
 
 /// The selected positions of two dimensions, those with equal labels together; none if several have the same.
@@ -166,14 +203,18 @@ fn align(axes: Vec<Axis>, scans: [Scan; 2], either: Vec<([Expr; 2], ColumnId)>) 
     let shape: Vec<usize> = axes.iter().map(|axis| axis.positions.len()).collect();
     let along = |side: usize| {
         let of = |dim: usize| {
-            let (at, axis) = axes.iter().enumerate().find(|(_, axis)| axis.dims[side] == dim)?;
+            let (at, axis) = axes.iter().enumerate().find(|(_, axis)| axis.dims[side] == Some(dim))?;
             let map = AxisMap::new(axis.positions.iter().map(|at| at[side]), scans[side].shape[dim]);
             Some(Along { dim: at, map })
         };
-        (0..axes.len()).filter_map(of).collect::<Vec<_>>()
+        (0..scans[side].dims.len()).filter_map(of).collect::<Vec<_>>()
     };
     let along = [along(0), along(1)];
-    let dim_names = scans[0].dim_names.clone();
+    let name = |axis: &Axis| match axis.dims {
+        [Some(dim), _] => scans[0].dim_names[dim].clone(),
+        [None, dim] => dim.map(|dim| scans[1].dim_names[dim].clone()).unwrap_or_default(),
+    };
+    let dim_names = axes.iter().map(name).collect();
     Align { scans, along, dim_names, region: Region::all(&shape), shape, either }
 }
 
@@ -195,23 +236,32 @@ fn either(
             Some((value, sides[side].leads[dim].clone()))
         });
         let [Some(one), Some(other)] = over_scans else { continue };
+        let name = name_of(grids[0], first).unwrap_or_else(|| "label".to_string());
         for (pair, [(value, leads), (otherwise, _)]) in
             [([first, second], [one.clone(), other.clone()]), ([second, first], [other, one])]
         {
-            let column = fresh("label", value.sql_type(), next);
-            out.push((pair.map(Clone::clone), column.id));
+            let column = fresh(&name, value.sql_type(), next);
+            out.push((pair.map(|expr| nowhere(expr.clone())), column.id));
             columns.push((column, leads.map_or(value.clone(), |leads| choice(leads, value, otherwise))));
         }
     }
     out
 }
 
-/// Whether two expressions are the same but for where they stand in the SQL.
-pub(super) fn are_same(one: &Expr, other: &Expr) -> bool {
-    match (one, other) {
-        (Expr::Cast { arg, to, or_null, .. }, Expr::Cast { arg: other, to: ty, or_null: or, .. }) => {
-            to == ty && or_null == or && are_same(arg, other)
+fn name_of(grid: &GridPlan, label: &Expr) -> Option<String> {
+    let Expr::Column(id, _) = label else { return None };
+    grid.columns().into_iter().find(|column| column.column.id == *id).map(|column| column.column.name)
+}
+
+/// An expression that says no more where it stands in the SQL.
+pub(super) fn nowhere(expr: Expr) -> Expr {
+    let rewritten: Result<Expr, Infallible> = expr.transform(&mut |mut part| {
+        if let Expr::Call { at, .. } | Expr::Cast { at, .. } = &mut part {
+            *at = None;
         }
-        _ => one == other,
+        Ok(part)
+    });
+    match rewritten {
+        Ok(expr) => expr,
     }
 }
