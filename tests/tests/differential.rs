@@ -11,6 +11,9 @@ use hyperslab_tests::shown;
 /// A table for random queries: its name, columns over one dimension, columns over several, and constants near their values.
 struct Table {
     name: &'static str,
+    /// The axes, and variables on them: what two parts of the table are joined by and give.
+    axes: &'static str,
+    variables: &'static [&'static str],
     coordinates: &'static [&'static str],
     values: &'static [&'static str],
     constants: &'static [&'static str],
@@ -19,42 +22,56 @@ struct Table {
 const TABLES: [Table; 7] = [
     Table {
         name: "'plain.nc'",
+        axes: "time, lat, lon",
+        variables: &["temp", "obs", "orog"],
         coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 120", "day(time)", "floor((lat + lon) / 40)"],
         values: &["temp", "obs", "orog", "temp - orog", "obs * 2", "lat + lon"],
         constants: &["-45", "-15", "0", "2", "7.25", "15", "30", "60", "120"],
     },
     Table {
         name: "'descending.nc'",
+        axes: "lat, lon",
+        variables: &["height"],
         coordinates: &["lat", "lon", "abs(lat)", "floor(lat / 20)"],
         values: &["height", "height * lat"],
         constants: &["35.1", "10.3", "-10.3", "0", "0.2", "50", "75.5"],
     },
     Table {
         name: "'packed.nc'",
+        axes: "time, x",
+        variables: &["t"],
         coordinates: &["x", "day(time)", "time"],
         values: &["t", "t - 273.15"],
         constants: &["2.5", "5", "1", "31", "258.15", "270", "-14.74"],
     },
     Table {
         name: "'unlimited.nc'",
+        axes: "time, x",
+        variables: &["a", "b", "c"],
         coordinates: &["time", "x", "c", "hour(time)", "x % 2"],
         values: &["a", "b", "a + b", "a * c"],
         constants: &["0", "1", "2", "3", "6", "8.5", "12"],
     },
     Table {
         name: "'daily/*.nc'",
+        axes: "time, lat, lon",
+        variables: &["t", "orog"],
         coordinates: &["time", "lat", "lon", "day(time)", "lat > 0", "lat > lon / 4", "day(time) + lat"],
         values: &["t", "orog", "t * lat"],
         constants: &["-10", "0", "10", "100", "3", "7", "13.5"],
     },
     Table {
         name: "regrid('plain.nc', 'r10x6', method => 'conservative')",
+        axes: "time, lat, lon",
+        variables: &["temp", "obs", "orog"],
         coordinates: &["lat", "lon", "month(time)", "abs(lat)", "lon % 72", "day(time)", "lat * lon"],
         values: &["temp", "obs", "orog", "temp - orog", "lat + lon"],
         constants: &["-45", "-15", "0", "2", "7.25", "15", "36", "72", "180"],
     },
     Table {
         name: "'noleap.nc'",
+        axes: "time, lat",
+        variables: &["tas"],
         coordinates: &["lat", "month(time)", "year(time)", "time"],
         values: &["tas", "tas * lat"],
         constants: &["-30", "2", "6", "2000", "280", "283"],
@@ -164,7 +181,7 @@ fn from(random: &mut Random, table: &Table) -> From {
     let (rows, name) = (rows(), table.name);
     let numbers: Vec<&str> = table.coordinates.iter().copied().filter(|c| *c != "time" && !c.contains('>')).collect();
     let (one, other) = (random.pick(&numbers), random.pick(&numbers));
-    let text = match random.below(14) {
+    let text = match random.below(18) {
         0 => format!("{name} JOIN {rows} ON {one} BETWEEN low AND high"),
         1 => format!("{rows} JOIN {name} ON {one} >= low AND {other} < high"),
         2 => {
@@ -173,9 +190,27 @@ fn from(random: &mut Random, table: &Table) -> From {
         }
         3 => format!("{rows} LEFT JOIN {name} ON {one} = low"),
         4 => format!("{name} JOIN {rows} ON {one} = low"),
+        5..=7 => return From { text: parts(random, table), key: None },
         _ => return From { text: name.to_string(), key: None },
     };
     From { text, key: (random.below(2) == 0).then_some("number") }
+}
+
+/// Two parts of a table side by side, under the names of its columns.
+fn parts(random: &mut Random, table: &Table) -> String {
+    let kind = random.pick(&["FULL", "FULL", "FULL", "LEFT", "RIGHT", "INNER"]);
+    let mut part = || {
+        let columns = random.pick(&["*", "*", "*, 1 AS one"]);
+        format!("(SELECT {columns} FROM {}{})", table.name, filter(random, table))
+    };
+    let (one, other, axes) = (part(), part(), table.axes);
+    let value = |name: &&str| match random.below(3) {
+        0 => format!("coalesce(a.{name}, b.{name} * 2) AS {name}"),
+        1 => format!("b.{name}"),
+        _ => format!("a.{name} + b.{name} AS {name}"),
+    };
+    let values: Vec<String> = table.variables.iter().map(value).collect();
+    format!("(SELECT {axes}, {} FROM {one} a {kind} JOIN {other} b USING ({axes}))", values.join(", "))
 }
 
 fn order(random: &mut Random, columns: usize) -> String {

@@ -6,7 +6,7 @@ mod aligned;
 use super::join_grids::grid_of;
 use super::parts::{named, read};
 use super::swap_joins::is_free;
-use super::{Pass, PassContext, aggregate_densely, any_volatile, map_cells, mask_blocks, select_region};
+use super::{Pass, PassContext, aggregate_densely, any_volatile, map_cells, mask_blocks, push_filters, select_region};
 use crate::row_plan::is_passed_on;
 use crate::{Base, BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan};
 use aligned::Aligned;
@@ -95,6 +95,10 @@ fn on_cells(plan: RowPlan, query: &BoundQuery) -> Result<RowPlan> {
             Ok(map_cells::map(RowPlan::Project { input: Box::new(input), columns }))
         }
         RowPlan::Filter { input, predicate } if !predicate.is_volatile() => {
+            if matches!(input.as_ref(), RowPlan::Union { .. }) {
+                let pushed = push_filters::push_node(RowPlan::Filter { input, predicate });
+                return pushed.transform(&mut |node| on_cells(node, query));
+            }
             let Some(grid) = aligned_grid(&input) else { return Ok(RowPlan::Filter { input, predicate }) };
             let predicate = on_axes(grid, predicate);
             Ok(mask_blocks::mask(select_region::select(RowPlan::Filter { input, predicate }, query)?))

@@ -13,7 +13,8 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, _| plan.transform(&mut |node| Ok::<_, crate::Error>(push_node(node))),
 };
 
-fn push_node(plan: RowPlan) -> RowPlan {
+/// See [`PASS`].
+pub(super) fn push_node(plan: RowPlan) -> RowPlan {
     match plan {
         RowPlan::Filter { input, predicate } => push(*input, predicate.conjuncts()),
         RowPlan::Join { left, right, kind, on, asof: None, filter: Some(condition) } => {

@@ -13,8 +13,7 @@ pub(super) struct Side {
     /// What is true where a position of a dimension leads to the grid, for those where some do not.
     pub(super) leads: Vec<Option<Expr>>,
     /// What cells of the grid must have.
-    predicates: Vec<Expr>,
-    pub(super) is_masked: bool,
+    pub(super) predicates: Vec<Expr>,
     /// What is read of the scan in the place of a column that is NULL where the grid has no cell.
     pub(super) instead: HashMap<ColumnId, Expr>,
     /// The columns of the grid that are not the scan's.
@@ -37,8 +36,7 @@ impl Side {
         }
         let mut predicates = Vec::new();
         collect_predicates(grid, &mut predicates);
-        let is_masked = !predicates.is_empty();
-        let mut side = Self { scan: own, leads, predicates, is_masked, instead: HashMap::new(), columns: Vec::new() };
+        let mut side = Self { scan: own, leads, predicates, instead: HashMap::new(), columns: Vec::new() };
         side.read_anew(scan, next);
         side.predicates = side.predicates.iter().map(|term| substitute(term.clone(), &side.instead)).collect();
         for column in shown {
@@ -52,7 +50,7 @@ impl Side {
     /// Gives columns of the scan new ids that are not NULL by themselves wherever the grid has no cell.
     fn read_anew(&mut self, scan: &Scan, next: &mut u32) {
         for at in 0..scan.columns.len() {
-            if self.is_masked || self.present_but(scan.columns[at].footprint).is_some() {
+            if self.is_masked() || self.present_but(scan.columns[at].footprint).is_some() {
                 let column = &mut self.scan.columns[at].column;
                 let id = column.id;
                 *column = renewed(column, next);
@@ -82,6 +80,11 @@ impl Side {
         let leads = self.leads.iter().enumerate().filter(|(dim, _)| !dims.contains(*dim));
         let leads = leads.filter_map(|(_, leads)| leads.clone());
         Expr::all_of(leads.chain(self.predicates.iter().cloned()).collect())
+    }
+
+    /// Whether cells are absent by their values.
+    pub(super) fn is_masked(&self) -> bool {
+        !self.predicates.is_empty()
     }
 
     /// What is true where the grid has a cell; nothing if it has all.

@@ -19,8 +19,11 @@ pub(super) struct Aligned {
     grid: GridPlan,
     /// For each axis how many positions the first grid has: they come first.
     firsts: Vec<usize>,
-    /// For each grid what is true where it has a cell; nothing if it has all.
-    present: [Option<Expr>; 2],
+    /// What is true at these.
+    leads: Vec<Expr>,
+    /// What must be true besides where the first grid has a cell, and all that must be where the second has one.
+    first: Option<Expr>,
+    second: Option<Expr>,
     /// Whether cells come in the order of the first grid, and then those that only the second has in the order of that.
     pub(super) is_in_order: bool,
 }
@@ -42,11 +45,13 @@ impl Aligned {
         let mut columns = std::mem::take(&mut first.columns);
         columns.append(&mut second.columns);
         let either = either(context.query, grids, [&first, &second], on, (&mut columns, next));
-        let is_in_order = !first.is_masked && follow(&axes);
+        let is_in_order = !first.is_masked() && follow(&axes);
         // With one axis that differs each place is one of the first grid or of the second.
-        let is_whole = !first.is_masked && !second.is_masked && differ(&axes) == Some(1);
+        let is_whole = !first.is_masked() && !second.is_masked() && differ(&axes) == Some(1);
         let present = [first.present(), second.present()];
         let firsts = axes.iter().map(Axis::firsts).collect();
+        let leads = first.leads.iter().flatten().cloned().collect();
+        let predicates = Expr::all_of(first.predicates);
         let mut grid = GridPlan::Align(Box::new(align(axes, [first.scan, second.scan], either)));
         if let [Some(one), Some(other)] = &present
             && !is_whole
@@ -56,7 +61,8 @@ impl Aligned {
         if !columns.is_empty() {
             grid = GridPlan::Map { input: Box::new(grid), columns };
         }
-        Ok(Some(Self { grid, firsts, present, is_in_order }))
+        let [_, second] = present;
+        Ok(Some(Self { grid, firsts, leads, first: predicates, second, is_in_order }))
     }
 
     /// The cells that one of the grids has, as rows of these columns.
@@ -66,23 +72,43 @@ impl Aligned {
 
     /// The cells that the first grid has, in its order.
     pub(super) fn of_first(self, shown: Vec<Column>) -> RowPlan {
-        let [first, _] = self.present.clone();
-        cells(masked(self.within_first(), first), shown)
+        cells(self.within_first(), shown)
     }
 
     /// The cells that only the first grid has, in its order.
     pub(super) fn of_first_alone(self, shown: Vec<Column>) -> RowPlan {
-        let [first, second] = self.present.clone();
         let literal = |value| Expr::Literal(Scalar::Boolean(value));
-        let alone = second.map_or(literal(false), |second| choice(second, literal(false), literal(true)));
-        cells(masked(masked(self.within_first(), first), Some(alone)), shown)
+        let alone = self.second.clone().map_or(literal(false), |second| choice(second, literal(false), literal(true)));
+        cells(masked(self.within_first(), Some(alone)), shown)
     }
 
     fn within_first(mut self) -> GridPlan {
         for (axis, len) in self.firsts.into_iter().enumerate() {
             self.grid.narrow(axis, &IndexSet::all(len));
         }
-        self.grid
+        masked(where_true(self.grid, &self.leads), self.first)
+    }
+}
+
+/// A grid where some conditions are true: what they guard is a label of an axis again.
+fn where_true(grid: GridPlan, conditions: &[Expr]) -> GridPlan {
+    let known = |expr: Expr| {
+        let rewritten: Result<Expr, Infallible> = expr.transform(&mut |part| {
+            Ok(if conditions.contains(&part) { Expr::Literal(Scalar::Boolean(true)) } else { part })
+        });
+        match rewritten {
+            Ok(expr) => expr,
+        }
+    };
+    match grid {
+        GridPlan::Mask { input, predicate } => {
+            GridPlan::Mask { input: Box::new(where_true(*input, conditions)), predicate: known(predicate) }
+        }
+        GridPlan::Map { input, columns } => {
+            let columns = columns.into_iter().map(|(column, expr)| (column, known(expr))).collect();
+            GridPlan::Map { input: Box::new(where_true(*input, conditions)), columns }
+        }
+        other => other,
     }
 }
 
