@@ -66,7 +66,7 @@ impl FileCatalog {
                     .map_err(|error| self.failure.note(error))?
             }
         };
-        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone()));
+        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone(), self.label_bytes));
         opened.push((source.clone(), dataset.clone()));
         Ok(dataset)
     }
@@ -115,13 +115,13 @@ impl Catalog for FileCatalog {
     }
 }
 
-/// A dataset of files.
-pub struct OpenDataset(pub Arc<Dataset>, Failure);
+/// A dataset of files, what failed first, and how many bytes its labels may take.
+pub struct OpenDataset(pub Arc<Dataset>, Failure, usize);
 
 impl OpenDataset {
     /// A dataset that no catalog opened.
     pub fn new(dataset: Arc<Dataset>) -> Self {
-        Self(dataset, Failure::default())
+        Self(dataset, Failure::default(), OpenOptions::default().label_bytes)
     }
 }
 
@@ -138,6 +138,11 @@ impl DatasetSource for OpenDataset {
 
     fn coordinate(&self, variable: usize) -> Result<arrow::array::ArrayRef> {
         self.0.coordinate(variable).map_err(|error| self.1.note(error))
+    }
+
+    fn plane(&self, variable: usize, bytes: usize) -> Result<arrow::array::ArrayRef> {
+        let size = self.0.schema().variables[variable].stored_size + bytes;
+        self.0.plane(variable, self.2 / size).map_err(|error| self.1.note(error))
     }
 
     fn chunk_grid(&self, variable: usize) -> ChunkGrid {

@@ -60,6 +60,9 @@ impl fmt::Display for Shown<'_> {
 /// A longer list is shown by its first items.
 const MOST_ITEMS: usize = 12;
 
+/// A longer BLOB is shown by its length.
+const MOST_BYTES: usize = 64;
+
 impl<'a> Shown<'a> {
     fn part(&self, expr: &'a Expr, within: Level) -> Self {
         Self { expr, name: self.name, within }
@@ -70,6 +73,9 @@ impl<'a> Shown<'a> {
             Expr::Column(id, _) => f.write_str(&(self.name)(*id)),
             Expr::Literal(Scalar::List(items, _)) if items.len() > MOST_ITEMS => {
                 write!(f, "[{}, {}, .. {} items]", items[0], items[1], items.len())
+            }
+            Expr::Literal(Scalar::Blob(bytes)) if bytes.len() > MOST_BYTES => {
+                write!(f, "BLOB of {} bytes", bytes.len())
             }
             Expr::Literal(value) => write!(f, "{value}"),
             Expr::Call { function, args, .. } => self.write_call(f, function, args),

@@ -24,6 +24,7 @@ pub mod eval;
 pub mod expr;
 pub mod groups;
 pub mod key_form;
+pub mod places;
 pub mod scalar;
 pub mod sphere;
 mod suggest;

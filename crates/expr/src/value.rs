@@ -36,7 +36,7 @@ pub enum Scalar {
     /// VARCHAR.
     Varchar(String),
     /// BLOB.
-    Blob(Vec<u8>),
+    Blob(Arc<[u8]>),
     /// DATE: days since 1970-01-01.
     Date(i32),
     /// TIME: microseconds since midnight.
@@ -144,7 +144,7 @@ impl Scalar {
             SqlType::HugeInt => Self::Decimal(array.as_primitive::<Decimal128Type>().value(row), 38, 0),
             SqlType::Decimal(p, s) => Self::Decimal(array.as_primitive::<Decimal128Type>().value(row), *p, *s),
             SqlType::Varchar => Self::Varchar(array.as_string::<i32>().value(row).to_string()),
-            SqlType::Blob => Self::Blob(array.as_binary::<i32>().value(row).to_vec()),
+            SqlType::Blob => Self::Blob(array.as_binary::<i32>().value(row).into()),
             SqlType::Date => Self::Date(array.as_primitive::<Date32Type>().value(row)),
             SqlType::Time => Self::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
             SqlType::Timestamp(calendar) => Self::Timestamp(micros_at(array, row, *calendar), *calendar),
@@ -230,7 +230,7 @@ mod tests {
             Scalar::Decimal(-351, 4, 2),
             Scalar::Decimal(7, 38, 0),
             Scalar::Varchar("it's".into()),
-            Scalar::Blob(vec![1, 255]),
+            Scalar::Blob([1, 255].into()),
             Scalar::Date(10957),
             Scalar::Time(1_500_000),
             Scalar::Timestamp(0, Calendar::ProlepticGregorian),

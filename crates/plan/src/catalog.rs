@@ -147,6 +147,13 @@ pub trait DatasetSource: Debug + Send + Sync {
     /// If they cannot be read.
     fn coordinate(&self, variable: usize) -> Result<ArrayRef>;
 
+    /// All values of a variable over two dimensions that is no data variable, decoded, in row-major order; `bytes` are held
+    /// for each besides. Of one over three dimensions those that it has along the last two, if they are always the same.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are too many.
+    fn plane(&self, variable: usize, bytes: usize) -> Result<ArrayRef>;
+
     /// What is read at a time of a variable, over its dimensions.
     fn chunk_grid(&self, variable: usize) -> ChunkGrid;
 

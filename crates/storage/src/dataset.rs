@@ -155,12 +155,47 @@ impl Dataset {
         Ok(Arc::clone(self.values[variable].get_or_init(|| values)))
     }
 
+    /// All values of a variable over two dimensions, such as latitudes of a curvilinear grid, if no more than `most`: in
+    /// row-major order. It may have a dimension before these along which they are the same.
+    ///
+    /// # Errors
+    /// If it has other dimensions or more values, or reading fails.
+    pub fn plane(&self, variable: usize, most: usize) -> Result<ArrayRef> {
+        let about = &self.layout.schema.variables[variable];
+        let shape = self.layout.schema.shape(&about.dims);
+        let cells = shape.iter().copied().fold(1, usize::saturating_mul);
+        let refused = |message: String| Err(Error::new(ErrorKind::Options, message).in_variable(&about.name));
+        match about.dims.len() {
+            2 | 3 if cells > most => {
+                refused(format!("has {cells} values, which take more than half of the memory limit to be searched"))
+            }
+            2 => self.read_whole(variable),
+            3 if cells > 0 => {
+                let (all, len) = (self.read_whole(variable)?, cells / shape[0]);
+                let first = all.slice(0, len);
+                match (1..shape[0]).all(|at| all.slice(at * len, len).as_ref() == first.as_ref()) {
+                    true => Ok(first),
+                    false => {
+                        let along = &self.layout.schema.dimensions[about.dims[0]].name;
+                        refused(format!("has not the same values all along {along}: no cell is always the nearest"))
+                    }
+                }
+            }
+            dims => refused(format!("has {dims} dimensions where latitudes and longitudes of places have two")),
+        }
+    }
+
     fn read_all(&self, variable: usize) -> Result<ArrayRef> {
         let about = &self.layout.schema.variables[variable];
         if about.dims.len() > 1 {
             let message = format!("has {} dimensions: it is read in boxes, not as a whole", about.dims.len());
             return Err(Error::new(ErrorKind::Options, message).in_variable(&about.name));
         }
+        self.read_whole(variable)
+    }
+
+    fn read_whole(&self, variable: usize) -> Result<ArrayRef> {
+        let about = &self.layout.schema.variables[variable];
         let (mut block, metrics) = (Block::default(), ReadMetrics::default());
         let mut pieces = Vec::new();
         for slab in self.whole_files(variable) {
@@ -176,7 +211,7 @@ impl Dataset {
         }
     }
 
-    /// A variable over at most one dimension, cut at the borders of files only.
+    /// A variable, cut along its first dimension, at the borders of files only.
     fn whole_files(&self, variable: usize) -> Vec<Hyperslab> {
         let (column, dims) = (&self.layout.columns[variable], &self.layout.schema.variables[variable].dims);
         let edges = match (dims.first(), column.joins.first()) {
@@ -185,7 +220,8 @@ impl Dataset {
             (Some(dim), _) => vec![0, self.layout.schema.dimensions[*dim].len],
         };
         let pieces = edges.windows(2).map(|pair| pair[0]..pair[1]).filter(|range| !range.is_empty());
-        pieces.map(|range| Hyperslab::new(std::iter::once(range).collect())).collect()
+        let inner = dims.iter().skip(1).map(|dim| 0..self.layout.schema.dimensions[*dim].len);
+        pieces.map(|range| Hyperslab::new(std::iter::once(range).chain(inner.clone()).collect())).collect()
     }
 
     /// Whether a box of a variable lies within one file: only then it can be [read](Self::read) at once.

@@ -2,7 +2,7 @@
 
 use super::{
     ScalarFunction, arithmetic, asof, between, bits, compare, conditional, date, element, geometry, math, nearest,
-    place, text, trig,
+    nearest_cell, place, text, trig,
 };
 
 /// All scalar functions and operators, by family.
@@ -70,6 +70,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     trig::DEGREES,
     asof::ASOF_LABEL,
     nearest::NEAREST_POSITION,
+    nearest_cell::NEAREST_CELL,
     between::AXIS_BEFORE,
     between::AXIS_PART,
     between::AXIS_SIDE,

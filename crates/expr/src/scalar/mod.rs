@@ -18,6 +18,7 @@ mod geometry;
 mod list;
 mod math;
 pub mod nearest;
+mod nearest_cell;
 mod place;
 mod signature;
 #[cfg(test)]

@@ -67,6 +67,10 @@ impl DatasetSource for Fake {
         Ok(Arc::new((0..LEN).map(|i| Some(i as f32)).collect::<Float32Array>()))
     }
 
+    fn plane(&self, _variable: usize, _bytes: usize) -> Result<ArrayRef> {
+        Ok(Arc::new((0..LEN * LEN).map(|i| Some(i as f32)).collect::<Float32Array>()))
+    }
+
     fn chunk_grid(&self, variable: usize) -> ChunkGrid {
         let shape = self.0.shape(&self.0.variables[variable].dims);
         ChunkGrid::new(shape.into_iter().map(AxisChunks::whole).collect())

@@ -4,7 +4,6 @@
 
 use super::dataset::AxisColumn;
 use super::expr::{Bound, ExprBinder};
-use super::refuse::unsupported;
 use super::scope::Table;
 use super::unify::cast;
 use crate::{Error, Result, Span};
@@ -37,7 +36,10 @@ impl<'a> ExprBinder<'_, 'a> {
                 let [coord, value] = self.in_order(a, b);
                 self.nearest(coord, value, Some(tolerance), span)
             }
-            ("nearest", [_, _, _, _]) => Err(unsupported("nearest on two-dimensional coordinates", span)),
+            ("nearest", [lat, lon, north, east]) => self.nearest_cell([lat, lon], [north, east], None, span),
+            ("nearest", [lat, lon, north, east, within]) => {
+                self.nearest_cell([lat, lon], [north, east], Some(within), span)
+            }
             ("dim_index", [coord]) => self.dim_index(coord, span),
             ("dim_size", [coord]) => {
                 let len = self.axis(coord, "dim_size")?.1.len;
@@ -62,6 +64,10 @@ impl<'a> ExprBinder<'_, 'a> {
         let relation_of = &self.frame.scope.relations[relation];
         match (relation_of.axis_of(*id, self.binder), &relation_of.table) {
             (Some(axis), _) => Ok((relation, axis)),
+            (None, Table::Dataset(dataset)) if function == "nearest" && dataset.plane_of(*id).is_some() => {
+                let hint = "nearest(lat, lon, 48.2, 16.4) takes latitudes and longitudes of two dimensions together";
+                refused("takes a coordinate along one dimension").map_err(|error| error.with_hint(hint))
+            }
             (None, Table::Dataset(_)) => refused("takes a coordinate along one dimension"),
             (None, Table::Rows { .. }) => {
                 let error = Error::new(format!("{function} takes a coordinate of a dataset, which this is no more"));
@@ -179,7 +185,7 @@ impl<'a> ExprBinder<'_, 'a> {
 
 fn wrong(name: &str, span: Span) -> Error {
     let usage = match name {
-        "nearest" => "nearest(coord, value), perhaps with a tolerance",
+        "nearest" => "nearest(coord, value), perhaps with a tolerance, or nearest(lat, lon, latitude, longitude)",
         "cell_area" => "cell_area(lat, lon)",
         "is_complete" => "is_complete(time, 'season'), or with 'year' or 'month'",
         "dim_index" => "dim_index(coord)",

@@ -107,6 +107,22 @@ impl DatasetTable {
         is_label.then_some(AxisColumn { dataset, variable: Some(at), position, dim, len, bounds, is_longitude })
     }
 
+    /// The variable that a column which is read is, and its last two dimensions; none if it is not one of labels along two, or
+    /// along three as WRF has them, for each time the same.
+    pub(super) fn plane_of(&self, id: ColumnId) -> Option<(usize, [usize; 2])> {
+        self.plane(self.used.iter().find(|used| used.column.id == id)?.handle)
+    }
+
+    /// The same of a column that is not read.
+    pub(super) fn plane(&self, handle: Handle) -> Option<(usize, [usize; 2])> {
+        let Handle::Variable(at) = handle else { return None };
+        let is_label = matches!(self.variable(at).role, Role::AuxiliaryCoordinate | Role::Hidden);
+        match self.dims_of(handle)[..] {
+            [y, x] | [_, y, x] if is_label => Some((at, [y, x])),
+            _ => None,
+        }
+    }
+
     fn schema(&self) -> &DatasetSchema {
         self.opened.schema()
     }

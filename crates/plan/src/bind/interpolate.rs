@@ -115,6 +115,10 @@ impl<'a> ExprBinder<'_, 'a> {
             return Err(refused("this is no dataset".into()));
         };
         let axis = match dataset.find(&ident.value)[..] {
+            [handle] if dataset.plane(handle).is_some() => {
+                let reason = format!("{} labels no axis: it lies along several dimensions", quoted(&ident.value));
+                return Err(refused(reason).with_hint("nearest(lat, lon, 48.2, 16.4) finds the nearest cell"));
+            }
             [handle] => dataset.axis(handle),
             _ => return Err(dataset.no_axis(&ident.value).or_at(Some(at))),
         };

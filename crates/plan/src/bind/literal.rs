@@ -73,7 +73,7 @@ impl Binder<'_> {
             return Err(wrong());
         }
         let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong());
-        (0..digits.len()).step_by(2).map(byte).collect::<Result<_>>().map(Scalar::Blob)
+        (0..digits.len()).step_by(2).map(byte).collect::<Result<Vec<u8>>>().map(|bytes| Scalar::Blob(bytes.into()))
     }
 
     fn parameter(&self, name: &str, at: Span) -> Result<Scalar> {

@@ -27,6 +27,7 @@ mod labels;
 mod literal;
 mod membership;
 mod name;
+mod nearest_cell;
 mod order;
 mod parse;
 mod projection;
