@@ -10,14 +10,11 @@ use hyperslab_expr::scalar::nearest::numbers;
 use hyperslab_expr::{Expr, Scalar, SqlType};
 use std::sync::Arc;
 
-/// Latitudes and longitudes of the cells of a table.
-struct Plane {
+/// A coordinate of the cells of a table, along two dimensions.
+struct Coordinate {
     relation: usize,
     dataset: Arc<dyn DatasetSource>,
-    /// The variables.
-    lat: usize,
-    lon: usize,
-    /// The dimensions of both.
+    variable: usize,
     dims: [usize; 2],
 }
 
@@ -30,16 +27,17 @@ impl ExprBinder<'_, '_> {
         within: Option<&Bound>,
         span: Span,
     ) -> Result<Bound> {
-        let plane = self.plane(coords)?;
-        let places = Scalar::Blob(plane.places().map_err(|error| error.or_at(Some(coords[0].span)))?.into());
+        let [lat, lon] = [self.coordinate(coords[0])?, self.coordinate(coords[1])?];
+        check(&lat, &lon).map_err(|error| error.or_at(Some(coords[1].span)))?;
+        let places = places(&lat, &lon).map_err(|error| error.or_at(Some(coords[0].span)))?;
         let constant = |scalar: Scalar| Bound::new(Expr::Literal(scalar), span);
         let within = within.cloned().unwrap_or_else(|| constant(Scalar::Null(SqlType::Double)));
-        let args = vec![constant(places), place[0].clone(), place[1].clone(), within];
+        let args = vec![constant(Scalar::Blob(places.into())), place[0].clone(), place[1].clone(), within];
         let cell = self.call("nearest_cell", args, span)?;
-        let row = constant(Scalar::Integer(plane.len(1) as i128, SqlType::BigInt));
+        let row = constant(Scalar::Integer(lat.len(1) as i128, SqlType::BigInt));
         let mut terms = Vec::new();
-        for (dim, operator) in plane.dims.into_iter().zip(["//", "%"]) {
-            let relation = &mut self.frame.scope.relations[plane.relation];
+        for (dim, operator) in lat.dims.into_iter().zip(["//", "%"]) {
+            let relation = &mut self.frame.scope.relations[lat.relation];
             let position = relation.take_position(Position::Own(Handle::Dimension(dim)), span, self.binder)?;
             self.frame.mentions.push((position.id, span));
             let along = self.call(operator, vec![cell.clone(), row.clone()], span)?;
@@ -49,21 +47,7 @@ impl ExprBinder<'_, '_> {
         Ok(Bound::new(Expr::And(terms), span))
     }
 
-    fn plane(&self, [lat, lon]: [&Bound; 2]) -> Result<Plane> {
-        let [(relation, dataset, lat_at, dims), (other, _, lon_at, lon_dims)] = [self.label(lat)?, self.label(lon)?];
-        let variables = &dataset.schema().variables;
-        let refused = |reason: &str, at: Span| Err(Error::new(format!("nearest takes {reason}")).or_at(Some(at)));
-        if relation != other || dims != lon_dims {
-            return refused("latitudes and longitudes of the same cells", lon.span);
-        }
-        if variables[lat_at].is_longitude() && !variables[lon_at].is_longitude() {
-            return refused("latitudes first, then longitudes", lat.span);
-        }
-        Ok(Plane { relation, dataset, lat: lat_at, lon: lon_at, dims })
-    }
-
-    /// The table of a coordinate along two dimensions, its variable and dimensions.
-    fn label(&self, coord: &Bound) -> Result<(usize, Arc<dyn DatasetSource>, usize, [usize; 2])> {
+    fn coordinate(&self, coord: &Bound) -> Result<Coordinate> {
         let refused = |reason: &str| Error::new(format!("nearest {reason}")).or_at(Some(coord.span));
         let Expr::Column(id, _) = &coord.expr else {
             return Err(refused("takes coordinates, not expressions"));
@@ -77,22 +61,38 @@ impl ExprBinder<'_, '_> {
             let error = refused("of two coordinates takes those that lie along two dimensions each");
             return Err(error.with_hint("along one: nearest(lat, 48.2) AND nearest(lon, 16.4)"));
         };
-        Ok((relation, dataset.source(), variable, dims))
+        Ok(Coordinate { relation, dataset: dataset.source(), variable, dims })
     }
 }
 
-impl Plane {
+impl Coordinate {
     fn len(&self, at: usize) -> usize {
         self.dataset.schema().dimensions[self.dims[at]].len
     }
 
-    /// The places of all cells, to be searched.
-    fn places(&self) -> Result<Vec<u8>> {
-        let [lat, lon] = [self.lat, self.lon].map(|variable| numbers(&self.dataset.plane(variable, PLACE_BYTES)?));
-        let (lat, lon) = (lat?, lon?);
-        if lat.len() != self.len(0) * self.len(1) || lon.len() != lat.len() {
-            return Err(Error::new("there are not as many latitudes and longitudes as cells"));
-        }
-        Ok(ordered(lat.into_iter().zip(lon).map(|(lat, lon)| lat.zip(lon))))
+    fn is_longitude(&self) -> bool {
+        self.dataset.schema().variables[self.variable].is_longitude()
     }
+}
+
+fn check(lat: &Coordinate, lon: &Coordinate) -> Result<()> {
+    let refused = |reason: &str| Err(Error::new(format!("nearest takes {reason}")));
+    if lat.relation != lon.relation || lat.dims != lon.dims {
+        return refused("latitudes and longitudes of the same cells");
+    }
+    if lat.is_longitude() && !lon.is_longitude() {
+        return refused("latitudes first, then longitudes");
+    }
+    Ok(())
+}
+
+/// The places of all cells, to be searched.
+fn places(lat: &Coordinate, lon: &Coordinate) -> Result<Vec<u8>> {
+    let values = |coord: &Coordinate| numbers(&coord.dataset.plane(coord.variable, PLACE_BYTES)?);
+    let cells = lat.len(0) * lat.len(1);
+    let (lat, lon) = (values(lat)?, values(lon)?);
+    if lat.len() != cells || lon.len() != cells {
+        return Err(Error::new("there are not as many latitudes and longitudes as cells"));
+    }
+    Ok(ordered(lat.into_iter().zip(lon).map(|(lat, lon)| lat.zip(lon))))
 }
