@@ -167,20 +167,12 @@ impl FirstRows<'_> {
 
     /// The value of the row that comes first in the order of the window.
     fn first(&self, value: Expr) -> Result<AggregateCall> {
-        let bound = aggregate::bind("first", &[value.sql_type()], &[])?;
-        let order = self.window.order.iter();
-        let order = order.map(|key| RowOrder { descending: key.descending, nulls_first: key.nulls_first }).collect();
-        let args = std::iter::once(value).chain(self.window.order.iter().map(|key| key.expr.clone())).collect();
-        Ok(AggregateCall {
-            function: bound.name.to_string(),
-            args,
-            order,
-            parameters: Vec::new(),
-            distinct: false,
-            filter: None,
-            ty: bound.ty,
-            at: None,
-        })
+        let mut call = aggregate::call("first", vec![value])?;
+        for key in &self.window.order {
+            call.args.push(key.expr.clone());
+            call.order.push(RowOrder { descending: key.descending, nulls_first: key.nulls_first });
+        }
+        Ok(call)
     }
 
     fn column(&mut self, name: &str, ty: SqlType) -> Column {

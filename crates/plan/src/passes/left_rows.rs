@@ -3,11 +3,11 @@
 
 use super::join_grids::grid_of;
 use super::parts::{fresh, named, read};
-use super::swap_joins::{self, is_free, numbered};
+use super::swap_joins::{self, is_free, numbered, sorted_by};
 use super::window_on_axis::has_all_cells;
 use super::{Pass, PassContext, any_volatile};
 use crate::axis::{along_axis, in_terms_of_scan};
-use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan, SortKey};
+use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan};
 use hyperslab_expr::{Expr, Scalar, SqlType, aggregate};
 
 pub(super) const PASS: Pass = Pass {
@@ -26,15 +26,14 @@ fn without_order(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan
         return Ok(RowPlan::Aggregate { input, keys, aggregates });
     }
     let shown = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
-    let shown: Vec<(Column, Expr)> = shown.map(|column| (column.clone(), read(column))).collect();
+    let shown: Vec<Column> = shown.cloned().collect();
     let number = fresh("row", SqlType::BigInt, &mut context.next_column);
     let first = fresh("first row", SqlType::BigInt, &mut context.next_column);
-    let order = vec![SortKey { expr: read(&first), descending: false, nulls_first: false }];
+    let order = read(&first);
     aggregates.push((first, aggregate::call("min", vec![read(&number)])?));
     let input = Box::new(beneath(*input, &number, context));
     let groups = RowPlan::Aggregate { input, keys, aggregates };
-    let sorted = RowPlan::Sort { input: Box::new(groups), keys: order };
-    Ok(RowPlan::Project { input: Box::new(sorted), columns: shown })
+    Ok(sorted_by(groups, order, shown))
 }
 
 fn is_left_join(plan: &RowPlan, query: &BoundQuery) -> bool {
@@ -63,11 +62,7 @@ fn in_order(plan: RowPlan, context: &mut PassContext<'_>) -> RowPlan {
     let Some(parts) = Parts::of(&plan, context.query) else { return plan };
     let next = &mut context.next_column;
     let number = fresh("row", SqlType::BigInt, next);
-    let keys = vec![SortKey { expr: read(&number), descending: false, nulls_first: false }];
-    let together = parts.together(&plan, number, next);
-    let sorted = RowPlan::Sort { input: Box::new(together), keys };
-    let shown = plan.columns().into_iter().map(|column| (column.clone(), read(&column))).collect();
-    RowPlan::Project { input: Box::new(sorted), columns: shown }
+    sorted_by(parts.together(&plan, number.clone(), next), read(&number), plan.columns())
 }
 
 /// What a left join is made of.

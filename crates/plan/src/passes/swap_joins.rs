@@ -57,13 +57,18 @@ pub(super) fn in_order_of_left(plan: RowPlan, next: &mut u32) -> RowPlan {
             let on = on.into_iter().map(|(l, r)| (r, l)).collect();
             let (left, right, kind) = (right, Box::new(numbered), JoinKind::Inner);
             let joined = RowPlan::Join { left, right, kind, on, asof: None, filter };
-            let keys = vec![SortKey { expr: place, descending: false, nulls_first: false }];
-            let sorted = RowPlan::Sort { input: Box::new(joined), keys };
-            let columns = shown.into_iter().map(|column| (column.clone(), read(&column))).collect();
-            RowPlan::Project { input: Box::new(sorted), columns }
+            sorted_by(joined, place, shown)
         }
         other => other,
     }
+}
+
+/// Rows in the order of a number, with some of their columns.
+pub(super) fn sorted_by(rows: RowPlan, number: Expr, shown: Vec<Column>) -> RowPlan {
+    let keys = vec![SortKey { expr: number, descending: false, nulls_first: false }];
+    let sorted = RowPlan::Sort { input: Box::new(rows), keys };
+    let columns = shown.into_iter().map(|column| (column.clone(), read(&column))).collect();
+    RowPlan::Project { input: Box::new(sorted), columns }
 }
 
 /// Rows with their numbers, and the column that these are.
