@@ -1,6 +1,7 @@
 //! The groups of a dense aggregate: for each dimension with keys, the distinct tuples of those keys along the axis; for keys that
 //! depend on several dimensions together, those over the plane that they span.
 
+use super::matches::Matches;
 use super::program::Program;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -43,6 +44,8 @@ pub(super) struct KeyAxes {
     pub(super) planes: Vec<KeyPlane>,
     /// Keys that are the same for all cells: one value each.
     pub(super) constants: Vec<(ColumnId, ArrayRef)>,
+    /// In how many groups that are given out one counts that cells are folded by.
+    pub(super) times_given: usize,
     _memory: Option<Reservation>,
 }
 
@@ -67,7 +70,11 @@ impl KeyAxes {
             let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
             memory.grow(places.saturating_mul(2 * size_of::<u32>()))?;
             let (exprs, mut numbers): (Vec<&Expr>, _) = (keys.iter().map(|(_, key)| key).collect(), Numbers::default());
-            program.visit_plane(&exprs, dims, context, &mut |values, places| numbers.add(&values, places))?;
+            let mut numbering = context.memory().reserve(0, "the groups of the places of a grid")?;
+            program.visit_plane(&exprs, dims, context, &mut |values, places| {
+                numbers.add(&values, places)?;
+                numbering.resize(numbers.memory())
+            })?;
             let values = numbers.values(exprs.iter().map(|key| key.sql_type()))?;
             if dims.is_empty() {
                 constants = of_values(values);
@@ -86,7 +93,8 @@ impl KeyAxes {
         let of_class = |axis: &&mut KeyAxis| axis.keys.iter().any(|(id, _)| is_class(program, *id));
         axes.iter_mut().filter(of_class).for_each(|axis: &mut KeyAxis| axis.one_each = false);
         axes.sort_by_key(|axis: &KeyAxis| axis.dims[0]);
-        Ok(Self { axes, planes, constants, _memory: Some(memory) })
+        let times_given = program.matches.as_ref().map_or(1, Matches::rows_a_class);
+        Ok(Self { axes, planes, constants, times_given, _memory: Some(memory) })
     }
 
     /// Whether each selected position of a dimension is a group of its own.
@@ -98,13 +106,13 @@ impl KeyAxes {
     fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
         let mut axes: Vec<KeyAxis> = self.axes.iter().map(KeyAxis::of_groups).collect();
         axes[axis] = KeyAxis { groups, keys, ..axes[axis].of_groups() };
-        Self { axes, planes: self.planes.clone(), constants: self.constants.clone(), _memory: None }
+        Self { axes, planes: self.planes.clone(), constants: self.constants.clone(), times_given: 1, _memory: None }
     }
 
     /// Groups along these axes.
     #[cfg(test)]
     pub(super) fn of(axes: Vec<KeyAxis>) -> Self {
-        Self { axes, planes: Vec::new(), constants: Vec::new(), _memory: None }
+        Self { axes, planes: Vec::new(), constants: Vec::new(), times_given: 1, _memory: None }
     }
 }
 
@@ -242,6 +250,12 @@ impl Numbers {
     /// How many different tuples there are.
     fn count(&self) -> usize {
         self.table.as_ref().map_or(0, KeyTable::len)
+    }
+
+    /// The bytes it holds.
+    pub(super) fn memory(&self) -> usize {
+        let values = self.firsts.iter().flatten().map(array_bytes).sum::<usize>();
+        values + self.table.as_ref().map_or(0, KeyTable::memory) + self.of.capacity() * size_of::<u32>()
     }
 
     /// The numbers of the places.

@@ -129,7 +129,11 @@ impl Cuts {
             *jobs *= parts[dim];
         };
         for dim in (0..rank).filter(own_groups) {
-            let wanted = if Some(dim) == unit_dim { JOBS.max(groups.div_ceil(UNIT_GROUPS)) } else { JOBS };
+            let wanted = if Some(dim) == unit_dim {
+                JOBS.max(groups.saturating_mul(keys.times_given).div_ceil(UNIT_GROUPS))
+            } else {
+                JOBS
+            };
             cut(dim, wanted, &mut jobs);
         }
         let affordable = match folding {

@@ -10,10 +10,12 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::lower::lower;
 use crate::memory::Reservation;
-use crate::rows::evaluate::evaluate;
+use crate::parallel::fold_partitions;
+use crate::rows::evaluate::{evaluate, keep};
 use crate::rows::key_table::{ABSENT, KeyTable};
-use crate::source::{Batch, SourceColumn};
+use crate::source::{Batch, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_plan::{BoundQuery, Column, RowPlan};
@@ -55,28 +57,47 @@ impl Matches {
         let source = lower(rows, query, context)?;
         let places = Places::new(program, labels)?;
         let mut memory = context.memory().reserve(0, WHAT)?.counted_by(&operator);
-        let (mut tuples, mut pairs) = (Numbers::default(), Vec::<Pair>::new());
-        for partition in 0..source.partitions() {
-            source.run(partition, &mut |batch| {
-                operator.timed(|| {
-                    places.pairs(source.columns(), &batch, (on, keys), &mut tuples, &mut pairs)?;
-                    memory.resize(pairs.capacity() * size_of::<Pair>())?;
+        let run = |partition| {
+            operator.timed(|| {
+                let (mut met, mut own) = (Vec::new(), context.memory().reserve(0, WHAT)?);
+                source.run(partition, &mut |batch| {
+                    let part = places.met(source.columns(), &batch, on, keys)?;
+                    own.grow(part.bytes())?;
+                    met.push(part);
                     Ok(ControlFlow::Continue(()))
-                })
-            })?;
-        }
+                })?;
+                Ok((met, own))
+            })
+        };
+        let (mut tuples, mut pairs) = (Numbers::default(), Vec::<Pair>::new());
+        fold_partitions(context, source.partitions(), run, |_, (met, _own)| {
+            for Met { places, keys } in met {
+                tuples.add(&keys, places.len())?;
+                pairs.extend(places.into_iter().zip(tuples.of().iter().copied()));
+                tuples.forget_places();
+                memory.resize(pairs.capacity() * size_of::<Pair>() + tuples.memory())?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        // The classes of places, and as much again while they are found.
+        memory.grow(places.count * size_of::<u32>() + pairs.len() * size_of::<Pair>())?;
         let classes = Classes::new(pairs, places.count);
-        memory.resize(classes.of.capacity() * size_of::<u32>())?;
         let class = program.new_column();
         let table = Table::of_classes(places.adds, (classes.of, classes.tuples.len()), class, context)?;
         let values = tuples.values(keys.iter().map(|(_, key)| key.sql_type()))?;
         let keys = keys.iter().map(|(column, _)| column.id).zip(values).collect();
-        memory.resize(classes.tuples.iter().map(|tuples| tuples.len() * size_of::<u32>()).sum())?;
+        let of_classes: usize = classes.tuples.iter().map(|tuples| size_of_val(&tuples[..])).sum();
+        memory.resize(of_classes + tuples.memory())?;
         Ok((Self { class, tuples: classes.tuples, keys, _memory: memory }, table))
     }
 }
 
 impl Matches {
+    /// How many rows a class has, at most: in so many groups a cell counts.
+    pub(super) fn rows_a_class(&self) -> usize {
+        self.tuples.iter().map(Vec::len).max().unwrap_or(1).max(1)
+    }
+
     /// The class as a key.
     pub(super) fn class_key(&self) -> (Column, Expr) {
         let column = Column { id: self.class, name: "class".into(), ty: CLASS, metadata: Default::default() };
@@ -117,15 +138,8 @@ impl Places {
         Ok(Self { axes, adds, count })
     }
 
-    /// Adds the pairs of a batch of rows: those of which a place has the values.
-    fn pairs(
-        &self,
-        columns: &[SourceColumn],
-        batch: &Batch,
-        (on, keys): (&[Expr], &[(Column, Expr)]),
-        tuples: &mut Numbers,
-        pairs: &mut Vec<Pair>,
-    ) -> Result<()> {
+    /// The rows of a batch of which a place has the values. Of the others nothing is computed: it may fail.
+    fn met(&self, columns: &[SourceColumn], batch: &Batch, on: &[Expr], keys: &[(Column, Expr)]) -> Result<Met> {
         let mut places = vec![Some(0_u32); batch.rows];
         for (own, table, stride) in &self.axes {
             let values = own.iter().map(|pair| evaluate(&on[*pair], columns, batch)).collect::<Result<Vec<_>>>()?;
@@ -135,13 +149,22 @@ impl Places {
                 *place = place.filter(|_| is_found).map(|place| place + code * stride);
             }
         }
-        let keys = keys.iter().map(|(_, key)| evaluate(key, columns, batch)).collect::<Result<Vec<_>>>()?;
-        let first = tuples.of().len();
-        tuples.add(&keys, batch.rows)?;
-        let numbers = &tuples.of()[first..];
-        pairs.extend(places.iter().zip(numbers).filter_map(|(place, tuple)| Some(((*place)?, *tuple))));
-        tuples.forget_places();
-        Ok(())
+        let batch = keep(batch, &BooleanBuffer::collect_bool(places.len(), |row| places[row].is_some()))?;
+        let keys = keys.iter().map(|(_, key)| evaluate(key, columns, &batch)).collect::<Result<Vec<_>>>()?;
+        Ok(Met { places: places.into_iter().flatten().collect(), keys })
+    }
+}
+
+/// Rows of which a place has the values.
+struct Met {
+    /// The number of the place of each.
+    places: Vec<u32>,
+    keys: Vec<ArrayRef>,
+}
+
+impl Met {
+    fn bytes(&self) -> usize {
+        size_of_val(&self.places[..]) + self.keys.iter().map(array_bytes).sum::<usize>()
     }
 }
 

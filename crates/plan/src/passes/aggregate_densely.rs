@@ -14,8 +14,9 @@ pub(super) const PASS: Pass = Pass {
     rewrite: |plan, context: &mut PassContext<'_>| plan.transform(&mut |node| aggregate(node, context.query)),
 };
 
-/// The most places of keys that depend on several dimensions together: to number one takes some 40 bytes for a moment.
-const MOST_PLACES: usize = 3 << 19;
+/// The most places of keys that depend on several dimensions together: a place takes 8 bytes, and while they are numbered some
+/// 40 where each has a key of its own.
+const MOST_PLACES: usize = 1 << 23;
 
 /// How many cells such a place has, at least: to number it takes as long as to find the group of a cell by its values.
 const CELLS_A_PLACE: usize = 2;

@@ -7,7 +7,7 @@ use super::parts::{fresh, read};
 use super::{Pass, PassContext, any_volatile, beneath_projections, gives_cells};
 use crate::axis::{along_axis, substitute};
 use crate::{BoundQuery, Column, GridPlan, JoinKind, Result, RowPlan};
-use hyperslab_expr::{AggregateCall, ColumnId, Expr, aggregate};
+use hyperslab_expr::{AggregateCall, ColumnId, Expr, aggregate, eval};
 use std::collections::BTreeSet;
 
 pub(super) const PASS: Pass = Pass {
@@ -64,8 +64,10 @@ impl Joined<'_> {
                 && aggregate::kept_values(call) == 0
                 && call.args.iter().chain(&call.filter).all(|expr| is_over(&cells, expr))
         };
+        // Keys of rows are computed also where a filter leaves no cell.
+        let is_of_rows = |key: &Expr| is_over(&rows, key) && eval::never_fails_but(key, &|_| false);
         !any_volatile(&self.keys)
-            && self.keys.iter().all(|(_, key)| is_over(&cells, key) || is_over(&rows, key))
+            && self.keys.iter().all(|(_, key)| is_over(&cells, key) || is_of_rows(key))
             && self.aggregates.iter().all(|(_, call)| is_folded(call))
     }
 

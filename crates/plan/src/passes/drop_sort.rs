@@ -76,12 +76,18 @@ fn ascends(query: &BoundQuery, grid: &GridPlan, expr: Expr) -> Result<bool> {
     Ok(steps_up(&values, &positions, grid.is_aggregate())?)
 }
 
-/// Whether another key depends on the same dimension, so that equal values of this one may be several bins.
+/// Whether another key depends on the same dimension, so that equal values of this one may be several bins. What cells are
+/// matched by is a key of all groups.
 fn shares_dimension(input: &GridPlan, keys: &[(crate::Column, Expr)], key: &Expr) -> bool {
     let columns = input.columns();
     let of = |expr: &Expr| footprint_of(expr, &columns, input.rank());
+    let matched = match input {
+        GridPlan::Matches { on, .. } => on.iter().map(|(left, _)| of(left)).collect(),
+        _ => Vec::new(),
+    };
     let own = keys.iter().find(|(c, _)| matches!(key, Expr::Column(id, _) if *id == c.id)).map(|(_, e)| of(e));
-    own.is_some_and(|own| keys.iter().filter(|(_, other)| own.dims().any(|dim| of(other).contains(dim))).count() > 1)
+    let all = || keys.iter().map(|(_, key)| of(key)).chain(matched.iter().copied());
+    own.is_some_and(|own| all().filter(|other| own.dims().any(|dim| other.contains(dim))).count() > 1)
 }
 
 fn steps_up(values: &ArrayRef, positions: &[usize], equal_too: bool) -> Result<bool, arrow::error::ArrowError> {
