@@ -49,6 +49,30 @@ def cells(folder):
         file.write(cell * 60000)
 
 
+def values(folder):
+    """Texts and lists: far too many bytes in one chunk, and as many in chunks that fit."""
+    wide = np.array([f"{i}".encode() for i in range(10)], "S16000000")
+    with h5py.File(f"{folder}/text_wide.h5", "w") as file:
+        file.create_dataset("x", data=wide, chunks=(10,), compression="gzip")
+    with h5py.File(f"{folder}/text_member.h5", "w") as file:
+        of = np.dtype([("x", "i4"), ("name", "S8000000")])
+        file.create_dataset("c", (10,), of, chunks=(10,), compression="gzip")
+    with h5py.File(f"{folder}/text_cut.h5", "w") as file:
+        narrow = np.array([f"{i}".encode() for i in range(1000)], "S200000")
+        file.create_dataset("x", data=narrow, chunks=(20,), compression="gzip")
+    lists = {"whole": 7000, "cut": 100}
+    for name, chunk in lists.items():
+        with h5py.File(f"{folder}/heap_{name}.h5", "w") as file:
+            texts = file.create_dataset("x", (7000,), h5py.string_dtype(), chunks=(chunk,))
+            texts[:] = [f"{i:05}" * 2000 for i in range(7000)]
+        with h5py.File(f"{folder}/list_{name}.h5", "w") as file:
+            items = file.create_dataset("x", (7000,), h5py.vlen_dtype("u1"), chunks=(chunk,))
+            for at in range(0, 7000, 100):
+                many = np.empty(100, object)
+                many[:] = [np.full(10000 - i % 2, i % 200, "u1") for i in range(at, at + 100)]
+                items[at : at + 100] = many
+
+
 def parts(folder):
     """Virtual datasets of two far ends of a long source."""
     for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28))]:
@@ -92,5 +116,5 @@ def links(folder):
 
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
-    for write in (chunks, cells, parts, links):
+    for write in (chunks, cells, values, parts, links):
         write(sys.argv[1])
