@@ -4,12 +4,12 @@
 //! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`shared`], [`btree`], [`heap`] and
 //! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
 //! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
-//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
+//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`] and [`virtual_extent`]; [`numbers`] and [`values`] say what cells mean.
 //!
 //! # What is read
 //! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links, one through
-//!   another; dense and compact attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets but those
-//!   of text.
+//!   another; dense and compact attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets, as
+//!   long as their sources are now.
 //! * Filters: deflate, shuffle, fletcher32, szip, n-bit, scale-offset, lzf, zstd, lz4, bzip2, blosc, blosc2 and bitshuffle.
 //! * Types: integers and floats of any size up to 16 bytes (what is not a processor's becomes the smallest type that holds it,
 //!   or DOUBLE), enumerations as integers, h5py's truth values, text, lists, arrays, bytes. A compound, and so a complex number,
@@ -46,6 +46,7 @@ mod superblock;
 mod tree;
 mod values;
 mod virtual_dataset;
+mod virtual_extent;
 
 use super::cells::{keep_part, swap_bytes};
 use super::{FileContents, FileVariable, Format, Stored, StoredType, check_slab};
@@ -58,6 +59,7 @@ use datatype::{Class, Datatype};
 use heap::GlobalHeap;
 use home::Home;
 use hyperslab_grid::Hyperslab;
+use layout::Layout;
 use metadata::Metadata;
 use netcdf4::Column;
 use std::path::PathBuf;
@@ -184,6 +186,11 @@ impl Hdf5 {
     fn values(&self, variable: usize, slab: &Hyperslab, space: &mut Stored, metrics: &ReadMetrics) -> Result<ArrayRef> {
         let column = &self.columns[variable];
         let dataset = &self.datasets[column.dataset];
+        if let Layout::Virtual(reference) = &dataset.layout
+            && column.datatype.refers_to_heap()
+        {
+            return dataset.read_virtual_values(reference, &column.datatype, slab, space, metrics);
+        }
         let held = self.read_cells(variable, slab, space, metrics)?;
         keep_part(&mut space.bytes, &held, slab, dataset.datatype.size);
         let metadata = dataset.home.metadata();
