@@ -84,6 +84,26 @@ def parts(folder):
             file.create_virtual_dataset("x", layout)
 
 
+def circles(folder):
+    """Virtual datasets without an end: made of themselves many times over, and many of one long list."""
+    def add(file, name, sources):
+        space = h5py.h5s.create_simple((4,), (h5py.h5s.UNLIMITED,))
+        space.select_hyperslab((0,), (h5py.h5s.UNLIMITED,), (1,), (1,))
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        for source in sources:
+            plist.set_virtual(space, b".", source.encode(), space)
+        h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_I32LE, space, plist)
+
+    with h5py.File(f"{folder}/virtual_circle.h5", "w", libver="latest") as file:
+        for name in ("a", "b", "c"):
+            add(file, name, ["abc"[i % 3] for i in range(700)])
+        file["x"] = np.arange(3)
+    with h5py.File(f"{folder}/virtual_many.h5", "w", libver="latest") as file:
+        for i in range(300):
+            add(file, f"y{i}", [f"y{j % 300}" for j in range(300)])
+        file["x"] = np.arange(3)
+
+
 def links(folder):
     """Soft links through soft links, files that link to each other, deep groups, and a dataset of many names."""
     with h5py.File(f"{folder}/link_soft.h5", "w", libver="latest") as file:
@@ -116,5 +136,5 @@ def links(folder):
 
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
-    for write in (chunks, cells, values, parts, links):
+    for write in (chunks, cells, values, parts, circles, links):
         write(sys.argv[1])

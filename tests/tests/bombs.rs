@@ -26,7 +26,7 @@ const SAID_OF_VALUES: [(&str, &str, Option<&str>); 7] = [
 ];
 
 /// What is said of `x` in each file; nothing where it is read.
-const SAID: [(&str, Option<&str>); 16] = [
+const SAID: [(&str, Option<&str>); 18] = [
     ("chunk_deflated", Some("memory limit")),
     ("chunk_absent", Some("memory limit")),
     ("chunk_wide", Some("memory limit")),
@@ -38,6 +38,8 @@ const SAID: [(&str, Option<&str>); 16] = [
     ("cell_heap", Some("texts longer than its file")),
     ("virtual_long", None),
     ("virtual_chunk", Some("chunks of more than 256 MiB")),
+    ("virtual_circle", None),
+    ("virtual_many", None),
     ("link_soft", None),
     ("link_there", None),
     ("link_back", None),

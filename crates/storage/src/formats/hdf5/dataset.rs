@@ -11,7 +11,7 @@ use super::home::{Home, Pieces};
 use super::layout::{Chunked, ExternalFile, Layout, parse_external, parse_fill, parse_old_fill};
 use super::metadata::Metadata;
 use super::values::{Strided, values};
-use super::virtual_dataset::{Part, parts};
+use super::virtual_dataset::{Copied, Part, parts};
 use super::virtual_extent::shape_now;
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells};
@@ -297,7 +297,7 @@ impl Dataset {
         let mut places = vec![(0, 0); slab.cells()];
         for part in self.parts(reference)? {
             let read = part.read(&self.home, (&self.datatype, shape), slab, bytes, metrics)?;
-            let Some((source, runs)) = read else { continue };
+            let Some(Copied { source, cells: runs }) = read else { continue };
             if matches!(source.layout, Layout::Virtual(_)) {
                 return Err(Error::unsupported("has virtual parts of text or lists that are virtual themselves"));
             }

@@ -9,7 +9,7 @@ use super::heap::GlobalHeap;
 use super::home::Home;
 use super::layout::Layout;
 use super::links::{Found, follow};
-use super::metadata::{Fields, until_zero};
+use super::metadata::{Fields, Metadata, until_zero};
 use super::selection::{Selection, Steps};
 use super::values::native;
 use crate::aligned::{AlignedBytes, Scratch};
@@ -41,6 +41,13 @@ pub(super) struct Part {
     source: OnceLock<Result<Option<Dataset>>>,
 }
 
+/// What was copied of a part.
+pub(super) struct Copied<'a> {
+    pub(super) source: &'a Dataset,
+    /// Runs of offsets within the box.
+    pub(super) cells: Vec<Range<usize>>,
+}
+
 /// Which cells go where: offsets within a box, and the places in the source.
 struct Pairs {
     here: Vec<usize>,
@@ -52,17 +59,16 @@ struct Pairs {
 /// The parts of a dataset of a shape: each number in a name makes one.
 pub(super) fn parts(home: &Home, reference: &[u8], shape: &[usize]) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    for part in listed(home, reference)? {
+    for part in listed(&home.metadata(), reference)? {
         expand(part, shape, &mut parts)?;
     }
     Ok(parts)
 }
 
 /// Reads the list of parts, which a heap object holds.
-pub(super) fn listed(home: &Home, reference: &[u8]) -> Result<Vec<Part>> {
-    let metadata = home.metadata();
-    let Some(block) = GlobalHeap::new(&metadata).object(reference)? else { return Ok(Vec::new()) };
-    let mut fields = Fields::new(&block, home.widths);
+pub(super) fn listed(metadata: &Metadata<'_>, reference: &[u8]) -> Result<Vec<Part>> {
+    let Some(block) = GlobalHeap::new(metadata).object(reference)? else { return Ok(Vec::new()) };
+    let mut fields = Fields::new(&block, metadata.widths);
     let version = fields.version("a list of virtual parts", 0..=1)?;
     let count = fields.length()? as usize;
     let mut parts: Vec<Part> = Vec::new();
@@ -153,6 +159,7 @@ impl Part {
 
     /// The shape of the source now, if it is there.
     pub(super) fn source_shape(&self, home: &Arc<Home>) -> Result<Option<Vec<usize>>> {
+        home.may_look()?;
         match self.open(home) {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             other => Ok(other?.map(|source| source.dataspace.shape)),
@@ -175,7 +182,9 @@ impl Part {
             let metadata = there.metadata();
             match follow(&there, &metadata, there.root, &path)? {
                 Some(Found::Here(address)) => {
-                    return Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there);
+                    let dataset = Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there);
+                    there.count(&metadata);
+                    return dataset;
                 }
                 Some(Found::There { file, path: next }) => {
                     let next_home = there.open(&file)?;
@@ -187,8 +196,8 @@ impl Part {
         }
     }
 
-    /// Puts the cells of this part that lie in `slab` into `into`, which holds cells of the type `of` over that box. Gives the
-    /// dataset that they come from, and which cells of the box they are.
+    /// Puts the cells of this part that lie in `slab` into `into`, which holds cells of the type `of` over that box. Nothing
+    /// where there is no source.
     pub(super) fn read(
         &self,
         home: &Arc<Home>,
@@ -196,7 +205,7 @@ impl Part {
         slab: &Hyperslab,
         into: &mut [u8],
         metrics: &ReadMetrics,
-    ) -> Result<Option<(&Dataset, Vec<Range<usize>>)>> {
+    ) -> Result<Option<Copied<'_>>> {
         let touched = self.here.steps(shape).is_none_or(|steps| {
             steps.len() == slab.rank()
                 && steps.iter().zip(slab.ranges()).all(|(steps, range)| !steps.numbers(range).is_empty())
@@ -210,7 +219,7 @@ impl Part {
         }
         let reader = PairReader { source, of, run: pairs.run, metrics };
         reader.copy(&pairs.here, &pairs.there, into)?;
-        Ok(Some((source, pairs.here.iter().map(|at| *at..at + pairs.run).collect())))
+        Ok(Some(Copied { source, cells: pairs.here.iter().map(|at| *at..at + pairs.run).collect() }))
     }
 
     fn pairs(&self, slab: &Hyperslab, here: &[usize], there: &[usize]) -> Result<Pairs> {

@@ -7,12 +7,12 @@ use super::virtual_dataset::{Part, listed};
 use crate::Result;
 use std::sync::Arc;
 
-/// So many blocks are looked for, each a source of its own.
-const MOST_BLOCKS: usize = 1 << 14;
-
 /// The shape of a virtual dataset, where its header states `space`.
 pub(super) fn shape_now(home: &Arc<Home>, reference: &[u8], space: &Dataspace) -> Result<Vec<usize>> {
-    let parts = listed(home, reference)?;
+    home.may_look()?;
+    let metadata = home.metadata();
+    let parts = listed(&metadata, reference)?;
+    home.count(&metadata);
     let mut lens: Vec<Option<usize>> = vec![None; space.shape.len()];
     for part in &parts {
         if let Some((d, len)) = length(home, part)?
@@ -38,7 +38,7 @@ fn length(home: &Arc<Home>, part: &Part) -> Result<Option<(usize, usize)>> {
     let Some((d, here)) = part.endless_here() else { return Ok(None) };
     if part.is_numbered() {
         let mut blocks = 0;
-        while blocks < MOST_BLOCKS && part.number(blocks).source_shape(home)?.is_some() {
+        while part.number(blocks).source_shape(home)?.is_some() {
             blocks += 1;
         }
         let end = here.position(blocks.saturating_mul(here.block).saturating_sub(1)).saturating_add(1);
