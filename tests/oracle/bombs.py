@@ -75,7 +75,7 @@ def values(folder):
 
 def parts(folder):
     """Virtual datasets of two far ends of a long source."""
-    for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28))]:
+    for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28)), ("virtual_wide", (1, 1 << 25))]:
         with h5py.File(f"{folder}/{name}.h5", "w") as file:
             shape = (2, 1 << 28)
             file.create_dataset("source", shape, "f4", chunks=chunk, fillvalue=2)

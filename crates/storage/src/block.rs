@@ -6,7 +6,10 @@ use crate::formats::Stored;
 use crate::formats::cells::{Cells, copy_part};
 use crate::regrid::Scratch;
 use crate::{Error, Result, Room};
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, StringArray, UInt64Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, MutableArrayData, StringArray, UInt64Array, make_array,
+    new_null_array,
+};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use hyperslab_grid::{AxisMap, CellRuns, Hyperslab, IndexSet, Region};
@@ -95,9 +98,12 @@ impl Block {
                 take(value, &same, None).map_err(|error| Error::corrupt(error.to_string()))
             }
             Content::Values(values) => {
-                // A copy: a slice would hold on to all of the block.
-                let chosen: UInt64Array = cells.iter().flat_map(Clone::clone).map(|cell| Some(cell as u64)).collect();
-                take(values, &chosen, None).map_err(|error| Error::corrupt(error.to_string()))
+                // A copy: a slice would hold on to all of the block. Run by run: items of lists are many more than lists.
+                let values = values.to_data();
+                let mut copied = MutableArrayData::new(vec![&values], false, count());
+                let copy = |run: &Range<usize>| copied.try_extend(0, run.start, run.end);
+                cells.iter().try_for_each(copy).map_err(|error| Error::corrupt(error.to_string()))?;
+                Ok(make_array(copied.freeze()))
             }
             Content::Instances { values, map, first } => {
                 let feature = |cell: usize| map.get(first + cell).map(|at| at as u64);
@@ -143,6 +149,11 @@ impl Block {
         if self.ty != *ty {
             self.ty = ty.clone();
         }
+    }
+
+    /// Lets go of the values that it holds; what it reads into stays.
+    pub fn forget(&mut self) {
+        self.take_content();
     }
 
     /// What the block holds, which it then holds no longer.

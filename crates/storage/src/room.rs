@@ -68,9 +68,12 @@ impl Room {
     pub(crate) fn extend<T: Clone>(&self, list: &mut Vec<T>, more: &[T]) -> Result<()> {
         let free = list.capacity() - list.len();
         if more.len() > free {
-            let growth = (more.len() - free).max(list.capacity() / 2).max(STEP);
-            self.take(growth * size_of::<T>())?;
+            let before = list.capacity();
+            let growth = (more.len() - free).max(before / 2).max(STEP);
+            // Both are there while one is copied to the other.
+            self.take((before + growth) * size_of::<T>())?;
             list.reserve_exact(free + growth);
+            self.give_back(before * size_of::<T>());
         }
         list.extend_from_slice(more);
         Ok(())
@@ -167,7 +170,7 @@ mod tests {
 
     #[test]
     fn texts_are_kept_while_there_is_room() {
-        let room = Room::of(3 * STEP);
+        let room = Room::of(4 * STEP);
         let mut texts = Texts::new(3, &room).unwrap();
         texts.push(Some("é")).unwrap();
         texts.push(None).unwrap();

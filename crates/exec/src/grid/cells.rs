@@ -72,7 +72,7 @@ impl<'a> CellReader<'a> {
         let blocks = program.variables.iter().map(|_| Vec::new()).collect();
         let pool: &MemoryPool = context.memory();
         let memory = pool.reserve(0, READING)?;
-        let values = Given::new(pool, "reading texts or lists");
+        let values = Given::new(pool, "reading values");
         let covers = program.variables.iter().map(|_| None).collect();
         let found = program.tables.iter().map(|_| HashMap::new()).collect();
         let windows = program.windows.iter().map(|_| (program.region.clone(), None)).collect();
@@ -369,7 +369,10 @@ impl<'a> CellReader<'a> {
             block.cover().sets().iter().zip(own.sets()).all(meets)
         };
         let spare = self.blocks[at].iter().position(|block| !keeps || !needed(block));
-        spare.map_or_else(|| Block::within(self.values.room()), |place| self.blocks[at].swap_remove(place))
+        let mut block =
+            spare.map_or_else(|| Block::within(self.values.room()), |place| self.blocks[at].swap_remove(place));
+        block.forget();
+        block
     }
 
     fn count_memory(&mut self) -> Result<()> {

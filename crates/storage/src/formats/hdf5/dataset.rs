@@ -19,7 +19,7 @@ use crate::formats::contiguous::Contiguous;
 use crate::formats::{Stored, StoredType};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
-use crate::{Error, Result};
+use crate::{Error, Result, Room};
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::interleave;
 use hyperslab_grid::Hyperslab;
@@ -160,7 +160,7 @@ impl Dataset {
         slab: &Hyperslab,
         into: &mut AlignedBytes,
         scratch: &mut Scratch,
-        metrics: &ReadMetrics,
+        (room, metrics): (&Room, &ReadMetrics),
     ) -> Result<Hyperslab> {
         filters::check(&self.filters)?;
         if slab.is_empty() {
@@ -178,7 +178,7 @@ impl Dataset {
                 slab.clone()
             }
             Layout::Virtual(reference) => {
-                self.read_virtual(reference, slab, into, metrics)?;
+                self.read_virtual(reference, slab, into, (room, metrics))?;
                 slab.clone()
             }
         };
@@ -258,14 +258,14 @@ impl Dataset {
         reference: &[u8],
         slab: &Hyperslab,
         into: &mut AlignedBytes,
-        metrics: &ReadMetrics,
+        (room, metrics): (&Room, &ReadMetrics),
     ) -> Result<()> {
         let shape = &self.dataspace.shape;
         let len = count(&slab.shape()).and_then(|cells| cells.checked_mul(self.datatype.size));
         let bytes = into.resize(len.ok_or_else(|| Error::corrupt("has more cells than memory can hold"))?);
         fill_cells(bytes, &self.fill);
         for part in self.parts(reference)? {
-            part.read(&self.home, (&self.datatype, shape), slab, bytes, metrics)?;
+            part.read(&self.home, (&self.datatype, shape), slab, bytes, (room, metrics))?;
         }
         metrics.chunk_read(bytes.len(), bytes.len());
         Ok(())
@@ -296,7 +296,7 @@ impl Dataset {
         space.room.take(slab.cells() * size_of::<(usize, usize)>())?;
         let mut places = vec![(0, 0); slab.cells()];
         for part in self.parts(reference)? {
-            let read = part.read(&self.home, (&self.datatype, shape), slab, bytes, metrics)?;
+            let read = part.read(&self.home, (&self.datatype, shape), slab, bytes, (&space.room, metrics))?;
             let Some(Copied { source, cells: runs }) = read else { continue };
             if matches!(source.layout, Layout::Virtual(_)) {
                 return Err(Error::unsupported("has virtual parts of text or lists that are virtual themselves"));

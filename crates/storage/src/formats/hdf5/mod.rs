@@ -146,9 +146,9 @@ impl Hdf5 {
         into: &mut Stored,
         metrics: &ReadMetrics,
     ) -> Result<Hyperslab> {
-        let Stored { bytes, scratch, room: _ } = into;
+        let Stored { bytes, scratch, room } = into;
         let dataset = &self.datasets[self.columns[variable].dataset];
-        dataset.read(slab, bytes, scratch, metrics)
+        dataset.read(slab, bytes, scratch, (room, metrics))
     }
 
     /// Reads numbers as this machine has them.

@@ -21,7 +21,7 @@ const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable"
 const NOT_A_COORDINATE: &str = "_nc4_non_coord_";
 
 /// A text that is longer than most.
-const LONG_TEXT: usize = 4096;
+const LONG_TEXT: usize = 1 << 14;
 
 /// Attributes that only hold the format together.
 const INTERNAL: [&str; 6] =

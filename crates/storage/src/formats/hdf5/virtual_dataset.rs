@@ -15,7 +15,7 @@ use super::values::native;
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::{Attribute, StoredType, numbers};
 use crate::metrics::ReadMetrics;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Room};
 use hyperslab_grid::Hyperslab;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -204,7 +204,7 @@ impl Part {
         (of, shape): (&Datatype, &[usize]),
         slab: &Hyperslab,
         into: &mut [u8],
-        metrics: &ReadMetrics,
+        (room, metrics): (&Room, &ReadMetrics),
     ) -> Result<Option<Copied<'_>>> {
         let touched = self.here.steps(shape).is_none_or(|steps| {
             steps.len() == slab.rank()
@@ -217,7 +217,7 @@ impl Part {
         {
             return Err(Error::unsupported("has a virtual part in chunks of more than 256 MiB"));
         }
-        let reader = PairReader { source, of, run: pairs.run, metrics };
+        let reader = PairReader { source, of, run: pairs.run, room, metrics };
         reader.copy(&pairs.here, &pairs.there, into)?;
         Ok(Some(Copied { source, cells: pairs.here.iter().map(|at| *at..at + pairs.run).collect() }))
     }
@@ -299,6 +299,7 @@ struct PairReader<'a> {
     source: &'a Dataset,
     of: &'a Datatype,
     run: usize,
+    room: &'a Room,
     metrics: &'a ReadMetrics,
 }
 
@@ -313,14 +314,19 @@ impl PairReader<'_> {
             self.copy(&here[..half], &there[..half], into)?;
             return self.copy(&here[half..], &there[half..], into);
         }
+        // The cells, those of a chunk that they are taken from, and the cells as they are here.
+        let chunk = self.source.chunk().iter().fold(self.source.datatype.size, |bytes, len| bytes.saturating_mul(*len));
+        let needed = len.saturating_mul(2).saturating_add(chunk);
+        self.room.take(needed)?;
         let (mut bytes, mut scratch) = (AlignedBytes::new(), Scratch::default());
-        let held = self.source.read(&bounds, &mut bytes, &mut scratch, self.metrics)?;
+        let held = self.source.read(&bounds, &mut bytes, &mut scratch, (self.room, self.metrics))?;
         let cells = converted(&self.source.datatype, self.of, &bytes)?;
         for (here, there) in here.iter().zip(there) {
             let at = there.iter().zip(held.ranges()).fold(0, |at, (i, range)| at * range.len() + (i - range.start));
             let len = self.run * size;
             into[here * size..][..len].copy_from_slice(&cells[at * size..][..len]);
         }
+        self.room.give_back(needed);
         Ok(())
     }
 }
