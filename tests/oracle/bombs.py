@@ -49,15 +49,59 @@ def cells(folder):
         file.write(cell * 60000)
 
 
+def values(folder):
+    """Texts and lists: far too many bytes in one chunk, and as many in chunks that fit."""
+    wide = np.array([f"{i}".encode() for i in range(10)], "S16000000")
+    with h5py.File(f"{folder}/text_wide.h5", "w") as file:
+        file.create_dataset("x", data=wide, chunks=(10,), compression="gzip")
+    with h5py.File(f"{folder}/text_member.h5", "w") as file:
+        of = np.dtype([("x", "i4"), ("name", "S8000000")])
+        file.create_dataset("c", (10,), of, chunks=(10,), compression="gzip")
+    with h5py.File(f"{folder}/text_cut.h5", "w") as file:
+        narrow = np.array([f"{i}".encode() for i in range(1000)], "S200000")
+        file.create_dataset("x", data=narrow, chunks=(20,), compression="gzip")
+    lists = {"whole": 7000, "cut": 100}
+    for name, chunk in lists.items():
+        with h5py.File(f"{folder}/heap_{name}.h5", "w") as file:
+            texts = file.create_dataset("x", (7000,), h5py.string_dtype(), chunks=(chunk,))
+            texts[:] = [f"{i:05}" * 2000 for i in range(7000)]
+        with h5py.File(f"{folder}/list_{name}.h5", "w") as file:
+            items = file.create_dataset("x", (7000,), h5py.vlen_dtype("u1"), chunks=(chunk,))
+            for at in range(0, 7000, 100):
+                many = np.empty(100, object)
+                many[:] = [np.full(10000 - i % 2, i % 200, "u1") for i in range(at, at + 100)]
+                items[at : at + 100] = many
+
+
 def parts(folder):
     """Virtual datasets of two far ends of a long source."""
-    for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28))]:
+    for name, chunk in [("virtual_long", None), ("virtual_chunk", (1, 1 << 28)), ("virtual_wide", (1, 1 << 25))]:
         with h5py.File(f"{folder}/{name}.h5", "w") as file:
             shape = (2, 1 << 28)
             file.create_dataset("source", shape, "f4", chunks=chunk, fillvalue=2)
             layout = h5py.VirtualLayout((2, 2), "f4")
             layout[:, :] = h5py.VirtualSource(f"{name}.h5", "source", shape)[:, 0 : 1 << 28 : (1 << 28) - 1]
             file.create_virtual_dataset("x", layout)
+
+
+def circles(folder):
+    """Virtual datasets without an end: made of themselves many times over, and many of one long list."""
+    def add(file, name, sources):
+        space = h5py.h5s.create_simple((4,), (h5py.h5s.UNLIMITED,))
+        space.select_hyperslab((0,), (h5py.h5s.UNLIMITED,), (1,), (1,))
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        for source in sources:
+            plist.set_virtual(space, b".", source.encode(), space)
+        h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_I32LE, space, plist)
+
+    with h5py.File(f"{folder}/virtual_circle.h5", "w", libver="latest") as file:
+        for name in ("a", "b", "c"):
+            add(file, name, ["abc"[i % 3] for i in range(700)])
+        file["x"] = np.arange(3)
+    with h5py.File(f"{folder}/virtual_many.h5", "w", libver="latest") as file:
+        for i in range(300):
+            add(file, f"y{i}", [f"y{j % 300}" for j in range(300)])
+        file["x"] = np.arange(3)
 
 
 def links(folder):
@@ -92,5 +136,5 @@ def links(folder):
 
 if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
-    for write in (chunks, cells, parts, links):
+    for write in (chunks, cells, values, parts, circles, links):
         write(sys.argv[1])

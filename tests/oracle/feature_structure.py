@@ -19,7 +19,7 @@ def write():
     makers = [
         soft_links, external_links, external_loop, hard_loops, ordered, unreadable_neighbours, long_names, scales, external_storage,
         external_missing, virtual_stack, virtual_slices, virtual_strided, virtual_self, virtual_missing, virtual_pattern, virtual_points,
-        virtual_nested, virtual_filled, virtual_unlimited, virtual_loop, virtual_types, virtual_shared, attribute_types, paged, closed_tree,
+        virtual_nested, virtual_filled, virtual_unlimited, virtual_grown, virtual_numbered, virtual_texts, virtual_loop, virtual_types, virtual_shared, attribute_types, paged, closed_tree,
         shared_messages,
     ]
     return files + [name for maker in makers for name in [maker()]]
@@ -299,6 +299,76 @@ def virtual_unlimited():
         here = selected((15, 4), (0, 0), (endless, 1), (1, 1), (1, 4), (endless, 4))
         low_virtual(h5, "x", (15, 4), [(here, "growing.h5", "data", there)], (endless, 4))
     return "virtual_unlimited.h5"
+
+
+def virtual_grown():
+    """Sources that have grown, shrunk or gone since the virtual datasets were made."""
+    endless = h5py.h5s.UNLIMITED
+    with new("grown.h5") as h5:
+        for name, length in [("more", 23), ("less", 6), ("none", 0), ("steps", 13)]:
+            h5.create_dataset(name, data=cells("<i4", (length, 4)), chunks=(4, 4), maxshape=(None, 4))
+    whole = selected((15, 4), (0, 0), (endless, 1), (1, 1), (1, 4), (endless, 4))
+    third = selected((15, 4), (1, 0), (endless, 1), (3, 1), (2, 4), (endless, 4))
+    odd = selected((15, 4), (1, 0), (endless, 1), (2, 1), (1, 4), (endless, 4))
+    even = selected((15, 4), (0, 0), (endless, 1), (2, 1), (1, 4), (endless, 4))
+    block = selected((15, 4), (2, 0), (1, 1), (1, 1), (endless, 4), (endless, 4))
+    few = selected((15, 4), (9, 0), (3, 4))
+    with new("virtual_grown.h5") as h5:
+        for name in ("more", "less", "none", "gone"):
+            low_virtual(h5, name, (15, 4), [(whole, "grown.h5", name, whole)], (endless, 4))
+        low_virtual(h5, "spread", (15, 4), [(third, "grown.h5", "more", whole)], (endless, 4))
+        low_virtual(h5, "thin", (15, 4), [(whole, "grown.h5", "more", third)], (endless, 4))
+        low_virtual(h5, "both", (15, 4), [(odd, "grown.h5", "less", whole), (even, "grown.h5", "steps", whole)], (endless, 4))
+        low_virtual(h5, "late", (15, 4), [(block, "grown.h5", "less", whole)], (endless, 4))
+        least = selected((3, 4), (0, 0), (3, 4))
+        low_virtual(h5, "least", (15, 4), [(whole, "grown.h5", "less", whole), (few, "grown.h5", "more", least)], (endless, 4))
+        low_virtual(h5, "bounded", (15, 4), [(whole, "grown.h5", "more", whole)], (endless, 4))
+    return "virtual_grown.h5"
+
+
+def virtual_numbered():
+    """Blocks from sources of numbered names, of which there are more and fewer than when the virtual datasets were made."""
+    endless = h5py.h5s.UNLIMITED
+    with new("numbered.h5") as h5:
+        for i in (0, 1, 2, 4):
+            h5[f"more{i}"] = cells("<i4", (3, 4)) + i
+        h5["less0"] = cells("<i4", (3, 4))
+        h5["50%0"] = cells("<i4", (3, 4))
+    here = selected((6, 4), (0, 0), (endless, 1), (3, 4), (3, 4), (endless, 4))
+    gaps = selected((6, 4), (1, 0), (endless, 1), (5, 4), (3, 4), (endless, 4))
+    there = selected((3, 4), (0, 0), (3, 4))
+    with new("virtual_numbered.h5") as h5:
+        for name, dataset in [("more", "more%b"), ("less", "less%b"), ("none", "none%b"), ("percent", "50%%%b")]:
+            low_virtual(h5, name, (6, 4), [(here, "numbered.h5", dataset, there)], (endless, 4))
+        low_virtual(h5, "gaps", (6, 4), [(gaps, "numbered.h5", "more%b", there)], (endless, 4))
+    return "virtual_numbered.h5"
+
+
+def virtual_texts():
+    """Texts and lists in the heaps of sources, texts of fixed length, and some that are nowhere."""
+    some = np.array([f"text {i}" * (i % 3) for i in range(6)], dtype=object)
+    for part in range(2):
+        with new(f"texts_{part}.h5") as h5:
+            h5.create_dataset("text", data=[f"{part}: {text}" for text in some], dtype=h5py.string_dtype())
+            h5["fixed"] = np.array([f"{part}{i}" * 3 for i in range(6)], "S6")
+            lists = h5.create_dataset("list", (6,), h5py.vlen_dtype("<i2"))
+            for i in range(6):
+                lists[i] = np.arange(i) * 10 + part
+            pairs = h5.create_dataset("pair", (6,), np.dtype([("n", "<i4"), ("name", h5py.string_dtype())]))
+            pairs[:] = np.array([(i + part, text) for i, text in enumerate(some)], pairs.dtype)
+    kinds = {"text": h5py.string_dtype(), "fixed": "S6", "list": h5py.vlen_dtype("<i2")}
+    kinds["pair"] = np.dtype([("n", "<i4"), ("name", h5py.string_dtype())])
+    with new("virtual_texts.h5") as h5:
+        for name, kind in kinds.items():
+            layout = h5py.VirtualLayout((3, 6), kind)
+            layout[0] = h5py.VirtualSource("texts_0.h5", name, (6,))
+            layout[1, 1:4] = h5py.VirtualSource("texts_1.h5", name, (6,))[1::2]
+            h5.create_virtual_dataset(name, layout)
+        for name, width in [("shorter", "S4"), ("longer", "S9")]:
+            layout = h5py.VirtualLayout((6,), width)
+            layout[:] = h5py.VirtualSource("texts_1.h5", "fixed", (6,))
+            h5.create_virtual_dataset(name, layout)
+    return "virtual_texts.h5"
 
 
 def virtual_points():

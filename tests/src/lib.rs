@@ -6,6 +6,7 @@
 //! * [`shown`]: a result as lines of text;
 //! * [`check`]: one record against the engine, and the new text where expectations are rewritten;
 //! * [`classic`]: files that are made while a test runs;
+//! * [`cpu`]: the time that work took of processors;
 //! * [`damage`]: files with bytes that are wrong;
 //! * [`features`]: a column of a file against what another program read from it.
 //!
@@ -19,6 +20,7 @@
 
 pub mod check;
 pub mod classic;
+pub mod cpu;
 pub mod damage;
 pub mod features;
 pub mod script;

@@ -2,6 +2,7 @@
 //!
 //! Translates the options of `read_netcdf(.., name => value)`; knows no SQL and no columns of a plan.
 
+use crate::memory::{Given, MemoryPool};
 use crate::options::{ReadOption, read_options, truth, word};
 use crate::tables::{self, OpenTable};
 use hyperslab_grid::{ChunkGrid, Region, schema::DatasetSchema};
@@ -17,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct FileCatalog {
     threads: Arc<ThreadPool>,
-    /// What the labels of a dataset may take.
-    label_bytes: usize,
+    /// Where the labels of datasets are held.
+    memory: MemoryPool,
     opened: Mutex<Opened>,
     tables: Mutex<Vec<(TableFormat, Source, Arc<OpenTable>)>>,
     failure: Failure,
@@ -46,9 +47,8 @@ impl Failure {
 
 impl FileCatalog {
     /// A catalog that opens files on these threads, and holds labels in at most half of this memory.
-    pub fn new(threads: Arc<ThreadPool>, memory: usize) -> Self {
-        let label_bytes = OpenOptions::within(memory).label_bytes;
-        Self { threads, label_bytes, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
+    pub fn new(threads: Arc<ThreadPool>, memory: MemoryPool) -> Self {
+        Self { threads, memory, opened: Mutex::default(), tables: Mutex::default(), failure: Failure::default() }
     }
 
     fn open_once(&self, opened: &mut Opened, source: &Source) -> Result<Arc<OpenDataset>> {
@@ -60,15 +60,24 @@ impl FileCatalog {
             Some(regrid) => self.regridded(opened, source, regrid)?,
             None => {
                 let given = read_options(OPEN_OPTIONS, &source.options)?;
-                let options = OpenOptions { label_bytes: self.label_bytes, ..given };
-                self.threads
-                    .install(|| Dataset::open(&source.paths, &options))
-                    .map_err(|error| self.failure.note(error))?
+                self.open_files(&source.paths, given).map_err(|error| self.failure.note(error))?
             }
         };
-        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone(), self.label_bytes));
+        let dataset = Arc::new(OpenDataset(Arc::new(dataset), self.failure.clone(), self.label_bytes()));
         opened.push((source.clone(), dataset.clone()));
         Ok(dataset)
+    }
+
+    /// Opens files; their labels take from the memory limit as long as the dataset is there.
+    fn open_files(&self, paths: &[String], given: OpenOptions) -> storage::Result<Dataset> {
+        let options = OpenOptions { label_bytes: self.label_bytes(), ..given };
+        let room = Given::new(&self.memory, "labels of axes").room();
+        self.threads.install(|| Dataset::open_within(paths, &options, &room))
+    }
+
+    /// What the labels of a dataset may take.
+    fn label_bytes(&self) -> usize {
+        OpenOptions::within(self.memory.limit()).label_bytes
     }
 
     fn regridded(&self, opened: &mut Opened, source: &Source, regrid: &Regrid) -> Result<Dataset> {
@@ -224,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_kept_with_file_and_kind() {
-        let catalog = FileCatalog::new(crate::thread_pool(1).expect("a thread"), 1 << 30);
+        let catalog = FileCatalog::new(crate::thread_pool(1).expect("a thread"), MemoryPool::new(1 << 30));
         let source = Source::new(vec!["no/such/file.nc".to_string()], Vec::new());
         let told = catalog.open(&source).expect_err("there is no such file");
         let kept = catalog.failure().expect("the first failure is kept");

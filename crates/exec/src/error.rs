@@ -67,6 +67,17 @@ impl Error {
         Self::Internal(message.into())
     }
 
+    /// The same; where memory did not suffice it says for what.
+    #[must_use]
+    pub(crate) fn of(self, what: &str) -> Self {
+        match self {
+            Self::OutOfMemory(error) => {
+                Self::OutOfMemory(OutOfMemory { what: format!("{} of {what}", error.what), ..error })
+            }
+            other => other,
+        }
+    }
+
     /// What a caught panic says.
     pub(crate) fn from_panic(panic: Box<dyn Any + Send>) -> Self {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);

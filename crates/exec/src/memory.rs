@@ -2,8 +2,9 @@
 
 use crate::error::{Error, OutOfMemory, Result};
 use crate::metrics::Operator;
-use std::sync::Arc;
+use hyperslab_storage::{Giver, Room};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The memory of a query, or of several that share a limit. Cheap to clone; clones share the count.
 #[derive(Clone, Debug)]
@@ -140,6 +141,50 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         self.shrink(self.bytes);
     }
+}
+
+/// A reservation that reading takes from as it finds out what it needs; it is given back with the last that knows it.
+#[derive(Debug)]
+pub struct Given {
+    reservation: Mutex<Reservation>,
+    refused: Mutex<Option<Error>>,
+}
+
+impl Given {
+    /// Nothing yet. `what` is the subject of the error, as for [`MemoryPool::reserve`].
+    pub fn new(pool: &MemoryPool, what: &'static str) -> Arc<Self> {
+        let reservation = Reservation { pool: pool.clone(), what, bytes: 0, operator: None };
+        Arc::new(Self { reservation: Mutex::new(reservation), refused: Mutex::default() })
+    }
+
+    /// Where reading asks for it.
+    pub fn room(self: &Arc<Self>) -> Room {
+        Room::new(Arc::clone(self) as Arc<dyn Giver>)
+    }
+
+    /// Takes all back, and gives the error if something was refused, with the name of what was read.
+    pub fn take_back(&self, what: &str) -> Option<Error> {
+        lock(&self.reservation).shrink(usize::MAX);
+        let refused = lock(&self.refused).take();
+        refused.map(|error| error.of(what))
+    }
+}
+
+impl Giver for Given {
+    fn take(&self, bytes: usize) -> bool {
+        let grown = lock(&self.reservation).grow(bytes);
+        let given = grown.is_ok();
+        grown.err().into_iter().for_each(|error| *lock(&self.refused) = Some(error));
+        given
+    }
+
+    fn give_back(&self, bytes: usize) {
+        lock(&self.reservation).shrink(bytes);
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub struct Variable {
     /// The type after decoding (nullable), and its CF attributes as metadata. Timestamps of a CF calendar are `Int64` with
     /// the extension name [`CALENDAR_EXTENSION`].
     pub field: Field,
-    /// The size of a stored cell in bytes (0 where it has no fixed one): what `EXPLAIN` counts.
+    /// The bytes that reading takes for each cell, which `EXPLAIN` counts: for text of any length those of a reference to it,
+    /// for a member of a compound those of the compound; 0 where nothing is read.
     pub stored_size: usize,
     /// The type as stored, in netCDF's words ("short", "float", ...), for people.
     pub stored_type: String,

@@ -155,6 +155,7 @@ fn kind_of_storage(kind: hyperslab_storage::ErrorKind) -> ErrorKind {
         | Storage::Disagree => ErrorKind::File,
         Storage::Options => ErrorKind::Bind,
         Storage::Cancelled => ErrorKind::Cancelled,
+        Storage::Memory => ErrorKind::OutOfMemory,
     }
 }
 

@@ -174,7 +174,7 @@ impl State {
 
     /// Parsed statement -> bound query -> passes.
     fn plan(&self, statement: &Statement, parameters: &Parameters) -> Result<Planned> {
-        let catalog = FileCatalog::new(self.threads.clone(), self.settings.memory_limit);
+        let catalog = FileCatalog::new(self.threads.clone(), self.memory.clone());
         let failed = |error: hyperslab_plan::Error| {
             let error = Error::in_sql(ErrorKind::Bind, error, &statement.sql);
             catalog.failure().map_or(error.clone(), |cause| error.caused_by(&cause))

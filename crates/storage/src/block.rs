@@ -5,8 +5,11 @@ use crate::cf::decoder::{Decoder, Width};
 use crate::formats::Stored;
 use crate::formats::cells::{Cells, copy_part};
 use crate::regrid::Scratch;
-use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, UInt64Array, new_null_array};
+use crate::{Error, Result, Room};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, MutableArrayData, StringArray, UInt64Array, make_array,
+    new_null_array,
+};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use hyperslab_grid::{AxisMap, CellRuns, Hyperslab, IndexSet, Region};
@@ -37,7 +40,7 @@ pub(crate) enum Content {
     /// Cells in `stored`, of `size` bytes each.
     Cells { decoder: Arc<Decoder>, width: Width, size: usize },
     /// Strings, one a cell.
-    Strings { decoder: Arc<Decoder>, strings: Vec<Option<String>> },
+    Strings { decoder: Arc<Decoder>, strings: StringArray },
     /// One value, for all cells.
     Constant(ArrayRef),
     /// A value for each cell.
@@ -63,6 +66,11 @@ impl Default for Block {
 }
 
 impl Block {
+    /// A block for values of any length too, which ask for room before they are kept.
+    pub fn within(room: Room) -> Self {
+        Self { stored: Stored { room, ..Stored::default() }, ..Self::default() }
+    }
+
     /// The cells that it holds, in positions of the dataset. They contain those asked for, never cross the border of a
     /// file, and may overhang the end of a dimension: the cells there mean nothing.
     pub fn cover(&self) -> &Region {
@@ -90,9 +98,12 @@ impl Block {
                 take(value, &same, None).map_err(|error| Error::corrupt(error.to_string()))
             }
             Content::Values(values) => {
-                // A copy: a slice would hold on to all of the block.
-                let chosen: UInt64Array = cells.iter().flat_map(Clone::clone).map(|cell| Some(cell as u64)).collect();
-                take(values, &chosen, None).map_err(|error| Error::corrupt(error.to_string()))
+                // A copy: a slice would hold on to all of the block. Run by run: items of lists are many more than lists.
+                let values = values.to_data();
+                let mut copied = MutableArrayData::new(vec![&values], false, count());
+                let copy = |run: &Range<usize>| copied.try_extend(0, run.start, run.end);
+                cells.iter().try_for_each(copy).map_err(|error| Error::corrupt(error.to_string()))?;
+                Ok(make_array(copied.freeze()))
             }
             Content::Instances { values, map, first } => {
                 let feature = |cell: usize| map.get(first + cell).map(|at| at as u64);
@@ -107,22 +118,10 @@ impl Block {
         CellRuns::new(&Region::all_of(slab), &self.cover).runs().to_vec()
     }
 
-    /// The bytes that decoding all of the box gives, validity left out.
-    pub fn decoded_size(&self) -> usize {
-        let cells = self.cells;
-        match &self.ty {
-            DataType::FixedSizeList(item, n) => cells * *n as usize * item.data_type().primitive_width().unwrap_or(0),
-            DataType::Utf8 => cells * size_of::<i32>() + self.stored.bytes.len(),
-            ty => cells * ty.primitive_width().unwrap_or(0),
-        }
-    }
-
     /// The memory that the block keeps from read to read.
     pub fn memory(&self) -> usize {
         let content = match &self.content {
-            Content::Strings { strings, .. } => {
-                strings.iter().map(|s| size_of::<Option<String>>() + s.as_ref().map_or(0, String::len)).sum()
-            }
+            Content::Strings { strings, .. } => strings.get_buffer_memory_size(),
             Content::Values(values) => values.get_buffer_memory_size(),
             Content::Nulls | Content::Cells { .. } | Content::Constant(_) | Content::Instances { .. } => 0,
         };
@@ -150,6 +149,11 @@ impl Block {
         if self.ty != *ty {
             self.ty = ty.clone();
         }
+    }
+
+    /// Lets go of the values that it holds; what it reads into stays.
+    pub fn forget(&mut self) {
+        self.take_content();
     }
 
     /// What the block holds, which it then holds no longer.

@@ -4,14 +4,13 @@ use crate::aligned::AlignedBytes;
 use crate::block::{Block, Content, conform};
 use crate::cf::decoder::Width;
 use crate::combine::columns::{Column, Part, Source};
-use crate::combine::opened::{check_labels, open_all};
+use crate::combine::opened::open_all;
 use crate::combine::{Layout, combine};
 use crate::formats::cells::{Cells, copy_part};
 use crate::handles::{Handles, Opener};
 use crate::metrics::ReadMetrics;
-use crate::{Error, ErrorKind, OpenOptions, Result, formats, instances, sources};
-use arrow::array::{Array, ArrayRef, new_empty_array};
-use arrow::compute::concat;
+use crate::{Error, ErrorKind, OpenOptions, Result, Room, formats, instances, sources};
+use arrow::array::{Array, ArrayRef};
 use hyperslab_grid::schema::DatasetSchema;
 use hyperslab_grid::{ChunkGrid, Hyperslab, Region};
 use std::ops::Range;
@@ -25,6 +24,8 @@ pub struct Dataset {
     pub(crate) layout: Layout,
     /// For each variable all its values, once they are asked for.
     pub(crate) values: Vec<OnceLock<ArrayRef>>,
+    /// Where room is asked for these values; it goes back with the dataset.
+    pub(crate) room: Room,
 }
 
 /// How a variable is stored, for people.
@@ -38,6 +39,8 @@ pub struct VariableStorage {
     pub chunked: bool,
     /// The decoded bytes of the largest chunk, also where it reaches beyond the variable; 0 if there are none.
     pub chunk_bytes: usize,
+    /// About the bytes that a cell refers to beside those that are stored for it: texts and lists of any length.
+    pub heap_bytes: usize,
     /// Storage and filters.
     pub storage: String,
     /// Scale and offset.
@@ -81,17 +84,29 @@ impl Dataset {
     /// # Errors
     /// If there is no such file, one cannot be read, or they do not fit each other.
     pub fn open(sources: &[String], options: &OpenOptions) -> Result<Self> {
+        Self::open_within(sources, options, &Room::default())
+    }
+
+    /// The same; room is asked for what the dataset holds, now and later, and goes back with it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); if there is no room for the labels of its dimensions.
+    pub fn open_within(sources: &[String], options: &OpenOptions, room: &Room) -> Result<Self> {
         let engine = options.engine;
-        Self::open_with(sources::expand(sources)?, options, Box::new(move |path| formats::open(path, engine)))
+        Self::open_with(sources::expand(sources)?, options, Box::new(move |path| formats::open(path, engine)), room)
     }
 
     /// Opens files by other means.
-    pub(crate) fn open_with(paths: Vec<PathBuf>, options: &OpenOptions, opener: Opener) -> Result<Self> {
+    pub(crate) fn open_with(paths: Vec<PathBuf>, options: &OpenOptions, opener: Opener, room: &Room) -> Result<Self> {
         let handles = Arc::new(Handles::new(paths, opener));
-        let opened = open_all(&handles, options, &ReadMetrics::default())?;
+        let (room, opening) = (room.for_now(), room.for_now());
+        let opened = open_all(&handles, options, &opening, &ReadMetrics::default())?;
         let mut layout = combine(&handles, &opened, options)?;
+        // What is held now is all or most of what was taken.
+        drop((opened, opening));
+        room.take(layout.known.iter().flatten().map(|known| known.get_array_memory_size()).sum())?;
         let values = layout.known.drain(..).map(|known| known.map_or_else(OnceLock::new, OnceLock::from)).collect();
-        let mut dataset = Self { handles, layout, values };
+        let mut dataset = Self { handles, layout, values, room };
         instances::attach(&mut dataset);
         Ok(dataset)
     }
@@ -138,90 +153,14 @@ impl Dataset {
         self.layout.columns[variable].storage.chunk_bytes
     }
 
+    /// About the bytes that reading a cell of a variable takes, with what it refers to.
+    pub fn cell_bytes(&self, variable: usize) -> usize {
+        self.layout.schema.variables[variable].stored_size + self.layout.columns[variable].storage.heap_bytes
+    }
+
     /// What is read at a time of a variable, over its dimensions. A chunk lies within one file.
     pub fn chunk_grid(&self, variable: usize) -> ChunkGrid {
         self.layout.columns[variable].chunks.clone()
-    }
-
-    /// All values of a variable over at most one dimension; a scalar has one. Read once.
-    ///
-    /// # Errors
-    /// If it has more dimensions, or reading fails.
-    pub fn coordinate(&self, variable: usize) -> Result<ArrayRef> {
-        if let Some(known) = self.values[variable].get() {
-            return Ok(Arc::clone(known));
-        }
-        let values = self.read_all(variable)?;
-        Ok(Arc::clone(self.values[variable].get_or_init(|| values)))
-    }
-
-    /// All values of a variable over two dimensions, such as latitudes of a curvilinear grid, if no more than `most`: in
-    /// row-major order. It may have a dimension before these along which they are the same.
-    ///
-    /// # Errors
-    /// If it has other dimensions or more values, or reading fails.
-    pub fn plane(&self, variable: usize, most: usize) -> Result<ArrayRef> {
-        let about = &self.layout.schema.variables[variable];
-        let shape = self.layout.schema.shape(&about.dims);
-        let cells = shape.iter().copied().fold(1, usize::saturating_mul);
-        let refused = |message: String| Err(Error::new(ErrorKind::Options, message).in_variable(&about.name));
-        match about.dims.len() {
-            2 | 3 if cells > most => {
-                refused(format!("has {cells} values, which take more than half of the memory limit to be searched"))
-            }
-            2 => self.read_whole(variable),
-            3 if cells > 0 => {
-                let (all, len) = (self.read_whole(variable)?, cells / shape[0]);
-                let first = all.slice(0, len);
-                match (1..shape[0]).all(|at| all.slice(at * len, len).as_ref() == first.as_ref()) {
-                    true => Ok(first),
-                    false => {
-                        let along = &self.layout.schema.dimensions[about.dims[0]].name;
-                        refused(format!("has not the same values all along {along}: no cell is always the nearest"))
-                    }
-                }
-            }
-            dims => refused(format!("has {dims} dimensions where latitudes and longitudes of places have two")),
-        }
-    }
-
-    fn read_all(&self, variable: usize) -> Result<ArrayRef> {
-        let about = &self.layout.schema.variables[variable];
-        if about.dims.len() > 1 {
-            let message = format!("has {} dimensions: it is read in boxes, not as a whole", about.dims.len());
-            return Err(Error::new(ErrorKind::Options, message).in_variable(&about.name));
-        }
-        self.read_whole(variable)
-    }
-
-    fn read_whole(&self, variable: usize) -> Result<ArrayRef> {
-        let about = &self.layout.schema.variables[variable];
-        let (mut block, metrics) = (Block::default(), ReadMetrics::default());
-        let mut pieces = Vec::new();
-        for slab in self.whole_files(variable) {
-            check_labels(slab.cells(), &[self.chunk_bytes(variable)], 1)
-                .map_err(|error| error.in_variable(&about.name))?;
-            self.read(variable, &slab, &mut block, &metrics)?;
-            pieces.push(block.decode(&block.cells_of(&slab))?);
-        }
-        let pieces: Vec<&dyn Array> = pieces.iter().map(|piece| &**piece).collect();
-        match pieces.as_slice() {
-            [] => Ok(new_empty_array(about.data_type())),
-            pieces => concat(pieces).map_err(|error| Error::corrupt(error.to_string()).in_variable(&about.name)),
-        }
-    }
-
-    /// A variable, cut along its first dimension, at the borders of files only.
-    fn whole_files(&self, variable: usize) -> Vec<Hyperslab> {
-        let (column, dims) = (&self.layout.columns[variable], &self.layout.schema.variables[variable].dims);
-        let edges = match (dims.first(), column.joins.first()) {
-            (None, _) => return vec![Hyperslab::new(Vec::new())],
-            (Some(_), Some(Some(join))) => self.layout.joins[*join].edges.clone(),
-            (Some(dim), _) => vec![0, self.layout.schema.dimensions[*dim].len],
-        };
-        let pieces = edges.windows(2).map(|pair| pair[0]..pair[1]).filter(|range| !range.is_empty());
-        let inner = dims.iter().skip(1).map(|dim| 0..self.layout.schema.dimensions[*dim].len);
-        pieces.map(|range| Hyperslab::new(std::iter::once(range).chain(inner.clone()).collect())).collect()
     }
 
     /// Whether a box of a variable lies within one file: only then it can be [read](Self::read) at once.
@@ -443,13 +382,13 @@ impl Dataset {
             return Err(Error::corrupt("the file has changed since it was opened"));
         };
         if decoder.reads_values() {
-            let values = format.read_values(place.part.variable, &place.file, metrics)?;
+            let values = format.read_values(place.part.variable, &place.file, &mut block.stored, metrics)?;
             let content = Content::Values(conform(values, ty)?);
             block.hold(Region::all_of(&place.in_dataset(&place.file)), ty, content);
             return Ok(());
         }
         if decoder.reads_strings() {
-            let strings = format.read_text(place.part.variable, &place.file, metrics)?;
+            let strings = format.read_text(place.part.variable, &place.file, &mut block.stored, metrics)?;
             if strings.len() != place.file.cells() {
                 return Err(Error::corrupt(format!("{} strings were read of {}", strings.len(), place.file.cells())));
             }

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Options,
     /// The work was stopped on request.
     Cancelled,
+    /// There is no memory left for what is read.
+    Memory,
 }
 
 /// An error with its place.

@@ -3,6 +3,7 @@
 use crate::formats::{Attribute, FileContents, FileDimension, FileVariable, Format, Stored, StoredType};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
+use arrow::array::StringArray;
 use hyperslab_grid::Hyperslab;
 use std::sync::Arc;
 
@@ -76,6 +77,8 @@ pub(crate) fn variable() -> FileVariable {
         path: String::new(),
         dims: Vec::new(),
         ty: StoredType::F32,
+        cell_bytes: 4,
+        heap_bytes: 0,
         attributes: Vec::new(),
         chunk: Vec::new(),
         chunked: false,
@@ -130,6 +133,7 @@ impl FakeFile {
             path: path.into(),
             dims,
             ty: cells.ty.clone(),
+            cell_bytes: cells.ty.size(),
             attributes,
             chunk,
             ..variable()
@@ -188,10 +192,10 @@ impl Format for FakeFile {
         Ok(read)
     }
 
-    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &ReadMetrics) -> Result<Vec<Option<String>>> {
+    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &mut Stored, _: &ReadMetrics) -> Result<StringArray> {
         let shape = self.shape(variable);
         let at = |i| offset_of(slab, i, &shape).expect("the slab lies within the variable");
-        Ok((0..slab.cells()).map(|i| self.cells[variable].strings[at(i)].clone()).collect())
+        Ok((0..slab.cells()).map(|i| self.cells[variable].strings[at(i)].as_deref()).collect())
     }
 }
 

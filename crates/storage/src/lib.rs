@@ -42,6 +42,7 @@ pub mod aligned;
 mod block;
 mod cf;
 mod combine;
+mod coordinates;
 mod dataset;
 pub mod error;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub mod metrics;
 mod new_file;
 mod options;
 mod regrid;
+mod room;
 #[cfg(test)]
 mod samples;
 mod sources;
@@ -69,3 +71,4 @@ pub use metrics::{ReadCounts, ReadMetrics};
 pub use new_file::NewFile;
 pub use options::{OpenOptions, Overlap};
 pub use regrid::{Regrid, Target};
+pub use room::{Giver, Room};

@@ -6,7 +6,7 @@ use super::table::Found;
 use super::vectors::{VECTOR_CELLS, vectors};
 use super::window::{Gathered, GridWindow, Held, PART_CELLS, halved, side_by_side};
 use crate::error::{Error, Result};
-use crate::memory::Reservation;
+use crate::memory::{Given, Reservation};
 use crate::source::{Batch, SourceColumn};
 use crate::{Context, memory::MemoryPool};
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array, new_empty_array, new_null_array};
@@ -26,6 +26,8 @@ pub(super) struct CellReader<'a> {
     /// What was read last of each variable; where windows see across files, all that they see.
     blocks: Vec<Vec<Block>>,
     memory: Reservation,
+    /// What is taken for values of any length while they are read.
+    values: Arc<Given>,
     /// The cells that vectors are taken from, and those that are seen from them.
     region: Region,
     /// For each variable what of it is read for these cells, once that is needed.
@@ -41,6 +43,9 @@ struct Finds {
     rows: Arc<Found>,
     values: Vec<(ColumnId, ArrayRef)>,
 }
+
+/// What memory is for in which blocks are.
+const READING: &str = "reading chunks";
 
 /// As many vectors' finds are kept for each table.
 const FINDS: usize = 64;
@@ -66,11 +71,13 @@ impl<'a> CellReader<'a> {
     pub(super) fn new(program: &'a Program, context: &'a Context) -> Result<Self> {
         let blocks = program.variables.iter().map(|_| Vec::new()).collect();
         let pool: &MemoryPool = context.memory();
-        let memory = pool.reserve(0, "reading chunks")?;
+        let memory = pool.reserve(0, READING)?;
+        let values = Given::new(pool, "reading values");
         let covers = program.variables.iter().map(|_| None).collect();
         let found = program.tables.iter().map(|_| HashMap::new()).collect();
         let windows = program.windows.iter().map(|_| (program.region.clone(), None)).collect();
-        Ok(Self { program, context, blocks, memory, region: program.region.clone(), covers, found, windows })
+        let region = program.region.clone();
+        Ok(Self { program, context, blocks, memory, values, region, covers, found, windows })
     }
 
     /// Says from which cells the next vectors are taken. Nothing is read before it is needed.
@@ -339,11 +346,13 @@ impl<'a> CellReader<'a> {
         let metrics = self.context.metrics();
         // A small file may state a huge chunk: there must be room for it before it is decoded.
         let chunk = variable.dataset.covering(variable.variable, region).cells();
-        let size = variable.dataset.schema().variables[variable.variable].stored_size;
+        let about = &variable.dataset.schema().variables[variable.variable];
         let whole = variable.dataset.chunk_bytes(variable.variable);
-        let more = chunk.saturating_mul(size).max(whole).saturating_sub(block.memory());
-        let room = self.context.memory().reserve(more, "reading chunks")?;
-        variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads())?;
+        let more = chunk.saturating_mul(about.stored_size).max(whole).saturating_sub(block.memory());
+        let room = self.context.memory().reserve(more, READING).map_err(|error| error.of(&about.name))?;
+        let read = variable.dataset.read_region(variable.variable, region, &mut block, metrics.reads());
+        let refused = self.values.take_back(&about.name);
+        read.map_err(|error| refused.unwrap_or_else(|| error.into()))?;
         metrics.chunks_done(variable.chunks.count_meeting(region) as u64);
         drop(room);
         self.blocks[at].push(block);
@@ -360,7 +369,10 @@ impl<'a> CellReader<'a> {
             block.cover().sets().iter().zip(own.sets()).all(meets)
         };
         let spare = self.blocks[at].iter().position(|block| !keeps || !needed(block));
-        spare.map(|place| self.blocks[at].swap_remove(place)).unwrap_or_default()
+        let mut block =
+            spare.map_or_else(|| Block::within(self.values.room()), |place| self.blocks[at].swap_remove(place));
+        block.forget();
+        block
     }
 
     fn count_memory(&mut self) -> Result<()> {

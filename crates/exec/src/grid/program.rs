@@ -25,6 +25,9 @@ const BEYOND: usize = 8;
 /// The cells that a box is to have, where chunks are smaller.
 const BOX_CELLS: usize = 1 << 16;
 
+/// The bytes that cells of one variable may take in such a box.
+const BOX_BYTES: usize = 4 << 20;
+
 /// Values that are known for a whole axis before any cell is read: coordinates, and what is computed from them.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
@@ -352,8 +355,10 @@ impl Program {
         let mut axes = chunks.axes().to_vec();
         let typical = |axis: &AxisChunks| axis.positions().div_ceil(axis.len().max(1)).max(1);
         let mut cells: usize = axes.iter().map(typical).product();
+        let widest = self.variables.iter().map(DataVariable::cell_bytes).max().unwrap_or(1);
+        let most = BOX_CELLS.min(BOX_BYTES / widest);
         for dim in (0..axes.len()).rev().filter(|dim| chunks.axes()[*dim].len() > 1) {
-            let n = (BOX_CELLS / cells).min(axes[dim].len());
+            let n = (most / cells).min(axes[dim].len());
             if n < 2 || !self.lies_in_one_file_along(dim) {
                 break;
             }

@@ -131,9 +131,9 @@ impl DataVariable {
         Some((&self.chunks.axes()[own], self.maps.as_ref().map(|maps| &maps[own])))
     }
 
-    /// The stored bytes of a cell.
+    /// About the bytes that reading a cell takes.
     pub(super) fn cell_bytes(&self) -> usize {
-        self.dataset.schema().variables[self.variable].stored_size.max(1)
+        self.dataset.cell_bytes(self.variable).max(1)
     }
 }
 

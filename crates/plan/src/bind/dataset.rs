@@ -211,12 +211,15 @@ impl DatasetTable {
     /// # Errors
     /// If there is no such variable.
     pub(super) fn fix_grid(&mut self, variable: &str, at: Span) -> Result<()> {
+        let names = self.names();
+        // All members of a compound lie on one grid.
+        let variable = super::scope::members(variable, &names).first().map_or(variable, |member| member.as_str());
         let found = self.schema().find(variable).map_err(|_| {
             let error = Error::new(format!("{} has no variable {}", self.path, quoted(variable)));
             if let Some(why) = self.why_left_out(variable) {
                 return error.with_hint(why).or_at(Some(at));
             }
-            super::scope::with_names(error, variable, &self.names()).or_at(Some(at))
+            super::scope::with_names(error, variable, &names).or_at(Some(at))
         })?;
         self.fixed = Some(self.variable(found).dims.clone());
         Ok(())

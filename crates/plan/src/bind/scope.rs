@@ -264,6 +264,9 @@ impl Scope {
         let found = self.relations[relation].find(&ident.value);
         match found[..] {
             [] => {
+                if let Some(error) = compound(&ident.value, &self.relations[relation].names()) {
+                    return Err(error.or_at(Some(at)));
+                }
                 let error = Error::new(format!("{} has no column {}", table.value, quoted(&ident.value)));
                 Err(with_names(error, &ident.value, &self.relations[relation].names()).or_at(Some(at)))
             }
@@ -297,8 +300,10 @@ impl Scope {
     /// If there is none.
     pub(super) fn relation(&self, name: &Ident, binder: &Binder<'_>) -> Result<usize> {
         let found: Vec<usize> = self.visible().filter(|(_, r)| r.is_named(&name.value)).map(|(at, _)| at).collect();
+        let columns = || self.visible().flat_map(|(_, relation)| relation.names()).collect::<Vec<_>>();
         let error = match found[..] {
             [one] => return Ok(one),
+            [] if let Some(error) = compound(&name.value, &columns()) => error,
             [] => {
                 let names: Vec<String> = self.visible().filter_map(|(_, r)| r.name.clone()).collect();
                 with_names(
@@ -316,6 +321,9 @@ impl Scope {
     pub(super) fn unknown(&self, ident: &Ident, aliases: &[String], at: Span) -> Error {
         let mut names: Vec<String> = self.visible().flat_map(|(_, relation)| relation.names()).collect();
         names.extend(aliases.iter().cloned());
+        if let Some(error) = compound(&ident.value, &names) {
+            return error.or_at(Some(at));
+        }
         let error = Error::new(format!("there is no column {}", quoted(&ident.value)));
         let why = self.visible().find_map(|(_, relation)| match &relation.table {
             Table::Dataset(dataset) => dataset.why_left_out(&ident.value),
@@ -335,9 +343,28 @@ pub(super) fn quoted(name: &str) -> String {
     if plain && !name.is_empty() { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+/// The members of a compound variable, which are columns of their own.
+pub(super) fn members<'a>(name: &str, names: &'a [String]) -> Vec<&'a String> {
+    let is_of = |full: &&String| {
+        full.split_once('.').is_some_and(|(whole, member)| whole.eq_ignore_ascii_case(name) && !member.is_empty())
+    };
+    names.iter().filter(is_of).collect()
+}
+
+/// What to say of the name of a compound variable.
+fn compound(name: &str, names: &[String]) -> Option<Error> {
+    let members = members(name, names);
+    let shown: Vec<String> = members.iter().take(SHOWN).map(|member| quoted(member)).collect();
+    let more = if members.len() > SHOWN { format!(" and {} more", members.len() - SHOWN) } else { String::new() };
+    let error = || Error::new(format!("{} is a compound, each of whose members is a column", quoted(name)));
+    (!members.is_empty()).then(|| error().with_hint(format!("there are {}{more}", shown.join(", "))))
+}
+
+/// So many names are suggested.
+const SHOWN: usize = 8;
+
 /// Adds the nearest of the names there are, or some of them.
 pub(super) fn with_names(error: Error, name: &str, names: &[String]) -> Error {
-    const SHOWN: usize = 8;
     let last = |full: &&String| full.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(name));
     let homes: Vec<String> = names.iter().filter(last).take(SHOWN).map(|full| quoted(full)).collect();
     if homes.len() > 1 {

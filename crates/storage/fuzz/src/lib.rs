@@ -3,10 +3,11 @@
 use hyperslab_grid::Hyperslab;
 use hyperslab_storage::formats::{Engine, Format, Stored, StoredType, open};
 use hyperslab_storage::tables::{Table, TableOptions};
-use hyperslab_storage::{Block, Dataset, OpenOptions, ReadMetrics, Result};
+use hyperslab_storage::{Block, Dataset, Giver, OpenOptions, ReadMetrics, Result, Room};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::NamedTempFile;
 
 /// Boxes of more cells than this are not read, nor chunks of more bytes: that an absurd length takes long is no finding, and it
@@ -38,8 +39,8 @@ fn read_stored(format: &dyn Format) {
         let Some(first) = first_box(&lens, &variable.chunk, variable.ty.size()) else { continue };
         let _: Result<()> = match variable.ty {
             StoredType::Unsupported(_) => Ok(()),
-            StoredType::Text => format.read_text(i, &first, &metrics).map(drop),
-            StoredType::Values(_) => format.read_values(i, &first, &metrics).map(drop),
+            StoredType::Text => format.read_text(i, &first, &mut space(), &metrics).map(drop),
+            StoredType::Values(_) => format.read_values(i, &first, &mut space(), &metrics).map(drop),
             _ => format.read(i, &first, &mut Stored::default(), &metrics).map(drop),
         };
     }
@@ -47,16 +48,38 @@ fn read_stored(format: &dyn Format) {
 
 fn read_meant(path: &Path) {
     let source = path.to_string_lossy().into_owned();
-    let Ok(dataset) = Dataset::open(&[source], &OpenOptions::within(MOST_BYTES)) else { return };
+    let Ok(dataset) = Dataset::open_within(&[source], &OpenOptions::within(MOST_BYTES), &room()) else { return };
     let schema = dataset.schema();
     for (i, variable) in schema.variables.iter().enumerate() {
         let chunk = dataset.describe(i).chunk;
         let Some(first) = first_box(&schema.shape(&variable.dims), &chunk, variable.stored_size) else { continue };
-        let mut block = Block::default();
+        let mut block = Block::within(room());
         if dataset.read(i, &first, &mut block, &ReadMetrics::default()).is_ok() {
             let _ = block.decode(&[0..block.cover().cells().min(MOST_CELLS)]);
         }
     }
+}
+
+/// What is left of [`MOST_BYTES`].
+struct Left(AtomicUsize);
+
+impl Giver for Left {
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+fn room() -> Room {
+    Room::new(Arc::new(Left(AtomicUsize::new(MOST_BYTES))))
+}
+
+fn space() -> Stored {
+    Stored { room: room(), ..Stored::default() }
 }
 
 /// The first cells of a variable; `None` if its chunks are too large to be read here.

@@ -8,7 +8,7 @@ use super::text;
 use super::time::TimeUnits;
 use crate::aligned::AlignedBytes;
 use crate::formats::{Attribute, FileVariable, StoredType};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float16Type, Float32Type, Float64Type, Int64Type};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -185,16 +185,17 @@ impl Decoder {
             Cells::F64(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
             Cells::Chars(fill) => text::decode_chars(&gather(stored.as_slice(), runs, width), width.kept, *fill),
             // Read by `decode_strings`; as bytes there are none.
-            Cells::Strings(_) => text::decode_strings([].iter(), &[]),
+            Cells::Strings(_) => text::decode_strings(std::iter::empty(), &[]),
             // Read as values; as bytes there are none.
             Cells::Values(ty) => arrow::array::new_empty_array(ty),
         }
     }
 
     /// Decodes the strings at `runs`.
-    pub(crate) fn decode_strings(&self, strings: &[Option<String>], runs: &[Range<usize>]) -> ArrayRef {
+    pub(crate) fn decode_strings(&self, strings: &StringArray, runs: &[Range<usize>]) -> ArrayRef {
         let missing = if let Cells::Strings(missing) = &self.cells { missing.as_slice() } else { &[] };
-        text::decode_strings(runs.iter().flat_map(|run| &strings[run.clone()]), missing)
+        let text = |at: usize| strings.is_valid(at).then(|| strings.value(at));
+        text::decode_strings(runs.iter().flat_map(Clone::clone).map(text), missing)
     }
 }
 

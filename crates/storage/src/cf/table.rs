@@ -47,8 +47,12 @@ pub(crate) struct TableColumn {
     pub(crate) attributes: Vec<(String, String)>,
     /// The stored type in netCDF's words.
     pub(crate) stored_type: String,
-    /// The size of a stored cell.
+    /// The size of a stored cell; 0 for text and values.
     pub(crate) stored_size: usize,
+    /// The bytes that reading takes for a cell.
+    pub(crate) cell_bytes: usize,
+    /// About what a cell refers to besides.
+    pub(crate) heap_bytes: usize,
     /// What is read at a time, over `dims`.
     pub(crate) chunk: Vec<usize>,
     /// Whether that is the chunk shape of the file.
@@ -93,7 +97,7 @@ pub(crate) struct Table {
 impl TableColumn {
     /// The decoded bytes of a chunk of the file, also where it reaches beyond the variable; 0 if there are none.
     pub(crate) fn chunk_bytes(&self) -> usize {
-        let cell = if self.chunked { self.stored_size.saturating_mul(self.folded.unwrap_or(1)) } else { 0 };
+        let cell = if self.chunked { self.cell_bytes.saturating_mul(self.folded.unwrap_or(1)) } else { 0 };
         self.chunk.iter().fold(cell, |bytes, len| bytes.saturating_mul(*len))
     }
 }
@@ -172,6 +176,8 @@ impl Table {
             attributes: travelling(source, units.is_some()),
             stored_type: type_name(&source.ty).to_string(),
             stored_size: source.ty.size(),
+            cell_bytes: source.cell_bytes,
+            heap_bytes: source.heap_bytes,
             chunk: source.chunk.iter().take(place.dims.len()).copied().collect(),
             chunked: source.chunked,
             storage: source.storage.clone(),

@@ -19,8 +19,8 @@ pub(crate) fn decode_chars(chars: &[u8], width: usize, fill: Option<u8>) -> Arra
 }
 
 /// Decodes strings; those that equal a fill value are NULL.
-pub(crate) fn decode_strings<'a>(strings: impl Iterator<Item = &'a Option<String>>, missing: &[String]) -> ArrayRef {
-    let kept = |text: &'a Option<String>| text.as_deref().filter(|text| !missing.iter().any(|m| m == text));
+pub(crate) fn decode_strings<'a>(strings: impl Iterator<Item = Option<&'a str>>, missing: &[String]) -> ArrayRef {
+    let kept = |text: Option<&'a str>| text.filter(|text| !missing.iter().any(|m| m == text));
     Arc::new(strings.map(kept).collect::<StringArray>())
 }
 
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn fill_strings_are_null() {
-        let strings = [Some("a".to_string()), None, Some("-".to_string())];
-        assert_eq!(texts(&decode_strings(strings.iter(), &["-".to_string()])), [Some("a"), None, None]);
+        let strings = [Some("a"), None, Some("-")];
+        assert_eq!(texts(&decode_strings(strings.into_iter(), &["-".to_string()])), [Some("a"), None, None]);
     }
 }

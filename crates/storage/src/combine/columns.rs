@@ -222,6 +222,7 @@ impl<'a> Held<'a> {
                 .collect(),
             chunked: first.chunked,
             chunk_bytes: parts.iter().flatten().map(|(_, column)| column.chunk_bytes()).max().unwrap_or(0),
+            heap_bytes: parts.iter().flatten().map(|(_, column)| column.heap_bytes).max().unwrap_or(0),
             storage: first.storage.clone(),
             packing: first.decoder.packing.clone(),
             masked: first.decoder.masked.clone(),

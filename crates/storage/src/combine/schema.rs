@@ -82,7 +82,7 @@ impl Builder {
             dims,
             role: first.role,
             field,
-            stored_size: first.stored_size * first.folded.unwrap_or(1),
+            stored_size: first.cell_bytes * first.folded.unwrap_or(1),
             stored_type: first.stored_type.clone(),
         });
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::fake::{FakeFile, cells, chars, double, doubles, f32s, float, floats, short, shorts, strings, text};
 use crate::formats::StoredType;
-use crate::{Block, Dataset, Error, OpenOptions, Overlap, ReadMetrics, Result};
+use crate::{Block, Dataset, Error, OpenOptions, Overlap, ReadMetrics, Result, Room};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
@@ -18,7 +18,7 @@ fn open_with(files: Vec<(&str, FakeFile)>, options: &OpenOptions) -> Result<Data
         let found = owned.iter().find(|(known, _)| known == path);
         found.map(|(_, file)| file.open()).ok_or_else(|| Error::not_found("no such file"))
     };
-    Dataset::open_with(paths, options, Box::new(opener))
+    Dataset::open_with(paths, options, Box::new(opener), &Room::default())
 }
 
 fn open(files: Vec<(&str, FakeFile)>) -> Result<Dataset> {

@@ -1,5 +1,6 @@
 //! Boxes of cells as bytes: copying between boxes, filling, byte order. Knows no file and no type but its size.
 
+use crate::aligned::AlignedBytes;
 use hyperslab_grid::Hyperslab;
 use std::ops::Range;
 
@@ -83,6 +84,17 @@ pub(crate) fn copy_part(from: &Cells<&[u8]>, into: &mut Cells<&mut [u8]>, part: 
         into_stride *= into.len();
     }
     copy_rows(&from.bytes[from_at..], &mut into.bytes[into_at..], &steps, run);
+}
+
+/// Cuts the cells of `whole` down to those of `part`, which lies in it, where they are.
+pub(crate) fn keep_part(bytes: &mut AlignedBytes, whole: &Hyperslab, part: &Hyperslab, cell: usize) {
+    if whole != part && !part.is_empty() {
+        let runs = Runs::new(part, whole);
+        let len = runs.len * cell;
+        // No run comes to lie behind where it was, so that none is written over before it is moved.
+        runs.starts().enumerate().for_each(|(i, start)| bytes.copy_within(start * cell..start * cell + len, i * len));
+    }
+    bytes.resize(part.cells() * cell);
 }
 
 /// A dimension to walk along: how often, and how many bytes on each time.
@@ -188,6 +200,18 @@ mod tests {
                 let expected = places.iter().position(|p| p == place).map_or([255, 255], |at| [stored[2 * at], stored[2 * at + 1]]);
                 prop_assert_eq!([copied[2 * i], copied[2 * i + 1]], expected);
             }
+        }
+
+        #[test]
+        fn a_part_is_kept_in_place((whole, other) in (0usize..5).prop_flat_map(|r| (slab(r), slab(r)))) {
+            let Some(part) = whole.intersect(&other) else { return Ok(()) };
+            let stored: Vec<u8> = (0..whole.cells() * 2).map(|i| i as u8).collect();
+            let (mut copied, mut kept) = (vec![0; part.cells() * 2], AlignedBytes::new());
+            let target = &mut Cells { bytes: copied.as_mut_slice(), slab: &part };
+            copy_common(&Cells { bytes: stored.as_slice(), slab: &whole }, target, 2);
+            kept.resize(stored.len()).copy_from_slice(&stored);
+            keep_part(&mut kept, &whole, &part, 2);
+            prop_assert_eq!(&kept[..], copied);
         }
 
         #[test]

@@ -9,6 +9,7 @@ use super::{Attribute, FileContents, FileDimension, FileVariable, Format, Stored
 use crate::io::{FileSource, ReadAt};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
+use arrow::array::StringArray;
 use hyperslab_grid::Hyperslab;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,7 +78,7 @@ impl Format for Classic {
         Ok(slab.clone())
     }
 
-    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &ReadMetrics) -> Result<Vec<Option<String>>> {
+    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &mut Stored, _: &ReadMetrics) -> Result<StringArray> {
         let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
         Err(Error::unsupported("a classic file has no variables of text")
             .in_variable(&declared.path)
@@ -176,6 +177,8 @@ impl Declared {
             path: variable.name,
             dims: variable.dims,
             ty: variable.ty,
+            cell_bytes: array.cell,
+            heap_bytes: 0,
             attributes: variable.attributes,
             chunked: false,
             fill: Vec::new(),

@@ -21,8 +21,8 @@ fn read(format: &dyn Format, variable: usize, slab: &Hyperslab) -> Result<Read> 
     let metrics = ReadMetrics::default();
     let ty = &format.contents().variables[variable].ty;
     if *ty == StoredType::Text {
-        let cells = format.read_text(variable, slab, &metrics)?;
-        return Ok(Read::Text(cells.into_iter().map(Option::unwrap_or_default).collect()));
+        let cells = format.read_text(variable, slab, &mut Stored::default(), &metrics)?;
+        return Ok(Read::Text(cells.iter().map(|text| text.unwrap_or_default().to_owned()).collect()));
     }
     let mut stored = Stored::default();
     let held = format.read(variable, slab, &mut stored, &metrics)?;

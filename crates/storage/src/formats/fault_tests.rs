@@ -4,6 +4,7 @@ use super::{Engine, Stored, StoredType, open};
 use crate::Result;
 use crate::io::faults::{self, Fault};
 use crate::metrics::ReadMetrics;
+use arrow::array::Array;
 use hyperslab_grid::Hyperslab;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,8 @@ fn read_all(path: &Path) -> Result<usize> {
         let all = Hyperslab::all(&shape);
         match variable.ty {
             StoredType::Unsupported(_) => {}
-            StoredType::Text => cells += file.read_text(i, &all, &metrics)?.len(),
-            StoredType::Values(_) => cells += file.read_values(i, &all, &metrics)?.len(),
+            StoredType::Text => cells += file.read_text(i, &all, &mut Stored::default(), &metrics)?.len(),
+            StoredType::Values(_) => cells += file.read_values(i, &all, &mut Stored::default(), &metrics)?.len(),
             _ => cells += file.read(i, &all, &mut Stored::default(), &metrics)?.cells(),
         }
     }

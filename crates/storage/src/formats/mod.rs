@@ -19,9 +19,10 @@ pub use open::{Engine, FORMATS, FormatEntry, open};
 
 use crate::metrics::ReadMetrics;
 use crate::{Error, ErrorKind, Result};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use hyperslab_grid::Hyperslab;
+use std::borrow::Cow;
 
 /// The type of a stored cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +106,11 @@ pub struct FileVariable {
     pub dims: Vec<usize>,
     /// The type of its cells.
     pub ty: StoredType,
+    /// The bytes that reading takes for each cell before it is of that type: for text of any length a reference, for a member
+    /// of a compound all of the compound.
+    pub cell_bytes: usize,
+    /// About the most bytes that a cell may refer to besides, in a usual file; 0 if it refers to nothing.
+    pub heap_bytes: usize,
     /// Its attributes; those that only hold the file format together (`_Netcdf4Dimid`, `DIMENSION_LIST`, `CLASS`, `NAME`,
     /// `REFERENCE_LIST`, `_NCProperties`, `_nc3_strict`, `_Netcdf4Coordinates`) left out.
     pub attributes: Vec<(String, Attribute)>,
@@ -144,6 +150,8 @@ pub struct Stored {
     pub bytes: crate::aligned::AlignedBytes,
     /// Space for what comes from disk and between filters.
     pub scratch: crate::aligned::Scratch,
+    /// Where room is asked for that is needed besides: for texts, lists and the like.
+    pub room: crate::Room,
 }
 
 /// An open file. All methods may be called from any thread at the same time.
@@ -159,18 +167,30 @@ pub trait Format: Send + Sync {
     /// Anything wrong with the file, named with file and variable.
     fn read(&self, variable: usize, slab: &Hyperslab, into: &mut Stored, metrics: &ReadMetrics) -> Result<Hyperslab>;
 
-    /// Reads the text cells of `slab`, row-major; for variables of [`StoredType::Text`].
+    /// Reads the text cells of `slab`, row-major; for variables of [`StoredType::Text`]. `space` is for what is stored.
     ///
     /// # Errors
     /// Anything wrong with the file, named with file and variable.
-    fn read_text(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<Option<String>>>;
+    fn read_text(
+        &self,
+        variable: usize,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<StringArray>;
 
     /// Reads the cells of `slab`, row-major; for variables of [`StoredType::Values`], as arrays of the type named there.
     ///
     /// # Errors
     /// Anything wrong with the file, named with file and variable.
-    fn read_values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
-        let (_, _) = (slab, metrics);
+    fn read_values(
+        &self,
+        variable: usize,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<ArrayRef> {
+        let (_, _, _) = (slab, space, metrics);
         let error = Error::unsupported("holds values that this format does not have");
         Err(error.in_variable(&self.contents().variables[variable].path))
     }
@@ -190,8 +210,12 @@ fn check_slab<'a>(contents: &'a FileContents, variable: usize, slab: &Hyperslab)
 }
 
 /// Text as files hold it: UTF-8, or else Latin-1, in which every byte is a character.
+fn text_in(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), Cow::Borrowed)
+}
+
 fn text_of(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
+    text_in(bytes).into_owned()
 }
 
 /// The numbers in `bytes`, which are in the byte order of this machine.

@@ -261,7 +261,7 @@ impl Builder<'_> {
         let schema = DatasetSchema { dimensions, variables, attributes: base.schema().attributes.clone() };
         let joins = base.layout.joins.clone();
         let layout = Layout { schema, columns, joins, known: Vec::new(), warnings };
-        Dataset { handles: Arc::clone(&base.handles), layout, values }
+        Dataset { handles: Arc::clone(&base.handles), layout, values, room: base.room.clone() }
     }
 }
 

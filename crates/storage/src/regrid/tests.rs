@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fake::{FakeFile, doubles, text};
-use crate::{Error, OpenOptions};
+use crate::{Error, OpenOptions, Room};
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::Float64Type;
@@ -35,8 +35,12 @@ fn map(values: impl Fn(usize) -> f64) -> Arc<Dataset> {
             &[("coordinates", text("area")), ("standard_name", text("latitude"))],
         );
     let opened = file.open();
-    let open =
-        Dataset::open_with(vec!["map.nc".into()], &OpenOptions::default(), Box::new(move |_| Ok(opened.clone())));
+    let open = Dataset::open_with(
+        vec!["map.nc".into()],
+        &OpenOptions::default(),
+        Box::new(move |_| Ok(opened.clone())),
+        &Room::default(),
+    );
     Arc::new(open.expect("it is sound"))
 }
 

@@ -90,6 +90,9 @@ impl<'a> ExprBinder<'_, 'a> {
     /// `table.column`.
     pub(super) fn compound_identifier(&mut self, parts: &'a [Ident]) -> Result<Bound> {
         let at = parts.iter().map(|part| self.binder.span(part)).reduce(Span::to).unwrap_or_default();
+        if let Some(bound) = self.member(parts, at)? {
+            return Ok(bound);
+        }
         let [table, ident] = parts else { return Err(unsupported("a name of more than two parts", at)) };
         if !self.frame.scope.has_table(table)
             && let Some(bound) = self.outer(Some(table), ident, at)?
@@ -98,5 +101,27 @@ impl<'a> ExprBinder<'_, 'a> {
         }
         let column = self.frame.scope.resolve_in(table, ident, self.binder)?;
         Ok(self.column(&column, at))
+    }
+
+    /// A member of a compound, which is a column whose name holds the dots: `x.a`, `x.a.b`, `table.x.a`.
+    fn member(&mut self, parts: &'a [Ident], at: Span) -> Result<Option<Bound>> {
+        let [first, rest @ ..] = parts else { return Ok(None) };
+        let named = |parts: &[Ident]| {
+            let name = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
+            Ident::with_span(parts.iter().map(|part| part.span).reduce(|a, b| a.union(&b)).unwrap_or(first.span), name)
+        };
+        let scope = &mut self.frame.scope;
+        let column = match rest {
+            _ if !scope.has_table(first) => scope.resolve(&named(parts), self.binder)?,
+            [_, _, ..] => Some(scope.resolve_in(first, &named(rest), self.binder)?),
+            [_] | [] => None,
+        };
+        if column.is_none()
+            && !self.frame.scope.has_table(first)
+            && !self.binder.outer.iter().any(|s| s.has_table(first))
+        {
+            return self.outer(None, &named(parts), at);
+        }
+        Ok(column.map(|column| self.column(&column, at)))
     }
 }

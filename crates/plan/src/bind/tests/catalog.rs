@@ -23,6 +23,7 @@ impl Catalog for FakeCatalog {
             "noleap.nc" => noleap(),
             "groups.nc" => groups(),
             "case.nc" => case(),
+            "pairs.h5" => compounds(),
             "coords.nc" => coordinates_only(),
             path => return Err(Error::new(format!("{path}: no such file"))),
         };
@@ -193,6 +194,12 @@ fn groups() -> DatasetSchema {
 
 fn case() -> DatasetSchema {
     schema(&[("n", 3)], &[("T", &[0], Role::Data, FLOAT), ("t", &[0], Role::Data, DOUBLE)])
+}
+
+/// A compound `obs` with the members `value` and `where`, a compound of two.
+fn compounds() -> DatasetSchema {
+    let members = ["obs.value", "obs.where.lat", "obs.where.lon"];
+    schema(&[("n", 3)], &members.map(|name| (name, &[0usize] as &[usize], Role::Data, FLOAT)))
 }
 
 fn coordinates_only() -> DatasetSchema {

@@ -4,6 +4,7 @@ use super::says;
 use crate::formats::{FileContents, Format, Stored, StoredType, check_slab};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
+use arrow::array::StringArray;
 use hdf5_metno::types::{VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, H5Type, Hyperslab as Selected, SliceOrIndex};
 use hyperslab_grid::Hyperslab;
@@ -76,13 +77,13 @@ impl Format for PlainHdf5 {
         Ok(slab.clone())
     }
 
-    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &ReadMetrics) -> Result<Vec<Option<String>>> {
+    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &mut Stored, _: &ReadMetrics) -> Result<StringArray> {
         check_slab(&self.contents, variable, slab)?;
         let unicode = self.cells::<VarLenUnicode>(variable, slab);
-        let texts = unicode.map(|cells| cells.iter().map(|text| Some(text.as_str().to_owned())).collect());
+        let texts = unicode.map(|cells| cells.iter().map(|text| Some(text.as_str())).collect());
         texts.or_else(|_| {
             let cells = self.cells::<VarLenAscii>(variable, slab)?;
-            Ok(cells.iter().map(|text| Some(text.as_str().to_owned())).collect())
+            Ok(cells.iter().map(|text| Some(text.as_str())).collect())
         })
     }
 }

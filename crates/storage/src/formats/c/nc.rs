@@ -5,6 +5,7 @@ use crate::formats::cells::box_of_rows;
 use crate::formats::{Attribute, FileContents, FileDimension, FileVariable, Format, Stored, StoredType, check_slab};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
+use arrow::array::StringArray;
 use hyperslab_grid::Hyperslab;
 use netcdf::AttributeValue;
 use netcdf::types::{EnumTypeValues, FloatType, IntType, NcVariableType};
@@ -76,6 +77,8 @@ fn add_variables<'a>(contents: &mut FileContents, group: &str, variables: impl I
             chunk: chunk.unwrap_or_else(|| box_of_rows(&shape, ty.size())),
             // The library fills in what was never written.
             fill: Vec::new(),
+            cell_bytes: ty.size(),
+            heap_bytes: 0,
             ty,
         });
     }
@@ -193,7 +196,7 @@ impl Format for NetCdf {
         Ok(slab.clone())
     }
 
-    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &ReadMetrics) -> Result<Vec<Option<String>>> {
+    fn read_text(&self, variable: usize, slab: &Hyperslab, _: &mut Stored, _: &ReadMetrics) -> Result<StringArray> {
         check_slab(&self.contents, variable, slab)?;
         let read = self.variable(variable)?;
         let shape = slab.shape();

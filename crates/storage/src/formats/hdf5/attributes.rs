@@ -8,8 +8,9 @@ use super::heap::{FractalHeap, GlobalHeap};
 use super::metadata::{Fields, Metadata, until_zero};
 use super::shared::{from_table, shared};
 use super::values::native;
-use crate::formats::{Attribute, StoredType, numbers, text_of};
+use crate::formats::{Attribute, StoredType, numbers, text_in, text_of};
 use crate::{Error, Result};
+use std::borrow::Cow;
 
 /// An attribute as stored.
 #[derive(Debug)]
@@ -114,11 +115,12 @@ impl RawAttribute {
         }
         match &self.datatype.class {
             Class::FixedText { padding } => {
-                let texts = self.bytes.chunks_exact(self.datatype.size).map(|cell| fixed_text(cell, *padding));
+                let texts =
+                    self.bytes.chunks_exact(self.datatype.size).map(|cell| fixed_text(cell, *padding).into_owned());
                 Ok(self.one_or_more(texts.collect()))
             }
             Class::HeapText => {
-                let text = |cell: &[u8]| heap_text(heap, cell).map(Option::unwrap_or_default);
+                let text = |cell: &[u8]| with_heap_text(heap, cell, |text| text.unwrap_or_default().to_owned());
                 let texts = self.bytes.chunks_exact(self.datatype.size).map(text).collect::<Result<_>>()?;
                 Ok(self.one_or_more(texts))
             }
@@ -191,16 +193,17 @@ impl RawAttribute {
 }
 
 /// Text of fixed length without what fills it up.
-pub(super) fn fixed_text(cell: &[u8], padding: Padding) -> String {
-    let text = text_of(until_zero(cell));
-    match padding {
-        Padding::Zero => text,
-        Padding::Spaces => text.trim_end_matches(' ').to_owned(),
+pub(super) fn fixed_text(cell: &[u8], padding: Padding) -> Cow<'_, str> {
+    match (text_in(until_zero(cell)), padding) {
+        (text, Padding::Zero) => text,
+        (Cow::Borrowed(text), Padding::Spaces) => Cow::Borrowed(text.trim_end_matches(' ')),
+        (Cow::Owned(text), Padding::Spaces) => Cow::Owned(text.trim_end_matches(' ').to_owned()),
     }
 }
 
-/// The text that a cell refers to.
-pub(super) fn heap_text(heap: &GlobalHeap<'_>, cell: &[u8]) -> Result<Option<String>> {
-    let text = |(len, bytes): (usize, Vec<u8>)| text_of(until_zero(&bytes[..len.min(bytes.len())]));
-    Ok(heap.get(cell)?.map(text))
+/// Looks at the text that a cell refers to.
+pub(super) fn with_heap_text<T>(heap: &GlobalHeap<'_>, cell: &[u8], look: impl FnOnce(Option<&str>) -> T) -> Result<T> {
+    let object = heap.get(cell)?;
+    let text = object.as_ref().map(|(len, bytes)| text_in(until_zero(&bytes[..(*len).min(bytes.len())])));
+    Ok(look(text.as_deref()))
 }

@@ -6,17 +6,22 @@ use super::dataspace::Dataspace;
 use super::datatype::{Class, Datatype};
 use super::filters::{self, Filter};
 use super::header::{Header, kind};
+use super::heap::GlobalHeap;
 use super::home::{Home, Pieces};
 use super::layout::{Chunked, ExternalFile, Layout, parse_external, parse_fill, parse_old_fill};
 use super::metadata::Metadata;
-use super::virtual_dataset::{Part, parts};
+use super::values::{Strided, values};
+use super::virtual_dataset::{Copied, Part, parts};
+use super::virtual_extent::shape_now;
 use crate::aligned::{AlignedBytes, Scratch};
-use crate::formats::StoredType;
 use crate::formats::cells::{Cells, box_of_rows, copy_common, copy_part, count, fill_cells};
 use crate::formats::contiguous::Contiguous;
+use crate::formats::{Stored, StoredType};
 use crate::io::ReadAt;
 use crate::metrics::ReadMetrics;
-use crate::{Error, Result};
+use crate::{Error, Result, Room};
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::interleave;
 use hyperslab_grid::Hyperslab;
 use std::sync::{Arc, OnceLock};
 
@@ -77,7 +82,7 @@ impl Dataset {
             (None, Some(body)) => parse_old_fill(metadata, &body)?,
             (None, None) => Vec::new(),
         };
-        let dataset = Self {
+        let mut dataset = Self {
             datatype: Datatype::parse(&datatype, metadata.widths)?,
             dataspace: Dataspace::parse(&dataspace, metadata.widths)?,
             layout: Layout::parse(metadata, &layout)?,
@@ -89,7 +94,18 @@ impl Dataset {
             home: Arc::clone(home),
             index: OnceLock::new(),
         };
+        dataset.grow();
         dataset.check(metadata.file_len()).map(|()| Some(dataset))
+    }
+
+    /// Makes a virtual dataset that may grow as long as its sources are. Where that cannot be found out reading says why.
+    fn grow(&mut self) {
+        if let Layout::Virtual(reference) = &self.layout
+            && self.dataspace.limits.iter().any(Option::is_none)
+            && let Ok(shape) = shape_now(&self.home, reference, &self.dataspace)
+        {
+            self.dataspace.shape = shape;
+        }
     }
 
     fn check(&self, file_len: u64) -> Result<()> {
@@ -144,7 +160,7 @@ impl Dataset {
         slab: &Hyperslab,
         into: &mut AlignedBytes,
         scratch: &mut Scratch,
-        metrics: &ReadMetrics,
+        (room, metrics): (&Room, &ReadMetrics),
     ) -> Result<Hyperslab> {
         filters::check(&self.filters)?;
         if slab.is_empty() {
@@ -162,7 +178,7 @@ impl Dataset {
                 slab.clone()
             }
             Layout::Virtual(reference) => {
-                self.read_virtual(reference, slab, into, metrics)?;
+                self.read_virtual(reference, slab, into, (room, metrics))?;
                 slab.clone()
             }
         };
@@ -242,18 +258,60 @@ impl Dataset {
         reference: &[u8],
         slab: &Hyperslab,
         into: &mut AlignedBytes,
-        metrics: &ReadMetrics,
+        (room, metrics): (&Room, &ReadMetrics),
     ) -> Result<()> {
         let shape = &self.dataspace.shape;
-        let parts = self.parts.get_or_init(|| parts(&self.home, reference, shape));
         let len = count(&slab.shape()).and_then(|cells| cells.checked_mul(self.datatype.size));
         let bytes = into.resize(len.ok_or_else(|| Error::corrupt("has more cells than memory can hold"))?);
         fill_cells(bytes, &self.fill);
-        for part in parts.as_ref().map_err(Clone::clone)? {
-            part.read(&self.home, (&self.datatype, shape), slab, bytes, metrics)?;
+        for part in self.parts(reference)? {
+            part.read(&self.home, (&self.datatype, shape), slab, bytes, (room, metrics))?;
         }
         metrics.chunk_read(bytes.len(), bytes.len());
         Ok(())
+    }
+
+    fn parts(&self, reference: &[u8]) -> Result<&[Part]> {
+        let parts = self.parts.get_or_init(|| parts(&self.home, reference, &self.dataspace.shape));
+        parts.as_deref().map_err(Clone::clone)
+    }
+
+    /// Reads cells of a virtual dataset that refer to heaps, each to that of its source.
+    pub(super) fn read_virtual_values(
+        &self,
+        reference: &[u8],
+        of: &Datatype,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<ArrayRef> {
+        let (shape, cell) = (&self.dataspace.shape, self.datatype.size);
+        let bytes = space.bytes.resize(slab.cells() * cell);
+        let nothing = vec![0; cell];
+        let of_source = |cells: &[u8], home: &Home| {
+            let metadata = home.metadata();
+            values(of, Strided::new(cells, cell), &GlobalHeap::within(&metadata, &space.room))
+        };
+        let mut pieces = vec![of_source(&nothing, &self.home)?];
+        space.room.take(slab.cells() * size_of::<(usize, usize)>())?;
+        let mut places = vec![(0, 0); slab.cells()];
+        for part in self.parts(reference)? {
+            let read = part.read(&self.home, (&self.datatype, shape), slab, bytes, (&space.room, metrics))?;
+            let Some(Copied { source, cells: runs }) = read else { continue };
+            if matches!(source.layout, Layout::Virtual(_)) {
+                return Err(Error::unsupported("has virtual parts of text or lists that are virtual themselves"));
+            }
+            let mut cells = Vec::new();
+            for run in runs {
+                let first = cells.len() / cell;
+                places[run.clone()].iter_mut().zip(first..).for_each(|(place, at)| *place = (pieces.len(), at));
+                space.room.extend(&mut cells, &bytes[run.start * cell..run.end * cell])?;
+            }
+            pieces.push(of_source(&cells, &source.home)?);
+        }
+        metrics.chunk_read(bytes.len(), bytes.len());
+        let pieces: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
+        interleave(&pieces, &places).map_err(|error| Error::corrupt(error.to_string()))
     }
 
     fn read_chunked(

@@ -5,7 +5,8 @@ use super::attributes::RawAttribute;
 use super::dataset::Dataset;
 use super::heap::GlobalHeap;
 use super::tree::{Object, Tree};
-use super::values::values;
+use super::values::{Strided, values};
+use crate::Room;
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::metrics::ReadMetrics;
 use arrow::array::AsArray;
@@ -47,8 +48,9 @@ fn text_of(dataset: &Dataset, heap: &GlobalHeap<'_>) -> Option<String> {
     let all = Hyperslab::all(&dataset.dataspace.shape);
     dataset.dataspace.cells().filter(|cells| *cells == 1 && dataset.datatype.size <= LONGEST_TEXT)?;
     let (mut bytes, mut scratch) = (AlignedBytes::new(), Scratch::default());
-    dataset.read(&all, &mut bytes, &mut scratch, &ReadMetrics::default()).ok()?;
-    let texts = values(&dataset.datatype, &[bytes.get(..dataset.datatype.size)?], heap).ok()?;
+    dataset.read(&all, &mut bytes, &mut scratch, (&Room::default(), &ReadMetrics::default())).ok()?;
+    let cell = Strided::new(bytes.get(..dataset.datatype.size)?, dataset.datatype.size);
+    let texts = values(&dataset.datatype, cell, heap).ok()?;
     texts.as_string_opt::<i32>().map(|texts| texts.value(0).to_owned())
 }
 

@@ -3,9 +3,10 @@
 
 use super::btree::{self, Tree2};
 use super::metadata::{Fields, Metadata, Widths, until_zero};
-use crate::{Error, Result};
+use crate::{Error, Result, Room};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::{Deref, Range};
 use std::rc::Rc;
 
 /// The names of an old group's members.
@@ -36,18 +37,23 @@ impl LocalHeap {
 /// The objects of one global heap collection.
 struct Collection {
     bytes: Vec<u8>,
-    objects: HashMap<u16, std::ops::Range<usize>>,
+    objects: HashMap<u16, Range<usize>>,
 }
 
 impl Collection {
-    fn read(metadata: &Metadata<'_>, address: u64) -> Result<Self> {
-        let prefix = 8 + metadata.widths.length;
-        let head = metadata.bytes(address, prefix as u64)?;
+    /// The bytes of the collection at an address.
+    fn len(metadata: &Metadata<'_>, address: u64) -> Result<u64> {
+        let head = metadata.bytes(address, 8 + metadata.widths.length as u64)?;
         if !head.starts_with(b"GCOL") {
             return Err(Error::corrupt("a global heap has the wrong signature"));
         }
-        let size = Fields::new(&head[8..], metadata.widths).length()?;
-        let bytes = metadata.bytes(address, size)?;
+        let len = Fields::new(&head[8..], metadata.widths).length()?;
+        metadata.place(address, len).map(|_| len)
+    }
+
+    fn read(metadata: &Metadata<'_>, address: u64, len: u64) -> Result<Self> {
+        let bytes = metadata.bytes(address, len)?;
+        let prefix = 8 + metadata.widths.length;
         let mut objects = HashMap::new();
         let mut fields = Fields::new(&bytes, metadata.widths);
         fields.skip(prefix.min(bytes.len()))?;
@@ -67,18 +73,54 @@ impl Collection {
     }
 }
 
+/// An object of a global heap.
+pub(super) struct HeapObject {
+    collection: Rc<Collection>,
+    place: Range<usize>,
+}
+
+impl Deref for HeapObject {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.collection.bytes[self.place.clone()]
+    }
+}
+
 /// Bytes of variable length, which cells refer to. Collections are kept: neighbours lie in the same one.
 pub(super) struct GlobalHeap<'a> {
     metadata: &'a Metadata<'a>,
-    collections: RefCell<HashMap<u64, Rc<Collection>>>,
+    kept: RefCell<Kept>,
+    room: Room,
 }
 
-/// Collections kept at a time.
-const MOST_COLLECTIONS: usize = 256;
+/// The collections that were read last.
+#[derive(Default)]
+struct Kept {
+    collections: HashMap<u64, Rc<Collection>>,
+    /// The bytes of all of them.
+    bytes: usize,
+    /// The most bytes that there was room for.
+    room: usize,
+}
+
+/// So many bytes of collections are kept.
+const KEPT_BYTES: usize = 4 << 20;
 
 impl<'a> GlobalHeap<'a> {
     pub(super) fn new(metadata: &'a Metadata<'a>) -> Self {
-        Self { metadata, collections: RefCell::default() }
+        Self::within(metadata, &Room::default())
+    }
+
+    /// A heap whose objects may be large, and for which room is asked.
+    pub(super) fn within(metadata: &'a Metadata<'a>, room: &Room) -> Self {
+        let kept = RefCell::new(Kept { room: KEPT_BYTES, ..Kept::default() });
+        Self { metadata, kept, room: room.clone() }
+    }
+
+    /// Where room is asked for what its objects become.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The size of the file.
@@ -91,35 +133,49 @@ impl<'a> GlobalHeap<'a> {
     }
 
     /// What a cell refers to: a count of elements and their bytes; `None` for a cell that refers to nothing.
-    pub(super) fn get(&self, cell: &[u8]) -> Result<Option<(usize, Vec<u8>)>> {
+    pub(super) fn get(&self, cell: &[u8]) -> Result<Option<(usize, HeapObject)>> {
         let mut fields = Fields::new(cell, self.metadata.widths);
         let count = fields.u32()? as usize;
         let address = fields.address()?.filter(|address| *address != 0);
         let index = fields.u32()?;
         let Some(address) = address else { return Ok(None) };
         let collection = self.collection(address)?;
-        let range = u16::try_from(index).ok().and_then(|index| collection.objects.get(&index));
-        let range = range.ok_or_else(|| Error::corrupt("a heap object is not in its heap"))?;
-        Ok(Some((count, collection.bytes[range.clone()].to_vec())))
+        let place = u16::try_from(index).ok().and_then(|index| collection.objects.get(&index).cloned());
+        let place = place.ok_or_else(|| Error::corrupt("a heap object is not in its heap"))?;
+        Ok(Some((count, HeapObject { collection, place })))
     }
 
     /// The object that a reference of an address and an index leads to.
-    pub(super) fn object(&self, reference: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub(super) fn object(&self, reference: &[u8]) -> Result<Option<HeapObject>> {
         // Cells of lists have the same reference after the number of their elements.
         Ok(self.get(&[&[0; 4], reference].concat())?.map(|(_, bytes)| bytes))
     }
 
     fn collection(&self, address: u64) -> Result<Rc<Collection>> {
-        if let Some(collection) = self.collections.borrow().get(&address) {
+        if let Some(collection) = self.kept.borrow().collections.get(&address) {
             return Ok(Rc::clone(collection));
         }
-        let collection = Rc::new(Collection::read(self.metadata, address)?);
-        let mut collections = self.collections.borrow_mut();
-        if collections.len() >= MOST_COLLECTIONS {
-            collections.clear();
-        }
-        collections.insert(address, Rc::clone(&collection));
+        let len = Collection::len(self.metadata, address)?;
+        self.make_room(len)?;
+        let collection = Rc::new(Collection::read(self.metadata, address, len)?);
+        self.kept.borrow_mut().collections.insert(address, Rc::clone(&collection));
         Ok(collection)
+    }
+
+    /// Lets go of what is kept if another collection is too much beside it.
+    fn make_room(&self, len: u64) -> Result<()> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let mut kept = self.kept.borrow_mut();
+        if kept.bytes.saturating_add(len) > KEPT_BYTES {
+            kept.collections.clear();
+            kept.bytes = 0;
+        }
+        kept.bytes = kept.bytes.saturating_add(len);
+        if kept.bytes > kept.room {
+            self.room.take(kept.bytes - kept.room)?;
+            kept.room = kept.bytes;
+        }
+        Ok(())
     }
 }
 

@@ -6,15 +6,20 @@ use super::superblock::Superblock;
 use crate::io::{FileSource, ReadAt};
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files that lead to files are followed this far.
 const DEEPEST: usize = 8;
 
 /// The most files that one file leads to in all.
 const MOST_FILES: usize = 1 << 14;
+
+/// So much metadata is looked at to find out how long virtual datasets are, in all and of each file that they lead to.
+const LOOKED_AT: u64 = 1 << 23;
+const LOOKED_AT_OF_EACH: u64 = 1 << 16;
 
 /// An open file.
 #[derive(Debug)]
@@ -34,8 +39,19 @@ pub(super) struct Home {
     pub(super) listed: Listed,
     /// How many files led to this one.
     depth: usize,
-    /// How many files were opened from the first one on.
-    opened: Arc<AtomicUsize>,
+    /// What was done from the first file on.
+    done: Arc<Done>,
+}
+
+/// What finding the sources of virtual datasets took, in one file and all that it leads to.
+#[derive(Debug, Default)]
+struct Done {
+    /// How many files were opened.
+    opened: AtomicUsize,
+    /// Which these were.
+    files: Mutex<HashSet<PathBuf>>,
+    /// The bytes of metadata that were looked at.
+    looked_at: AtomicU64,
 }
 
 impl Home {
@@ -43,7 +59,7 @@ impl Home {
         Self::with(source, 0, Arc::default())
     }
 
-    fn with(source: FileSource, depth: usize, opened: Arc<AtomicUsize>) -> Result<Self> {
+    fn with(source: FileSource, depth: usize, done: Arc<Done>) -> Result<Self> {
         let Superblock { widths, base, root, extension } = Superblock::read(&source)?;
         let path = source.path().to_owned();
         Ok(Self {
@@ -56,7 +72,7 @@ impl Home {
             extension,
             listed: Listed::default(),
             depth,
-            opened,
+            done,
         })
     }
 
@@ -87,17 +103,38 @@ impl Home {
 
     /// Opens the HDF5 file of a name.
     pub(super) fn open(&self, name: &str) -> Result<Self> {
-        if self.depth >= DEEPEST || self.opened.fetch_add(1, Ordering::Relaxed) >= MOST_FILES {
+        if self.depth >= DEEPEST || self.done.opened.fetch_add(1, Ordering::Relaxed) >= MOST_FILES {
             return Err(Error::corrupt("its links or virtual datasets lead from file to file without an end"));
         }
         let path = self.named(name);
-        Self::with(open_plain(&path)?, self.depth + 1, Arc::clone(&self.opened)).map_err(|error| error.in_file(&path))
+        let home = Self::with(open_plain(&path)?, self.depth + 1, Arc::clone(&self.done));
+        let home = home.map_err(|error| error.in_file(&path))?;
+        lock(&self.done.files).insert(home.real.clone());
+        Ok(home)
+    }
+
+    /// Counts the metadata that was looked at for a virtual dataset.
+    pub(super) fn count(&self, metadata: &Metadata<'_>) {
+        self.done.looked_at.fetch_add(metadata.spent(), Ordering::Relaxed);
+    }
+
+    /// Whether more may be looked at, to find out how long virtual datasets are.
+    pub(super) fn may_look(&self) -> Result<()> {
+        let files = lock(&self.done.files).len() as u64;
+        if self.done.looked_at.load(Ordering::Relaxed) <= LOOKED_AT + files * LOOKED_AT_OF_EACH {
+            return Ok(());
+        }
+        Err(Error::corrupt("its virtual datasets lead to the same places over and over"))
     }
 
     /// Opens a file of plain cells.
     pub(super) fn open_cells(&self, name: &str) -> Result<FileSource> {
         open_plain(&self.beside(name))
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A path without links, if there is such a file.

@@ -5,6 +5,7 @@ use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Bytes fetched at a time.
 const PAGE: u64 = 8 << 10;
@@ -58,10 +59,7 @@ impl<'a> Metadata<'a> {
 
     /// The `len` bytes at an address.
     pub(super) fn bytes(&self, address: u64, len: u64) -> Result<Vec<u8>> {
-        let beyond = || Error::corrupt(format!("{len} bytes of metadata at {address} lie beyond the end of the file"));
-        let start = address.checked_add(self.base).ok_or_else(beyond)?;
-        let end = start.checked_add(len).filter(|end| *end <= self.source.len() && len <= LARGEST_BLOCK);
-        let end = end.ok_or_else(beyond)?;
+        let Range { start, end } = self.place(address, len)?;
         let left = self.left.get().checked_sub(len.max(16));
         self.left.set(left.ok_or_else(|| Error::corrupt("its metadata leads to the same places over and over"))?);
         if len > 4 * PAGE {
@@ -80,6 +78,16 @@ impl<'a> Metadata<'a> {
             at = upto;
         }
         Ok(bytes)
+    }
+
+    /// Where in the file bytes at an address lie.
+    pub(super) fn place(&self, address: u64, len: u64) -> Result<Range<u64>> {
+        let start = address.checked_add(self.base);
+        let end = start.and_then(|start| start.checked_add(len));
+        match start.zip(end) {
+            Some((start, end)) if end <= self.source.len() && len <= LARGEST_BLOCK => Ok(start..end),
+            _ => Err(Error::corrupt(format!("{len} bytes of metadata at {address} lie beyond the end of the file"))),
+        }
     }
 
     fn with_page(&self, page: u64, look: impl FnOnce(&[u8])) -> Result<()> {

@@ -4,12 +4,12 @@
 //! From the bottom up: [`metadata`] reads blocks and fields; [`superblock`], [`header`], [`shared`], [`btree`], [`heap`] and
 //! [`arrays`] are the structures of the format; [`links`], [`attributes`], [`datatype`], [`dataspace`] and [`layout`] what headers
 //! say; [`home`] is a file, [`tree`] walks it and those that it links to; [`netcdf4`] and [`eos`] tell dimensions; [`dataset`] reads
-//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`]; [`numbers`] and [`values`] say what cells mean.
+//! cells through [`chunk_index`], [`chunk_reader`] and [`filters`], or through [`virtual_dataset`] and [`virtual_extent`]; [`numbers`] and [`values`] say what cells mean.
 //!
 //! # What is read
 //! * Superblocks 0 to 3 behind a user block of any size; old and new groups; hard, soft and external links, one through
-//!   another; dense and compact attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets but those
-//!   of text.
+//!   another; dense and compact attributes; layouts 1 to 5 with every chunk index; external raw files; virtual datasets, as
+//!   long as their sources are now.
 //! * Filters: deflate, shuffle, fletcher32, szip, n-bit, scale-offset, lzf, zstd, lz4, bzip2, blosc, blosc2 and bitshuffle.
 //! * Types: integers and floats of any size up to 16 bytes (what is not a processor's becomes the smallest type that holds it,
 //!   or DOUBLE), enumerations as integers, h5py's truth values, text, lists, arrays, bytes. A compound, and so a complex number,
@@ -46,23 +46,26 @@ mod superblock;
 mod tree;
 mod values;
 mod virtual_dataset;
+mod virtual_extent;
 
-use super::cells::{Cells, copy_common, swap_bytes};
+use super::cells::{keep_part, swap_bytes};
 use super::{FileContents, FileVariable, Format, Stored, StoredType, check_slab};
 use crate::io::FileSource;
 use crate::metrics::ReadMetrics;
 use crate::{Error, Result};
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, StringArray};
 use dataset::Dataset;
 use datatype::{Class, Datatype};
 use heap::GlobalHeap;
 use home::Home;
 use hyperslab_grid::Hyperslab;
+use layout::Layout;
 use metadata::Metadata;
 use netcdf4::Column;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tree::Tree;
+use values::{Strided, native, values};
 
 /// The most problems of one file that are told.
 const MOST_PROBLEMS: usize = 50;
@@ -143,9 +146,9 @@ impl Hdf5 {
         into: &mut Stored,
         metrics: &ReadMetrics,
     ) -> Result<Hyperslab> {
-        let Stored { bytes, scratch } = into;
+        let Stored { bytes, scratch, room } = into;
         let dataset = &self.datasets[self.columns[variable].dataset];
-        dataset.read(slab, bytes, scratch, metrics)
+        dataset.read(slab, bytes, scratch, (room, metrics))
     }
 
     /// Reads numbers as this machine has them.
@@ -168,34 +171,31 @@ impl Hdf5 {
                 }
             }
             (at, member) => {
-                let Stored { bytes, scratch } = into;
+                let Stored { bytes, scratch, room } = into;
+                room.take(held.cells() * member.stored_type().size())?;
                 std::mem::swap(bytes, &mut scratch.chunk);
                 let cells = scratch.chunk.chunks_exact(cell).map(|cell| &cell[at..at + member.size]);
                 let len = cells.len() * member.stored_type().size();
-                values::native(member, cells, bytes.resize(len))?;
+                native(member, cells, bytes.resize(len))?;
             }
         }
         Ok(held)
     }
 
-    /// Reads just the cells of a box, as stored.
-    fn read_exactly(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<u8>> {
-        let cell = self.datasets[self.columns[variable].dataset].datatype.size;
-        let mut stored = Stored::default();
-        let held = self.read_cells(variable, slab, &mut stored, metrics)?;
-        let mut cells = vec![0; slab.cells() * cell];
-        let mut target = Cells { bytes: cells.as_mut_slice(), slab };
-        copy_common(&Cells { bytes: &stored.bytes[..], slab: &held }, &mut target, cell);
-        Ok(cells)
-    }
-
-    fn values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
-        let bytes = self.read_exactly(variable, slab, metrics)?;
+    /// Reads values that are no numbers of this machine.
+    fn values(&self, variable: usize, slab: &Hyperslab, space: &mut Stored, metrics: &ReadMetrics) -> Result<ArrayRef> {
         let column = &self.columns[variable];
-        let cell = self.datasets[column.dataset].datatype.size;
-        let cells: Vec<&[u8]> = bytes.chunks_exact(cell).collect();
-        let metadata = self.datasets[column.dataset].home.metadata();
-        values::values(&column.datatype, &cells, &GlobalHeap::new(&metadata))
+        let dataset = &self.datasets[column.dataset];
+        if let Layout::Virtual(reference) = &dataset.layout
+            && column.datatype.refers_to_heap()
+        {
+            return dataset.read_virtual_values(reference, &column.datatype, slab, space, metrics);
+        }
+        let held = self.read_cells(variable, slab, space, metrics)?;
+        keep_part(&mut space.bytes, &held, slab, dataset.datatype.size);
+        let metadata = dataset.home.metadata();
+        let cells = Strided::new(&space.bytes, dataset.datatype.size);
+        values(&column.datatype, cells, &GlobalHeap::within(&metadata, &space.room))
     }
 }
 
@@ -222,22 +222,34 @@ impl Format for Hdf5 {
         read.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
     }
 
-    fn read_text(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<Vec<Option<String>>> {
+    fn read_text(
+        &self,
+        variable: usize,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<StringArray> {
         let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
         if declared.ty != StoredType::Text {
             return Err(self.refused(declared));
         }
-        let values = self.values(variable, slab, metrics);
+        let values = self.values(variable, slab, space, metrics);
         let values = values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))?;
-        Ok(values.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
+        Ok(values.as_string::<i32>().clone())
     }
 
-    fn read_values(&self, variable: usize, slab: &Hyperslab, metrics: &ReadMetrics) -> Result<ArrayRef> {
+    fn read_values(
+        &self,
+        variable: usize,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<ArrayRef> {
         let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
         if !matches!(declared.ty, StoredType::Values(_)) {
             return Err(self.refused(declared));
         }
-        let values = self.values(variable, slab, metrics);
+        let values = self.values(variable, slab, space, metrics);
         values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
     }
 }

@@ -11,6 +11,7 @@ use super::layout::in_words;
 use super::tree::{Address, Object, Tree};
 use super::values::native;
 use crate::formats::{FileContents, FileDimension, FileVariable, StoredType};
+use crate::io::ReadAt;
 use std::collections::HashMap;
 
 /// How the name of a scale starts that is a dimension only.
@@ -18,6 +19,9 @@ const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable"
 
 /// What netCDF puts before the name of a variable that is named like a dimension and is not its coordinate.
 const NOT_A_COORDINATE: &str = "_nc4_non_coord_";
+
+/// A text that is longer than most.
+const LONG_TEXT: usize = 1 << 14;
 
 /// Attributes that only hold the format together.
 const INTERNAL: [&str; 6] =
@@ -101,11 +105,20 @@ fn variable(
         dims,
         fill: Vec::new(),
         ty: dataset.datatype.stored_type(),
+        cell_bytes: dataset.datatype.size,
+        heap_bytes: heap_bytes(dataset),
         attributes,
         chunk: dataset.chunk(),
         chunked: dataset.is_chunked(),
         storage: in_words(&dataset.layout, &dataset.filters),
     }
+}
+
+/// What a cell may refer to, if all of the file were that; in large files hardly more than a long text.
+fn heap_bytes(dataset: &Dataset) -> usize {
+    let cells = dataset.dataspace.cells().unwrap_or(usize::MAX).max(1);
+    let each = dataset.home.source.len() as usize / cells;
+    if dataset.datatype.refers_to_heap() { each.min(LONG_TEXT) } else { 0 }
 }
 
 /// One of the variables that a dataset makes; `fill` is the fill value of its cells as stored.

@@ -41,6 +41,11 @@ impl Steps {
         self.count == usize::MAX || self.block == usize::MAX
     }
 
+    /// The position behind the last of them.
+    pub(super) fn end(&self) -> usize {
+        self.position(self.count.saturating_mul(self.block).saturating_sub(1)).saturating_add(1)
+    }
+
     /// The position of number `i`.
     pub(super) fn position(&self, i: usize) -> usize {
         self.start
@@ -95,6 +100,14 @@ impl Selection {
                 blocks(fields, rank, width)
             }
             _ => Err(Error::unsupported(format!("a selection of kind {kind} and version {version} is not known"))),
+        }
+    }
+
+    /// The dimension along which it has no end, and the steps there.
+    pub(super) fn endless(&self) -> Option<(usize, Steps)> {
+        match self {
+            Self::Regular(steps) => steps.iter().copied().enumerate().find(|(_, steps)| steps.endless()),
+            Self::None | Self::All | Self::Cells(_) => None,
         }
     }
 

@@ -3,20 +3,21 @@
 //! A part whose file or dataset is not there reads as the fill value, as HDF5 has it.
 
 use super::dataset::Dataset;
-use super::datatype::{Class, Datatype};
+use super::datatype::{Class, Datatype, Padding};
 use super::header::Header;
 use super::heap::GlobalHeap;
 use super::home::Home;
 use super::layout::Layout;
 use super::links::{Found, follow};
-use super::metadata::{Fields, until_zero};
+use super::metadata::{Fields, Metadata, until_zero};
 use super::selection::{Selection, Steps};
 use super::values::native;
 use crate::aligned::{AlignedBytes, Scratch};
 use crate::formats::{Attribute, StoredType, numbers};
 use crate::metrics::ReadMetrics;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Room};
 use hyperslab_grid::Hyperslab;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// The most parts that are believed.
@@ -40,6 +41,13 @@ pub(super) struct Part {
     source: OnceLock<Result<Option<Dataset>>>,
 }
 
+/// What was copied of a part.
+pub(super) struct Copied<'a> {
+    pub(super) source: &'a Dataset,
+    /// Runs of offsets within the box.
+    pub(super) cells: Vec<Range<usize>>,
+}
+
 /// Which cells go where: offsets within a box, and the places in the source.
 struct Pairs {
     here: Vec<usize>,
@@ -48,11 +56,19 @@ struct Pairs {
     run: usize,
 }
 
-/// Reads the list of parts, which a heap object holds.
+/// The parts of a dataset of a shape: each number in a name makes one.
 pub(super) fn parts(home: &Home, reference: &[u8], shape: &[usize]) -> Result<Vec<Part>> {
-    let metadata = home.metadata();
-    let Some(block) = GlobalHeap::new(&metadata).object(reference)? else { return Ok(Vec::new()) };
-    let mut fields = Fields::new(&block, home.widths);
+    let mut parts = Vec::new();
+    for part in listed(&home.metadata(), reference)? {
+        expand(part, shape, &mut parts)?;
+    }
+    Ok(parts)
+}
+
+/// Reads the list of parts, which a heap object holds.
+pub(super) fn listed(metadata: &Metadata<'_>, reference: &[u8]) -> Result<Vec<Part>> {
+    let Some(block) = GlobalHeap::new(metadata).object(reference)? else { return Ok(Vec::new()) };
+    let mut fields = Fields::new(&block, metadata.widths);
     let version = fields.version("a list of virtual parts", 0..=1)?;
     let count = fields.length()? as usize;
     let mut parts: Vec<Part> = Vec::new();
@@ -74,7 +90,7 @@ pub(super) fn parts(home: &Home, reference: &[u8], shape: &[usize]) -> Result<Ve
         let dataset = if flags & 2 != 0 { shared(&mut fields, |(_, name)| name)? } else { text(&mut fields)? };
         let (there, here) = (Selection::parse(&mut fields)?, Selection::parse(&mut fields)?);
         names.push((file.clone(), dataset.clone()));
-        expand(Part { file, dataset, there, here, source: OnceLock::new() }, shape, &mut parts)?;
+        parts.push(Part { file, dataset, there, here, source: OnceLock::new() });
     }
     Ok(parts)
 }
@@ -88,36 +104,68 @@ fn text(fields: &mut Fields<'_>) -> Result<String> {
 
 /// A part whose names hold a number stands for one part for each of its blocks.
 fn expand(part: Part, shape: &[usize], parts: &mut Vec<Part>) -> Result<()> {
-    let numbered = part.file.contains("%b") || part.dataset.contains("%b");
-    let endless = match &part.here {
-        Selection::Regular(steps) if numbered && steps.len() == shape.len() => steps.iter().position(Steps::endless),
-        Selection::Regular(_) | Selection::All | Selection::None | Selection::Cells(_) => None,
-    };
-    let (Some(d), Selection::Regular(steps)) = (endless, &part.here) else {
+    let endless = part.endless_here().filter(|(d, _)| part.is_numbered() && *d < shape.len());
+    let Some((d, steps)) = endless else {
         parts.push(part);
         return Ok(());
     };
-    let blocks = shape[d].saturating_sub(steps[d].start).div_ceil(steps[d].stride.max(1));
+    let blocks = shape[d].saturating_sub(steps.start).div_ceil(steps.stride.max(1));
     if parts.len().saturating_add(blocks) > MOST_PARTS {
         return Err(Error::unsupported("has more virtual parts than are read"));
     }
-    for i in 0..blocks {
-        let mut steps = steps.clone();
-        steps[d].start += i * steps[d].stride;
-        steps[d].count = 1;
-        let named = |pattern: &str| pattern.replace("%b", &i.to_string()).replace("%%", "%");
-        parts.push(Part {
-            file: named(&part.file),
-            dataset: named(&part.dataset),
-            there: part.there.clone(),
-            here: Selection::Regular(steps),
-            source: OnceLock::new(),
-        });
-    }
+    parts.extend((0..blocks).map(|i| part.number(i)));
     Ok(())
 }
 
 impl Part {
+    /// The dimension of the virtual dataset along which the part has no end, and its steps there.
+    pub(super) fn endless_here(&self) -> Option<(usize, Steps)> {
+        self.here.endless()
+    }
+
+    /// Likewise of its source.
+    pub(super) fn endless_there(&self) -> Option<(usize, Steps)> {
+        self.there.endless()
+    }
+
+    /// Where its cells end along each dimension of a virtual dataset of a shape; those that have no end aside.
+    pub(super) fn ends_here(&self, shape: &[usize]) -> Vec<usize> {
+        let end = |steps: &Steps| if steps.endless() { 0 } else { steps.end() };
+        match &self.here {
+            Selection::All => shape.to_vec(),
+            Selection::Regular(steps) => steps.iter().map(end).collect(),
+            Selection::None | Selection::Cells(_) => Vec::new(),
+        }
+    }
+
+    /// Whether its names hold the number of a block.
+    pub(super) fn is_numbered(&self) -> bool {
+        [&self.file, &self.dataset].into_iter().any(|name| name.replace("%%", "").contains("%b"))
+    }
+
+    /// One of the parts that a part of numbered names stands for.
+    pub(super) fn number(&self, i: usize) -> Self {
+        // The halves of a name between doubled signs hold no doubled ones.
+        let halves = |name: &str| name.split("%%").map(|half| half.replace("%b", &i.to_string())).collect::<Vec<_>>();
+        let named = |name: &str| halves(name).join("%");
+        let mut here = self.here.clone();
+        if let (Some((d, _)), Selection::Regular(steps)) = (self.here.endless(), &mut here) {
+            steps[d].start = steps[d].start.saturating_add(i.saturating_mul(steps[d].stride));
+            steps[d].count = 1;
+        }
+        let (file, dataset) = (named(&self.file), named(&self.dataset));
+        Self { file, dataset, there: self.there.clone(), here, source: OnceLock::new() }
+    }
+
+    /// The shape of the source now, if it is there.
+    pub(super) fn source_shape(&self, home: &Arc<Home>) -> Result<Option<Vec<usize>>> {
+        home.may_look()?;
+        match self.open(home) {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            other => Ok(other?.map(|source| source.dataspace.shape)),
+        }
+    }
+
     /// The dataset that holds the cells, if it is there.
     fn source(&self, home: &Arc<Home>) -> Result<Option<&Dataset>> {
         let source = self.source.get_or_init(|| match self.open(home) {
@@ -134,7 +182,9 @@ impl Part {
             let metadata = there.metadata();
             match follow(&there, &metadata, there.root, &path)? {
                 Some(Found::Here(address)) => {
-                    return Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there);
+                    let dataset = Dataset::parse(&metadata, &Header::read(&metadata, address)?, &there);
+                    there.count(&metadata);
+                    return dataset;
                 }
                 Some(Found::There { file, path: next }) => {
                     let next_home = there.open(&file)?;
@@ -146,31 +196,30 @@ impl Part {
         }
     }
 
-    /// Puts the cells of this part that lie in `slab` into `into`, which holds cells of the type `of` over that box.
+    /// Puts the cells of this part that lie in `slab` into `into`, which holds cells of the type `of` over that box. Nothing
+    /// where there is no source.
     pub(super) fn read(
         &self,
         home: &Arc<Home>,
         (of, shape): (&Datatype, &[usize]),
         slab: &Hyperslab,
         into: &mut [u8],
-        metrics: &ReadMetrics,
-    ) -> Result<()> {
+        (room, metrics): (&Room, &ReadMetrics),
+    ) -> Result<Option<Copied<'_>>> {
         let touched = self.here.steps(shape).is_none_or(|steps| {
             steps.len() == slab.rank()
                 && steps.iter().zip(slab.ranges()).all(|(steps, range)| !steps.numbers(range).is_empty())
         });
-        let Some(source) = (if touched { self.source(home)? } else { None }) else { return Ok(()) };
-        if of.refers_to_heap() {
-            return Err(Error::unsupported("virtual datasets of text or lists of variable length are not read yet"));
-        }
+        let Some(source) = (if touched { self.source(home)? } else { None }) else { return Ok(None) };
         let pairs = self.pairs(slab, shape, &source.dataspace.shape)?;
         if let Layout::Chunked(chunked) = &source.layout
             && source.chunk_bytes(chunked)? > LARGEST_CHUNK
         {
             return Err(Error::unsupported("has a virtual part in chunks of more than 256 MiB"));
         }
-        let reader = PairReader { source, of, run: pairs.run, metrics };
-        reader.copy(&pairs.here, &pairs.there, into)
+        let reader = PairReader { source, of, run: pairs.run, room, metrics };
+        reader.copy(&pairs.here, &pairs.there, into)?;
+        Ok(Some(Copied { source, cells: pairs.here.iter().map(|at| *at..at + pairs.run).collect() }))
     }
 
     fn pairs(&self, slab: &Hyperslab, here: &[usize], there: &[usize]) -> Result<Pairs> {
@@ -250,6 +299,7 @@ struct PairReader<'a> {
     source: &'a Dataset,
     of: &'a Datatype,
     run: usize,
+    room: &'a Room,
     metrics: &'a ReadMetrics,
 }
 
@@ -264,14 +314,19 @@ impl PairReader<'_> {
             self.copy(&here[..half], &there[..half], into)?;
             return self.copy(&here[half..], &there[half..], into);
         }
+        // The cells, those of a chunk that they are taken from, and the cells as they are here.
+        let chunk = self.source.chunk().iter().fold(self.source.datatype.size, |bytes, len| bytes.saturating_mul(*len));
+        let needed = len.saturating_mul(2).saturating_add(chunk);
+        self.room.take(needed)?;
         let (mut bytes, mut scratch) = (AlignedBytes::new(), Scratch::default());
-        let held = self.source.read(&bounds, &mut bytes, &mut scratch, self.metrics)?;
+        let held = self.source.read(&bounds, &mut bytes, &mut scratch, (self.room, self.metrics))?;
         let cells = converted(&self.source.datatype, self.of, &bytes)?;
         for (here, there) in here.iter().zip(there) {
             let at = there.iter().zip(held.ranges()).fold(0, |at, (i, range)| at * range.len() + (i - range.start));
             let len = self.run * size;
             into[here * size..][..len].copy_from_slice(&cells[at * size..][..len]);
         }
+        self.room.give_back(needed);
         Ok(())
     }
 }
@@ -296,6 +351,9 @@ fn converted(from: &Datatype, into: &Datatype, bytes: &[u8]) -> Result<Vec<u8>> 
     if from == into {
         return Ok(bytes.to_vec());
     }
+    if let (Class::FixedText { .. }, Class::FixedText { padding }) = (&from.class, &into.class) {
+        return Ok(resized(bytes, from.size, into.size, *padding));
+    }
     let Class::Number { ty, big_endian } = &into.class else {
         return Err(Error::unsupported("has a virtual part of another type than its own"));
     };
@@ -314,6 +372,17 @@ fn converted(from: &Datatype, into: &Datatype, bytes: &[u8]) -> Result<Vec<u8>> 
         crate::formats::cells::swap_bytes(&mut cells, into.size);
     }
     Ok(cells)
+}
+
+/// Texts of one length as texts of another: what is too long is cut.
+fn resized(bytes: &[u8], from: usize, into: usize, padding: Padding) -> Vec<u8> {
+    let fill = if padding == Padding::Spaces { b' ' } else { 0 };
+    let mut out = Vec::with_capacity(bytes.len() / from * into);
+    for cell in bytes.chunks_exact(from) {
+        let text = until_zero(cell);
+        out.extend(text.iter().copied().chain(std::iter::repeat(fill)).take(into));
+    }
+    out
 }
 
 /// Numbers as bytes of a type; what lies beyond its range becomes its nearest end, as in HDF5.

@@ -2,7 +2,7 @@
 //! compressed with LZ4 or Zstandard.
 
 use super::lz::{decode_lz4, exactly};
-use super::shuffle::unshuffle;
+use super::shuffle::Joined;
 use super::{decode_zstd, lz};
 use crate::{Error, Result};
 
@@ -59,8 +59,9 @@ impl Bitshuffle {
     fn plain(&self, from: &[u8], into: &mut [u8]) {
         let shuffled = from.len() / self.cell / 8 * 8 * self.cell;
         let size = self.block * self.cell;
+        let mut joined = JoinedBits::new();
         for (from, into) in from[..shuffled].chunks(size).zip(into[..shuffled].chunks_mut(size)) {
-            bit_unshuffle(from, into, self.cell);
+            joined.unshuffle(from, into, self.cell);
         }
         into[shuffled..].copy_from_slice(&from[shuffled..]);
     }
@@ -84,12 +85,13 @@ impl Bitshuffle {
         }
         let shuffled = total / self.cell / 8 * 8 * self.cell;
         let (blocks, last) = whole.split_at_mut(shuffled);
+        let mut joined = JoinedBits::new();
         for target in blocks.chunks_mut(size) {
             let (stored, after) = rest.split_at_checked(4).ok_or_else(ended)?;
             let (stored, after) = after.split_at_checked(lz::big_endian(stored) as usize).ok_or_else(ended)?;
             spare.resize(target.len(), 0);
             exactly(decode(stored, spare)?, target.len())?;
-            bit_unshuffle(spare, target, self.cell);
+            joined.unshuffle(spare, target, self.cell);
             rest = after;
         }
         last.copy_from_slice(rest.get(..last.len()).ok_or_else(ended)?);
@@ -103,23 +105,35 @@ const GROUPS: usize = 64;
 const WIDEST: usize = 16;
 const STRETCH: usize = 8 * GROUPS;
 
-/// Puts the bits of cells of `cell` bytes together again; `from` holds a multiple of eight of them. This is hot.
-pub(super) fn bit_unshuffle(from: &[u8], into: &mut [u8], cell: usize) {
-    let row = from.len() / cell / 8;
-    let whole = if cell <= WIDEST { row / GROUPS * GROUPS } else { 0 };
-    let mut planes = [0; WIDEST * STRETCH];
-    for start in (0..whole).step_by(GROUPS) {
-        // First the bits of each byte, then the bytes of each cell.
-        for (byte, plane) in planes.chunks_exact_mut(STRETCH).take(cell).enumerate() {
-            join_bits(&from[byte * 8 * row..], row, start, plane);
-        }
-        unshuffle(&planes[..cell * STRETCH], &mut into[start * 8 * cell..][..cell * STRETCH], cell);
+/// Puts the bits of cells together; what is put together so far has its place here, so that it is not cleared for each block.
+pub(super) struct JoinedBits {
+    planes: [u8; WIDEST * STRETCH],
+    bytes: Joined,
+}
+
+impl JoinedBits {
+    pub(super) fn new() -> Self {
+        Self { planes: [0; WIDEST * STRETCH], bytes: Joined::new() }
     }
-    for group in whole..row {
-        for byte in 0..cell {
-            let bits = std::array::from_fn(|bit| from[(byte * 8 + bit) * row + group]);
-            for (i, value) in transpose(u64::from_le_bytes(bits)).to_le_bytes().iter().enumerate() {
-                into[(group * 8 + i) * cell + byte] = *value;
+
+    /// Puts the bits of cells of `cell` bytes together again; `from` holds a multiple of eight of them. This is hot.
+    pub(super) fn unshuffle(&mut self, from: &[u8], into: &mut [u8], cell: usize) {
+        let row = from.len() / cell / 8;
+        let whole = if cell <= WIDEST { row / GROUPS * GROUPS } else { 0 };
+        for start in (0..whole).step_by(GROUPS) {
+            // First the bits of each byte, then the bytes of each cell.
+            for (byte, plane) in self.planes.chunks_exact_mut(STRETCH).take(cell).enumerate() {
+                join_bits(&from[byte * 8 * row..], row, start, plane);
+            }
+            let into = &mut into[start * 8 * cell..][..cell * STRETCH];
+            self.bytes.unshuffle(&self.planes[..cell * STRETCH], into, cell);
+        }
+        for group in whole..row {
+            for byte in 0..cell {
+                let bits = std::array::from_fn(|bit| from[(byte * 8 + bit) * row + group]);
+                for (i, value) in transpose(u64::from_le_bytes(bits)).to_le_bytes().iter().enumerate() {
+                    into[(group * 8 + i) * cell + byte] = *value;
+                }
             }
         }
     }
@@ -187,7 +201,7 @@ mod tests {
                 shuffled[within * (count / 8) + i / 8] |= value << (i % 8);
             }
             let mut back = vec![0; cells.len()];
-            bit_unshuffle(&shuffled, &mut back, cell);
+            JoinedBits::new().unshuffle(&shuffled, &mut back, cell);
             assert!(back == cells, "{count} cells of {cell} bytes");
         }
     }

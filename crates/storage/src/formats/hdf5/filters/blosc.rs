@@ -1,7 +1,7 @@
 //! Undoes Blosc: chunks of versions 1 and 2, whose blocks are each compressed by one of several coders after some filters of
 //! their own. The frames of version 2 around them are `blosc2`'s.
 
-use super::bitshuffle::bit_unshuffle;
+use super::bitshuffle::JoinedBits;
 use super::lz::{decode_blosclz, decode_lz4, exactly};
 use super::shuffle::unshuffle;
 use super::{decode_zlib, decode_zstd};
@@ -128,6 +128,10 @@ fn special(head: &Head, from: &[u8], into: &mut [u8]) -> Result<()> {
 
 fn blocks(head: &Head, from: &[u8], into: &mut [u8], spare: &mut Vec<u8>) -> Result<()> {
     let coder = head.coder()?;
+    // Bits that were cut off (4) stay away.
+    let filters: Vec<(u8, u8)> =
+        head.filters.iter().rev().copied().filter(|(filter, _)| !matches!(filter, 0 | 4)).collect();
+    let mut mover = Mover { cell: head.cell, bits: JoinedBits::new() };
     for i in 0..head.len.div_ceil(head.block) {
         let at = word(from, head.size + 4 * i)? as usize;
         let stored = from.get(at..).ok_or_else(ended)?;
@@ -135,9 +139,21 @@ fn blocks(head: &Head, from: &[u8], into: &mut [u8], spare: &mut Vec<u8>) -> Res
         let (before, rest) = into.split_at_mut(start);
         let len = head.block.min(rest.len());
         let target = &mut rest[..len];
-        streams(head, stored, target, coder)?;
-        for (filter, parameter) in head.filters.iter().rev() {
-            unfilter(*filter, *parameter, head.cell, before, target, spare)?;
+        // A filter that moves bytes takes them from where they were decoded: they are copied once less.
+        let left = match filters.split_first() {
+            Some(((filter @ (1 | 2), parameter), left)) => {
+                spare.resize(len, 0);
+                streams(head, stored, spare, coder)?;
+                mover.move_back(*filter, *parameter, spare, target);
+                left
+            }
+            Some(_) | None => {
+                streams(head, stored, target, coder)?;
+                &filters
+            }
+        };
+        for (filter, parameter) in left {
+            unfilter(*filter, *parameter, before, target, &mut mover, spare)?;
         }
     }
     Ok(())
@@ -168,40 +184,45 @@ fn streams(head: &Head, mut stored: &[u8], block: &mut [u8], coder: Coder) -> Re
     Ok(())
 }
 
+/// Puts bytes (1) or bits (2) of cells back to where they were.
+struct Mover {
+    cell: usize,
+    bits: JoinedBits,
+}
+
+impl Mover {
+    fn move_back(&mut self, filter: u8, parameter: u8, from: &[u8], into: &mut [u8]) {
+        if filter == 1 {
+            return unshuffle(from, into, if parameter == 0 { self.cell } else { parameter.into() });
+        }
+        let whole = from.len() / self.cell / 8 * 8 * self.cell;
+        self.bits.unshuffle(&from[..whole], &mut into[..whole], self.cell);
+        into[whole..].copy_from_slice(&from[whole..]);
+    }
+}
+
 /// Undoes one of Blosc's own filters on a block; `before` is what the chunk has before it.
 fn unfilter(
     filter: u8,
     parameter: u8,
-    cell: usize,
     before: &[u8],
     block: &mut [u8],
+    mover: &mut Mover,
     spare: &mut Vec<u8>,
 ) -> Result<()> {
     match filter {
-        // Bits that were cut off stay away.
-        0 | 4 => Ok(()),
-        1 => {
-            copy_to(spare, block);
-            unshuffle(spare, block, if parameter == 0 { cell } else { parameter.into() });
-            Ok(())
-        }
-        2 => {
-            copy_to(spare, block);
-            let whole = block.len() / cell / 8 * 8 * cell;
-            bit_unshuffle(&spare[..whole], &mut block[..whole], cell);
+        1 | 2 => {
+            spare.clear();
+            spare.extend_from_slice(block);
+            mover.move_back(filter, parameter, spare, block);
             Ok(())
         }
         3 => {
-            undelta(before, block, cell);
+            undelta(before, block, mover.cell);
             Ok(())
         }
         other => Err(Error::unsupported(format!("went through filter {other} of blosc2, which is not read"))),
     }
-}
-
-fn copy_to(spare: &mut Vec<u8>, block: &[u8]) {
-    spare.clear();
-    spare.extend_from_slice(block);
 }
 
 /// Undoes differences by exclusive or: in the first block from the word before, in others from the first block.
