@@ -4,18 +4,16 @@
 use super::matches::Matches;
 use super::program::Program;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::memory::Reservation;
 use crate::rows::key_table::KeyTable;
 use crate::source::array_bytes;
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
-use arrow::datatypes::{DataType, UInt32Type};
+use arrow::datatypes::DataType;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::{Footprint, IndexSet};
 use hyperslab_plan::Column;
-use std::collections::HashMap;
-use std::ops::Range;
 
 /// How a dimension with keys is grouped, or several that keys depend on together.
 pub(super) struct KeyAxis {
@@ -103,7 +101,7 @@ impl KeyAxes {
     }
 
     /// The same with other groups along an axis, which are not found from places.
-    fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
+    pub(super) fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
         let mut axes: Vec<KeyAxis> = self.axes.iter().map(KeyAxis::of_groups).collect();
         axes[axis] = KeyAxis { groups, keys, ..axes[axis].of_groups() };
         Self { axes, planes: self.planes.clone(), constants: self.constants.clone(), times_given: 1, _memory: None }
@@ -128,65 +126,6 @@ fn by_class(program: &Program, keys: &[(Column, Expr)]) -> Vec<(Column, Expr)> {
 /// Whether a column is that of the classes of cells.
 fn is_class(program: &Program, id: ColumnId) -> bool {
     program.matches.as_ref().is_some_and(|matches| matches.class == id)
-}
-
-/// The groups that are given out where cells are matched with rows: those of a class are counted for each of its rows.
-pub(super) struct Spread {
-    /// Which of the axes has the classes.
-    pub(super) axis: usize,
-    /// For each group of that axis those that it counts in.
-    pub(super) into: Vec<Vec<u32>>,
-    /// The keys of the groups that are given out.
-    pub(super) keys: KeyAxes,
-    /// Whether there are no keys: there is one group then, whatever is matched.
-    pub(super) is_whole: bool,
-}
-
-impl Spread {
-    /// Of the groups by class; nothing for cells that are not matched.
-    pub(super) fn new(program: &Program, folded: &KeyAxes, keys: &[(Column, Expr)]) -> Result<Option<Self>> {
-        let Some(matches) = &program.matches else { return Ok(None) };
-        let has_class = |axis: &KeyAxis| axis.keys.iter().any(|(id, _)| *id == matches.class);
-        let axis = folded.axes.iter().position(has_class).ok_or_else(|| Error::internal("no axis has the classes"))?;
-        let (of_class, others): (Vec<_>, Vec<_>) =
-            folded.axes[axis].keys.iter().cloned().partition(|(id, _)| *id == matches.class);
-        let classes = of_class[0].1.as_primitive::<UInt32Type>();
-        let mut other = Numbers::default();
-        other.add(&others.iter().map(|(_, values)| values.clone()).collect::<Vec<_>>(), classes.len())?;
-        let (mut known, mut firsts) = (HashMap::new(), (Vec::new(), Vec::new()));
-        let mut number = |tuple: u32, group: usize| {
-            *known.entry((tuple, other.of()[group])).or_insert_with(|| {
-                firsts.0.push(tuple);
-                firsts.1.push(group as u32);
-                firsts.0.len() as u32 - 1
-            })
-        };
-        let tuples = |group: usize| classes.is_valid(group).then(|| &matches.tuples[classes.value(group) as usize][..]);
-        let groups = |group: usize| tuples(group).unwrap_or_default().iter().map(|t| number(*t, group)).collect();
-        let into = (0..classes.len()).map(groups).collect();
-        let (of_tuple, of_group) = (UInt32Array::from(firsts.0), UInt32Array::from(firsts.1));
-        let at_tuples = matches.keys.iter().map(|(id, values)| Ok((*id, take(values, &of_tuple, None)?)));
-        let at_groups = others.iter().map(|(id, values)| Ok((*id, take(values, &of_group, None)?)));
-        let values = at_tuples.chain(at_groups).collect::<Result<Vec<_>>>()?;
-        // Columns of rows have the names that their keys are given out by.
-        let shown = |(id, values): (ColumnId, ArrayRef)| {
-            let of_rows = keys.iter().filter(|(_, key)| matches!(key, Expr::Column(read, _) if *read == id));
-            let own = of_rows.map(|(column, _)| column.id).collect::<Vec<_>>();
-            let ids = if own.is_empty() { vec![id] } else { own };
-            ids.into_iter().map(move |id| (id, values.clone()))
-        };
-        let given = values.into_iter().flat_map(shown).collect();
-        let is_whole = keys.is_empty();
-        let keys = folded.with_groups(axis, of_tuple.len().max(usize::from(is_whole)), given);
-        Ok(Some(Self { axis, into, keys, is_whole }))
-    }
-
-    /// The ranges of the groups that are given out for ranges of classes.
-    pub(super) fn ranges(&self, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
-        let mut out = ranges.to_vec();
-        out[self.axis] = 0..self.keys.axes[self.axis].groups;
-        out
-    }
 }
 
 /// Keys that are numbered together.

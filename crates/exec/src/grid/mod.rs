@@ -19,6 +19,7 @@ mod program;
 mod repeat;
 mod rows;
 mod sliding;
+mod spread;
 mod table;
 mod variable;
 mod vectors;

@@ -1,25 +1,26 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
+mod given;
 mod rounds;
 mod transposed;
 mod units;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::grid::bins::{KeyAxes, Spread};
+use crate::grid::bins::KeyAxes;
 use crate::grid::cells::{CellReader, Cells, truth};
 use crate::grid::groups::{GroupSpace, Runs};
 use crate::grid::layout::{Folding, Job, Layout};
 use crate::grid::program::Program;
+use crate::grid::spread::Spread;
 use crate::grid::vectors::{VECTOR_CELLS, vectors};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
 use crate::rows::spill::kept::Kept;
-use crate::source::{Batch, Source, SourceColumn, array_bytes};
-use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use crate::source::{Source, SourceColumn, array_bytes};
+use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter, take};
 use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Groups, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
@@ -311,80 +312,6 @@ impl<'a> Dense<'a> {
         let State { space, seen, mut memory, own, .. } = state;
         memory.resize(own + results.iter().map(array_bytes).sum::<usize>())?;
         Ok(Finished { space, results, seen, memory })
-    }
-
-    /// What classes of cells gave, in the groups of all of their rows.
-    fn spread_out(&'a self, mut state: State<'a>, spread: &'a Spread) -> Result<State<'a>> {
-        let mut out = self.state_over(0, self.given_space(state.space.ranges().to_vec()))?;
-        let _numbers = self.context.memory().reserve(state.space.spread_bytes(spread.axis, &spread.into), GROUPS)?;
-        let (from, to) = state.space.spread(spread.axis, &spread.into, &out.space);
-        for (from, to) in from.iter().zip(&to) {
-            out.seen[*to as usize] |= state.seen[*from as usize];
-        }
-        if spread.is_whole {
-            out.seen.fill(true);
-        }
-        let from = UInt32Array::from(from);
-        for ((call, own), into) in self.calls.iter().zip(&mut state.accumulators).zip(&mut out.accumulators) {
-            self.warn_of_nan(call, own.as_ref());
-            let parts = own.state()?.iter().map(|part| Ok(take(part, &from, None)?)).collect::<Result<Vec<_>>>()?;
-            into.merge(&Groups::Each(&to), &parts).map_err(|error| error.or_at(call.call.at))?;
-        }
-        out.memory.resize(out.own + held(&out.accumulators))?;
-        Ok(out)
-    }
-
-    /// The groups that are given out of some groups that cells are folded by.
-    fn given_space(&self, ranges: Vec<Range<usize>>) -> GroupSpace<'_> {
-        match &self.spread {
-            Some(spread) => GroupSpace::new(&spread.keys, spread.ranges(&ranges)),
-            None => GroupSpace::new(&self.keys, ranges),
-        }
-    }
-
-    /// The keys of the groups that are given out.
-    fn given_keys(&self) -> &KeyAxes {
-        self.spread.as_ref().map_or(&self.keys, |spread| &spread.keys)
-    }
-
-    /// The rows of a finished unit: its groups that are present, in order.
-    fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
-        // The numbers of groups along an axis, and their keys.
-        let given = self.given_keys();
-        let keys: usize = given.axes.iter().map(|axis| axis.keys.len()).sum::<usize>()
-            + given.planes.iter().map(|plane| plane.keys.len()).sum::<usize>();
-        let keys = size_of::<u32>() + keys * size_of::<u64>();
-        let _making = self.context.memory().reserve(unit.space.len() * keys, GROUPS)?;
-        let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
-        let keep = |array: ArrayRef| -> Result<ArrayRef> {
-            Ok(match &present {
-                Some(present) => filter(&array, present)?,
-                None => array,
-            })
-        };
-        let mut out: Vec<(ColumnId, ArrayRef)> = Vec::new();
-        for (call, values) in self.calls.iter().zip(std::mem::take(&mut unit.results)) {
-            out.push((call.id, keep(values)?));
-        }
-        let groups = present.as_ref().map_or(unit.space.len(), BooleanArray::true_count);
-        for (at, axis) in given.axes.iter().enumerate() {
-            let numbers: UInt32Array = unit.space.along(at).collect::<Vec<_>>().into();
-            for (id, values) in &axis.keys {
-                out.push((*id, keep(take(values, &numbers, None)?)?));
-            }
-        }
-        for plane in &given.planes {
-            let numbers = UInt32Array::from(unit.space.places(&plane.dims));
-            for (id, values) in &plane.keys {
-                out.push((*id, keep(take(values, &numbers, None)?)?));
-            }
-        }
-        for (id, value) in &given.constants {
-            out.push((*id, take(value, &UInt32Array::from_value(0, groups), None)?));
-        }
-        let find = |id: &ColumnId| out.iter().find(|(own, _)| own == id).map(|(_, values)| values.clone());
-        let columns = columns.iter().map(|id| find(id).expect("the bridge hands out columns of its grid")).collect();
-        Ok(Batch { columns, rows: groups })
     }
 
     fn warn_of_nan(&self, call: &Call, accumulator: &dyn Accumulator) {
