@@ -79,6 +79,7 @@ impl Matches {
             }
             Ok(ControlFlow::Continue(()))
         })?;
+        operator.gave(pairs.len());
         // The classes of places, and as much again while they are found.
         memory.grow(places.count * size_of::<u32>() + pairs.len() * size_of::<Pair>())?;
         let classes = Classes::new(pairs, places.count);

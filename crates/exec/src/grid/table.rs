@@ -99,6 +99,7 @@ impl Table {
         let columns = source.columns().to_vec();
         drop(source);
         let rows = joined_or_empty(&columns, batches)?;
+        operator.gave(rows.rows);
         let keys = keys.iter().map(|key| evaluate(key, &columns, &rows)).collect::<Result<Vec<_>>>()?;
         let mut numbers = vec![0u64; rows.rows];
         let (mut axes, mut stride) = (Vec::new(), 1u64);
