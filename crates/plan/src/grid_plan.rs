@@ -214,15 +214,13 @@ impl GridPlan {
             }
             Self::Lookup { input, rows, on, .. } => {
                 let mut out = input.columns();
-                let of = |(left, _): &(Expr, Expr)| footprint_of(left, &out, input.rank());
-                let footprint = on.iter().map(of).fold(Footprint::EMPTY, Footprint::union);
+                let footprint = footprint_of_all(on.iter().map(|(left, _)| left), &out, input.rank());
                 out.extend(rows.columns().into_iter().map(|column| GridColumn { column, footprint }));
                 out
             }
             Self::Matches { input, on, columns, .. } => {
                 let mut out = input.columns();
-                let of = |(left, _): &(Expr, Expr)| footprint_of(left, &out, input.rank());
-                let footprint = on.iter().map(of).fold(Footprint::EMPTY, Footprint::union);
+                let footprint = footprint_of_all(on.iter().map(|(left, _)| left), &out, input.rank());
                 out.extend(columns.iter().map(|(column, _)| GridColumn { column: column.clone(), footprint }));
                 out
             }
@@ -392,9 +390,17 @@ pub fn footprint_of(expr: &Expr, columns: &[GridColumn], rank: usize) -> Footpri
     expr.columns().into_iter().fold(Footprint::EMPTY, |all, id| all.union(of(id)))
 }
 
+/// The dimensions that some expressions depend on together.
+pub(crate) fn footprint_of_all<'e>(
+    exprs: impl IntoIterator<Item = &'e Expr>,
+    columns: &[GridColumn],
+    rank: usize,
+) -> Footprint {
+    exprs.into_iter().fold(Footprint::EMPTY, |all, expr| all.union(footprint_of(expr, columns, rank)))
+}
+
 /// The dimensions of `input` that have keys, ascending.
 pub fn key_dims(input: &GridPlan, keys: &[(Column, Expr)]) -> Vec<usize> {
     let (columns, rank) = (input.columns(), input.rank());
-    let all = keys.iter().fold(Footprint::EMPTY, |all, (_, key)| all.union(footprint_of(key, &columns, rank)));
-    all.dims().collect()
+    footprint_of_all(keys.iter().map(|(_, key)| key), &columns, rank).dims().collect()
 }

@@ -35,7 +35,7 @@ impl Room {
     }
 
     /// Room for so many bytes in all.
-    pub(crate) fn of(bytes: usize) -> Self {
+    pub fn of(bytes: usize) -> Self {
         Self::new(Arc::new(Left(AtomicUsize::new(bytes))))
     }
 

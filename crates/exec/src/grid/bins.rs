@@ -88,8 +88,9 @@ impl KeyAxes {
             }
         }
         // Several classes may be given out as one group: they are not cut apart.
-        let of_class = |axis: &&mut KeyAxis| axis.keys.iter().any(|(id, _)| is_class(program, *id));
-        axes.iter_mut().filter(of_class).for_each(|axis: &mut KeyAxis| axis.one_each = false);
+        if let Some(matches) = &program.matches {
+            axes.iter_mut().filter(|axis| axis.has_key(matches.class)).for_each(|axis| axis.one_each = false);
+        }
         axes.sort_by_key(|axis: &KeyAxis| axis.dims[0]);
         let times_given = program.matches.as_ref().map_or(1, Matches::rows_a_class);
         Ok(Self { axes, planes, constants, times_given, _memory: Some(memory) })
@@ -251,6 +252,11 @@ impl KeyAxis {
         let (dims, keys) = (self.dims.clone(), self.keys.clone());
         let (group_of, same_until) = (Vec::new(), Vec::new());
         Self { dims, adds: Vec::new(), group_of, same_until, groups: self.groups, one_each: self.one_each, keys }
+    }
+
+    /// Whether a key lies on it.
+    pub(super) fn has_key(&self, id: ColumnId) -> bool {
+        self.keys.iter().any(|(own, _)| *own == id)
     }
 
     /// Whether it lies on a dimension.

@@ -1,6 +1,6 @@
 //! From the classes that cells are folded by to the groups that are given out: a class counts for each of its rows.
 
-use super::bins::{KeyAxes, KeyAxis, Numbers};
+use super::bins::{KeyAxes, Numbers};
 use super::matches::Matches;
 use super::program::Program;
 use crate::error::{Error, Result};
@@ -28,8 +28,11 @@ impl Spread {
     /// Of the groups by class; nothing for cells that are not matched.
     pub(super) fn new(program: &Program, folded: &KeyAxes, keys: &[(Column, Expr)]) -> Result<Option<Self>> {
         let Some(matches) = &program.matches else { return Ok(None) };
-        let has_class = |axis: &KeyAxis| axis.keys.iter().any(|(id, _)| *id == matches.class);
-        let axis = folded.axes.iter().position(has_class).ok_or_else(|| Error::internal("no axis has the classes"))?;
+        let axis = folded
+            .axes
+            .iter()
+            .position(|axis| axis.has_key(matches.class))
+            .ok_or_else(|| Error::internal("no axis has the classes"))?;
         let (of_class, others): (Vec<_>, Vec<_>) =
             folded.axes[axis].keys.iter().cloned().partition(|(id, _)| *id == matches.class);
         let mut given = Given::default();

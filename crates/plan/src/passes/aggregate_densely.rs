@@ -2,7 +2,7 @@
 
 use super::{Pass, PassContext};
 use crate::axis::{along_axes, along_axis, in_terms_of_scan};
-use crate::grid_plan::footprint_of;
+use crate::grid_plan::footprint_of_all;
 use crate::row_plan::is_passed_on;
 use crate::{BoundQuery, Column, GridPlan, Result, RowPlan};
 use hyperslab_expr::{AggregateCall, Expr};
@@ -65,9 +65,8 @@ fn fits(query: &BoundQuery, grid: &GridPlan, keys: &[(Column, Expr)], aggregates
     // Cells that are matched with rows are grouped by the rows of their place, whether or not these are keys.
     let of_rows = match grid {
         GridPlan::Matches { input, on, .. } => {
-            let columns = input.columns();
-            let of = on.iter().map(|(left, _)| footprint_of(left, &columns, input.rank()));
-            Some(Some(Places { dims: of.fold(Footprint::EMPTY, Footprint::union), is_label: false }))
+            let dims = footprint_of_all(on.iter().map(|(left, _)| left), &input.columns(), input.rank());
+            Some(Some(Places { dims, is_label: false }))
         }
         _ => None,
     };

@@ -31,7 +31,8 @@ fn rewrite(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
         (column.clone(), AggregateCall { args, filter: call.filter.as_ref().map(over), ..call.clone() })
     };
     let keys = keys.iter().map(|(column, key)| (column.clone(), over(key))).collect();
-    let joined = Joined { grid, rows: right, on, keys, aggregates: aggregates.iter().map(call).collect() };
+    let cells = grid.columns().iter().map(|column| column.column.id).collect();
+    let joined = Joined { grid, cells, rows: right, on, keys, aggregates: aggregates.iter().map(call).collect() };
     match joined.can_be_grouped() {
         true => Ok(joined.grouped(context)?.unwrap_or(plan)),
         false => Ok(plan),
@@ -43,9 +44,16 @@ fn are_on_axes(query: &BoundQuery, grid: &GridPlan, on: &[(Expr, Expr)]) -> bool
     !on.is_empty() && on.iter().all(|(left, _)| along_axis(query, grid, left).is_some())
 }
 
+/// Whether an expression reads no other columns than these.
+fn is_over(own: &BTreeSet<ColumnId>, expr: &Expr) -> bool {
+    expr.columns().iter().all(|id| own.contains(id))
+}
+
 /// Cells joined to rows, and their groups.
 struct Joined<'a> {
     grid: &'a GridPlan,
+    /// The columns of the cells.
+    cells: BTreeSet<ColumnId>,
     rows: &'a RowPlan,
     on: &'a [(Expr, Expr)],
     keys: Vec<(Column, Expr)>,
@@ -56,27 +64,24 @@ impl Joined<'_> {
     /// Whether keys are each of cells or of rows, and aggregates of cells alone and put together from what classes of cells
     /// give, in whatever order.
     fn can_be_grouped(&self) -> bool {
-        let cells: BTreeSet<ColumnId> = self.grid.columns().iter().map(|column| column.column.id).collect();
         let rows: BTreeSet<ColumnId> = self.rows.columns().iter().map(|column| column.id).collect();
-        let is_over = |own: &BTreeSet<ColumnId>, expr: &Expr| expr.columns().iter().all(|id| own.contains(id));
         let is_folded = |call: &AggregateCall| {
             !aggregate::depends_on_order(&call.function)
                 && aggregate::kept_values(call) == 0
-                && call.args.iter().chain(&call.filter).all(|expr| is_over(&cells, expr))
+                && call.args.iter().chain(&call.filter).all(|expr| is_over(&self.cells, expr))
         };
         // Keys of rows are computed also where a filter leaves no cell.
         let is_of_rows = |key: &Expr| is_over(&rows, key) && eval::never_fails_but(key, &|_| false);
         !any_volatile(&self.keys)
-            && self.keys.iter().all(|(_, key)| is_over(&cells, key) || is_of_rows(key))
+            && self.keys.iter().all(|(_, key)| is_over(&self.cells, key) || is_of_rows(key))
             && self.aggregates.iter().all(|(_, call)| is_folded(call))
     }
 
     /// The groups, if they are addressed by position.
     fn grouped(self, context: &mut PassContext<'_>) -> Result<Option<RowPlan>> {
-        let cells: BTreeSet<ColumnId> = self.grid.columns().iter().map(|column| column.column.id).collect();
         let mut columns = Vec::new();
         let mut key_over_grid = |(column, key): (Column, Expr)| {
-            if key.columns().iter().all(|id| cells.contains(id)) {
+            if is_over(&self.cells, &key) {
                 return (column, key);
             }
             let own = fresh(&column.name, key.sql_type(), &mut context.next_column);

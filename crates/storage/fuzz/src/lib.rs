@@ -3,11 +3,10 @@
 use hyperslab_grid::Hyperslab;
 use hyperslab_storage::formats::{Engine, Format, Stored, StoredType, open};
 use hyperslab_storage::tables::{Table, TableOptions};
-use hyperslab_storage::{Block, Dataset, Giver, OpenOptions, ReadMetrics, Result, Room};
+use hyperslab_storage::{Block, Dataset, OpenOptions, ReadMetrics, Result, Room};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::NamedTempFile;
 
 /// Boxes of more cells than this are not read, nor chunks of more bytes: that an absurd length takes long is no finding, and it
@@ -60,24 +59,6 @@ fn read_meant(path: &Path) {
     }
 }
 
-/// What is left of [`MOST_BYTES`].
-struct Left(AtomicUsize);
-
-impl Giver for Left {
-    fn take(&self, bytes: usize) -> bool {
-        let less = |left: usize| left.checked_sub(bytes);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-fn room() -> Room {
-    Room::new(Arc::new(Left(AtomicUsize::new(MOST_BYTES))))
-}
-
 fn space() -> Stored {
     Stored { room: room(), ..Stored::default() }
 }
@@ -104,4 +85,8 @@ pub fn read_table(bytes: &[u8], ending: &str, options: &TableOptions) {
             batches.for_each(drop);
         }
     }
+}
+
+fn room() -> Room {
+    Room::of(MOST_BYTES)
 }

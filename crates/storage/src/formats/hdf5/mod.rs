@@ -182,6 +182,23 @@ impl Hdf5 {
         Ok(held)
     }
 
+    /// Reads cells of a variable that is declared as one of some types.
+    fn read_as(
+        &self,
+        is_wanted: fn(&StoredType) -> bool,
+        variable: usize,
+        slab: &Hyperslab,
+        space: &mut Stored,
+        metrics: &ReadMetrics,
+    ) -> Result<ArrayRef> {
+        let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
+        if !is_wanted(&declared.ty) {
+            return Err(self.refused(declared));
+        }
+        let values = self.values(variable, slab, space, metrics);
+        values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
+    }
+
     /// Reads values that are no numbers of this machine.
     fn values(&self, variable: usize, slab: &Hyperslab, space: &mut Stored, metrics: &ReadMetrics) -> Result<ArrayRef> {
         let column = &self.columns[variable];
@@ -229,12 +246,7 @@ impl Format for Hdf5 {
         space: &mut Stored,
         metrics: &ReadMetrics,
     ) -> Result<StringArray> {
-        let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
-        if declared.ty != StoredType::Text {
-            return Err(self.refused(declared));
-        }
-        let values = self.values(variable, slab, space, metrics);
-        let values = values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))?;
+        let values = self.read_as(|ty| *ty == StoredType::Text, variable, slab, space, metrics)?;
         Ok(values.as_string::<i32>().clone())
     }
 
@@ -245,11 +257,6 @@ impl Format for Hdf5 {
         space: &mut Stored,
         metrics: &ReadMetrics,
     ) -> Result<ArrayRef> {
-        let declared = check_slab(&self.contents, variable, slab).map_err(|error| error.in_file(&self.path))?;
-        if !matches!(declared.ty, StoredType::Values(_)) {
-            return Err(self.refused(declared));
-        }
-        let values = self.values(variable, slab, space, metrics);
-        values.map_err(|error| error.in_variable(&declared.path).in_file(&self.path))
+        self.read_as(|ty| matches!(ty, StoredType::Values(_)), variable, slab, space, metrics)
     }
 }
