@@ -5,7 +5,7 @@
 use crate::memory::{Given, MemoryPool};
 use crate::options::{ReadOption, read_options, truth, word};
 use crate::tables::{self, OpenTable};
-use hyperslab_grid::{ChunkGrid, Region, schema::DatasetSchema};
+use hyperslab_grid::{ChunkGrid, Packing, Region, schema::DatasetSchema};
 use hyperslab_plan::{Catalog, DatasetSource, Error, Regrid, RegridTarget, Result, Source, TableFormat, TableSource};
 use hyperslab_storage::tables::Table;
 use hyperslab_storage::{self as storage, Dataset, Engine, OpenOptions, Overlap, Target};
@@ -164,6 +164,10 @@ impl DatasetSource for OpenDataset {
 
     fn read_again(&self, variable: usize, region: &Region) -> usize {
         self.0.read_again(variable, region)
+    }
+
+    fn packing(&self, variable: usize) -> Option<Packing> {
+        self.0.packing(variable)
     }
 
     fn files(&self) -> usize {

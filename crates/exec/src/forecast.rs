@@ -237,14 +237,14 @@ impl Model<'_> {
     fn scan(&self, scan: &Scan, in_row_order: bool) -> Needs {
         let dataset = self.query.dataset(scan.dataset);
         let block = |source: &ColumnSource| -> u64 {
-            let ColumnSource::Variable(v) = source else { return 0 };
-            let variable = &dataset.schema().variables[*v];
+            let Some(v) = source.variable() else { return 0 };
+            let variable = &dataset.schema().variables[v];
             if variable.dims.len() < 2 {
                 return 0;
             }
             let dims: Vec<usize> =
                 variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
-            let (region, chunks) = dataset.stored(*v, &scan.region.project(&dims));
+            let (region, chunks) = dataset.stored(v, &scan.region.project(&dims));
             let size = variable.stored_size as u64;
             let whole = if in_row_order { inner_cells(&chunks).min(ROW_BLOCK_BYTES / size.max(1)) } else { 0 };
             let cells = largest_chunk(&chunks).max(4 * CELLS_AT_ONCE).max(whole).min(region.cells() as u64);

@@ -13,6 +13,7 @@
 //! * [`bits`]: which cells of a run are there, packed;
 //! * [`Calendar`]: CF calendars, and timestamps as microseconds in one of them;
 //! * [`geometry`]: shapes in the plane and their bytes;
+//! * [`Packing`]: which integers stand for which values;
 //! * [`schema`]: the dimensions and variables of a dataset, as planning sees them.
 //!
 //! # Invariants
@@ -32,6 +33,7 @@ pub mod chunks;
 pub mod footprint;
 pub mod geometry;
 pub mod index_set;
+pub mod packing;
 pub mod region;
 pub mod regrid;
 pub mod runs;
@@ -44,5 +46,6 @@ pub use calendar::Calendar;
 pub use chunks::{AxisChunks, ChunkGrid};
 pub use footprint::Footprint;
 pub use index_set::IndexSet;
+pub use packing::Packing;
 pub use region::{Hyperslab, Region};
 pub use runs::CellRuns;

@@ -101,6 +101,7 @@ fn axis_of(query: &BoundQuery, base: Base<'_>, expr: &Expr) -> Option<usize> {
 pub(crate) fn is_label(source: &ColumnSource, dataset: &dyn DatasetSource) -> bool {
     match source {
         ColumnSource::Position(_) => true,
+        ColumnSource::Packed(_) => false,
         ColumnSource::Variable(v) => match dataset.schema().variables[*v].role {
             Role::DimensionCoordinate | Role::AuxiliaryCoordinate | Role::Hidden => true,
             Role::Data | Role::Bounds => false,
@@ -164,6 +165,7 @@ fn label_values(query: &BoundQuery, base: Base<'_>, id: ColumnId, len: usize) ->
     let values: ArrayRef = match column.source {
         ColumnSource::Position(own) => Arc::new(Int64Array::from_iter_values(0..scan.shape[own] as i64)),
         ColumnSource::Variable(v) => query.dataset(scan.dataset).coordinate(v)?,
+        ColumnSource::Packed(_) => return Err(hyperslab_expr::Error::new("packed integers label no axis")),
     };
     match (column.footprint.single(), along) {
         (Some(_), None) => Ok(values),

@@ -6,7 +6,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::FieldRef;
 use hyperslab_expr::Scalar;
 use hyperslab_grid::regrid::Method;
-use hyperslab_grid::{ChunkGrid, Region, schema::DatasetSchema};
+use hyperslab_grid::{ChunkGrid, Packing, Region, schema::DatasetSchema};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt::Debug;
@@ -166,6 +166,11 @@ pub trait DatasetSource: Debug + Send + Sync {
     /// How many of these chunks are read more than once, each time after the first.
     fn read_again(&self, _variable: usize, _region: &Region) -> usize {
         0
+    }
+
+    /// How integers stand for the values of a variable: if they do, and everywhere alike.
+    fn packing(&self, _variable: usize) -> Option<Packing> {
+        None
     }
 
     /// The number of files.

@@ -67,19 +67,19 @@ fn estimate_table(query: &BoundQuery, scan: &TableScan) -> ReadEstimate {
 
 /// What is read of one column; `None` for labels, which are read when the dataset is opened.
 fn estimate_column(query: &BoundQuery, scan: &Scan, source: &ColumnSource) -> Option<ReadEstimate> {
-    let ColumnSource::Variable(v) = source else { return None };
+    let v = source.variable()?;
     let dataset = query.dataset(scan.dataset);
-    let variable = &dataset.schema().variables[*v];
+    let variable = &dataset.schema().variables[v];
     if crate::axis::is_label(source, dataset) && variable.dims.len() <= 1 {
         return None;
     }
     let dims: Vec<usize> = variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
     let selected = scan.region.project(&dims);
-    let (region, chunks) = dataset.stored(*v, &selected);
+    let (region, chunks) = dataset.stored(v, &selected);
     Some(ReadEstimate {
         chunks: chunks.count_meeting(&region),
         chunks_present: chunks.len(),
-        chunks_again: dataset.read_again(*v, &selected),
+        chunks_again: dataset.read_again(v, &selected),
         bytes: chunks.cells_meeting(&region) * variable.stored_size,
         bytes_present: chunks.shape().iter().product::<usize>() * variable.stored_size,
     })

@@ -168,8 +168,20 @@ pub struct ScanColumn {
 pub enum ColumnSource {
     /// A variable, by position in the dataset's schema.
     Variable(usize),
+    /// The integers that stand for the values of a variable, before scale and offset.
+    Packed(usize),
     /// The 0-based position (BIGINT) along a dimension of the scan: what labels a dimension without coordinates.
     Position(usize),
+}
+
+impl ColumnSource {
+    /// The variable that is read, if one is.
+    pub fn variable(&self) -> Option<usize> {
+        match self {
+            Self::Variable(variable) | Self::Packed(variable) => Some(*variable),
+            Self::Position(_) => None,
+        }
+    }
 }
 
 impl Scan {
@@ -343,6 +355,43 @@ impl GridPlan {
         scans
     }
 
+    /// The same, to be changed.
+    pub fn scans_mut(&mut self) -> Vec<&mut Scan> {
+        match self {
+            Self::Scan(scan) => vec![scan],
+            Self::Align(align) => align.scans.iter_mut().collect(),
+            Self::Join { left, right, .. } => {
+                let mut scans = left.scans_mut();
+                scans.extend(right.scans_mut());
+                scans
+            }
+            other => other.input_mut().map(Self::scans_mut).unwrap_or_default(),
+        }
+    }
+
+    /// All expressions over columns of cells, those of the grids joined to it too, to be changed.
+    pub fn exprs_mut(&mut self) -> Vec<&mut Expr> {
+        match self {
+            Self::Scan(_) | Self::Align(_) => Vec::new(),
+            Self::Mask { input, predicate } => with(input.exprs_mut(), [predicate]),
+            Self::Map { input, columns } => with(input.exprs_mut(), columns.iter_mut().map(|(_, expr)| expr)),
+            Self::Join { left, right, on, .. } => {
+                let of_both = with(left.exprs_mut(), right.exprs_mut());
+                with(of_both, on.iter_mut().flat_map(|(left, right)| [left, right]))
+            }
+            Self::Lookup { input, on, .. } => with(input.exprs_mut(), on.iter_mut().map(|(left, _)| left)),
+            Self::Matches { input, on, .. } => with(input.exprs_mut(), on.iter_mut().map(|(left, _)| left)),
+            Self::Window { input, window, calls, .. } => {
+                let of_calls = calls.iter_mut().flat_map(|(_, call)| call.exprs_mut());
+                with(with(input.exprs_mut(), window.exprs_mut()), of_calls)
+            }
+            Self::Aggregate { input, keys, aggregates } => {
+                let of_calls = aggregates.iter_mut().flat_map(|(_, call)| call.args.iter_mut().chain(&mut call.filter));
+                with(with(input.exprs_mut(), keys.iter_mut().map(|(_, key)| key)), of_calls)
+            }
+        }
+    }
+
     /// The rows that cells look up or are matched with, those joined first first.
     pub fn tables(&self) -> Vec<&RowPlan> {
         let mut tables = self.input().map(Self::tables).unwrap_or_default();
@@ -378,6 +427,12 @@ impl GridPlan {
     pub fn is_aggregate(&self) -> bool {
         matches!(self, Self::Aggregate { .. })
     }
+}
+
+/// Some expressions, and more.
+fn with<'e>(mut exprs: Vec<&'e mut Expr>, more: impl IntoIterator<Item = &'e mut Expr>) -> Vec<&'e mut Expr> {
+    exprs.extend(more);
+    exprs
 }
 
 /// The dimensions that an expression over columns of a grid of `rank` dimensions depends on. A volatile one depends

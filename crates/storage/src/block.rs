@@ -82,10 +82,7 @@ impl Block {
     /// # Errors
     /// If a run lies outside of the box.
     pub fn decode(&self, cells: &[Range<usize>]) -> Result<ArrayRef> {
-        let held = self.cells;
-        if cells.iter().any(|run| run.end > held || run.start > run.end) {
-            return Err(Error::corrupt(format!("cells were asked for that lie outside of a block of {held}")));
-        }
+        self.check_within(cells)?;
         let count = || cells.iter().map(ExactSizeIterator::len).sum();
         match &self.content {
             Content::Nulls => Ok(new_null_array(&self.ty, count())),
@@ -111,6 +108,29 @@ impl Block {
                 take(values, &features, None).map_err(|error| Error::corrupt(error.to_string()))
             }
         }
+    }
+
+    /// The same of a variable that is [packed](crate::Dataset::packing): the integers that stand for the values, NULL where these are.
+    ///
+    /// # Errors
+    /// If a run lies outside of the box, or the cells are not packed.
+    pub fn decode_packed(&self, cells: &[Range<usize>], ty: &DataType) -> Result<ArrayRef> {
+        self.check_within(cells)?;
+        let integers = match &self.content {
+            Content::Nulls => Some(new_null_array(ty, cells.iter().map(ExactSizeIterator::len).sum())),
+            Content::Cells { decoder, width, .. } => decoder.decode_packed(&self.stored.bytes, cells, *width),
+            _ => None,
+        };
+        let integers = integers.filter(|integers| integers.data_type() == ty);
+        integers.ok_or_else(|| Error::corrupt(format!("the cells of a block are not packed as {ty}")))
+    }
+
+    fn check_within(&self, cells: &[Range<usize>]) -> Result<()> {
+        let held = self.cells;
+        if cells.iter().any(|run| run.end > held || run.start > run.end) {
+            return Err(Error::corrupt(format!("cells were asked for that lie outside of a block of {held}")));
+        }
+        Ok(())
     }
 
     /// The runs of the cells of a box within the one held.

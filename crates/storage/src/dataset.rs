@@ -12,7 +12,7 @@ use crate::metrics::ReadMetrics;
 use crate::{Error, ErrorKind, OpenOptions, Result, Room, formats, instances, sources};
 use arrow::array::{Array, ArrayRef};
 use hyperslab_grid::schema::DatasetSchema;
-use hyperslab_grid::{ChunkGrid, Hyperslab, Region};
+use hyperslab_grid::{ChunkGrid, Hyperslab, Packing, Region};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -161,6 +161,17 @@ impl Dataset {
     /// What is read at a time of a variable, over its dimensions. A chunk lies within one file.
     pub fn chunk_grid(&self, variable: usize) -> ChunkGrid {
         self.layout.columns[variable].chunks.clone()
+    }
+
+    /// How integers stand for the values of a variable: if they do, and in all files alike.
+    pub fn packing(&self, variable: usize) -> Option<Packing> {
+        let Source::Files(parts) = &self.layout.columns[variable].source else { return None };
+        let of_part = |part: &Part| part.folded.is_none().then(|| part.decoder.packing()).flatten();
+        let mut parts = parts.iter().flatten();
+        let first = parts.next()?;
+        let packing = of_part(first)?;
+        let is_same = |part: &Part| Arc::ptr_eq(&part.decoder, &first.decoder) || of_part(part).as_ref() == Some(&packing);
+        parts.all(is_same).then_some(packing)
     }
 
     /// Whether a box of a variable lies within one file: only then it can be [read](Self::read) at once.

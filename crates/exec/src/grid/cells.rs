@@ -14,7 +14,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, filter, take};
 use hyperslab_expr::eval::{Columns, evaluate, evaluate_mask};
 use hyperslab_expr::{ColumnId, Expr};
-use hyperslab_grid::{CellRuns, IndexSet, Region};
+use hyperslab_grid::{IndexSet, Region};
 use hyperslab_storage::Block;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -284,7 +284,7 @@ impl<'a> CellReader<'a> {
         let values = match self.cover(at) {
             Cover::One(_) => {
                 let block = self.load(at)?;
-                block.decode(CellRuns::new(&own, block.cover()).runs())?
+                variable.decode(block, &own)?
             }
             Cover::Several => self.read_from_files(at, &own)?,
         };
@@ -314,7 +314,7 @@ impl<'a> CellReader<'a> {
         for slab in variable.chunks.slabs_meeting(region) {
             let here = region.clip(&slab);
             let block = self.load_region(at, &Region::all_of(&slab))?;
-            let values = block.decode(CellRuns::new(&here, block.cover()).runs())?;
+            let values = variable.decode(block, &here)?;
             parts.push((here, values));
         }
         side_by_side(region, parts)

@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, Int64Array, UInt32Array};
 use arrow::datatypes::DataType;
 use hyperslab_grid::schema::Role;
-use hyperslab_grid::{AxisChunks, AxisMap, ChunkGrid, IndexSet, Region};
+use hyperslab_grid::{AxisChunks, AxisMap, CellRuns, ChunkGrid, IndexSet, Region};
 use hyperslab_plan::axis::MAX_AXIS_VALUES;
 use hyperslab_plan::{Along, ColumnSource, Scan, ScanColumn};
-use hyperslab_storage::Dataset;
+use hyperslab_storage::{Block, Dataset};
 use std::sync::Arc;
 
 /// A variable whose cells are read from files.
@@ -20,6 +20,8 @@ pub(super) struct DataVariable {
     /// By position in the dataset's schema.
     pub(super) variable: usize,
     pub(super) ty: DataType,
+    /// Whether the integers that stand for its values are read.
+    packed: bool,
     /// Its dimensions in stored order, as dimensions of the grid.
     pub(super) dims: Vec<usize>,
     /// For each of its dimensions where positions of the grid lead, if these are not its own.
@@ -59,7 +61,7 @@ pub(super) fn scanned(
         ColumnSource::Variable(v) if is_label(dataset, scan, v, column) => {
             label(dataset.coordinate(v)?, column.footprint.single())
         }
-        ColumnSource::Variable(variable) => {
+        ColumnSource::Variable(variable) | ColumnSource::Packed(variable) => {
             let stored = &dataset.schema().variables[variable].dims;
             let on_scan = |d: &usize| scan.dims.iter().position(|own| own == d);
             let dims = stored.iter().map(on_scan).collect::<Option<Vec<_>>>();
@@ -67,7 +69,8 @@ pub(super) fn scanned(
             let maps = along.map(|along| dims.iter().map(|dim| along[*dim].map.clone()).collect());
             let dims = dims.into_iter().map(|dim| along.map_or(dim, |along| along[dim].dim)).collect();
             let (id, ty, chunks) = (column.column.id, column.column.ty.to_arrow(), dataset.chunk_grid(variable));
-            Ok(Scanned::Cells(DataVariable { id, dataset: dataset.clone(), variable, ty, dims, maps, chunks }))
+            let packed = matches!(column.source, ColumnSource::Packed(_));
+            Ok(Scanned::Cells(DataVariable { id, dataset: dataset.clone(), variable, ty, packed, dims, maps, chunks }))
         }
     }
 }
@@ -95,6 +98,15 @@ impl DataVariable {
                 Region::new(self.dims.iter().zip(maps).map(along).collect())
             }
         }
+    }
+
+    /// The cells of a region of a block, in its own positions.
+    pub(super) fn decode(&self, block: &Block, region: &Region) -> Result<ArrayRef> {
+        let cells = CellRuns::new(region, block.cover());
+        Ok(match self.packed {
+            true => block.decode_packed(cells.runs(), &self.ty)?,
+            false => block.decode(cells.runs())?,
+        })
     }
 
     /// For each cell of a region of the grid the place of its value among the cells of [`own_region`](Self::own_region);

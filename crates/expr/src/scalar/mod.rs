@@ -34,7 +34,7 @@ pub use list::SCALAR_FUNCTIONS;
 pub use signature::Signature;
 
 use crate::eval::Rows;
-use crate::{Error, Expr, Result, SqlType};
+use crate::{Error, Expr, Result, Span, SqlType};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -134,6 +134,20 @@ pub fn bind(name: &str, args: &[SqlType]) -> Result<BoundFunction> {
     let function = function(name).ok_or_else(|| unknown(name))?;
     let signature = (function.bind)(args)?.ok_or_else(|| mismatch(function, name, args))?;
     Ok(BoundFunction { name: function.names[0], arg_types: signature.args, ty: signature.ty })
+}
+
+/// A call of a function with these arguments, which are cast to the types that it takes.
+///
+/// # Errors
+/// As for [`bind`].
+pub fn call(name: &str, args: Vec<Expr>, at: Option<Span>) -> Result<Expr> {
+    let function = bind(name, &args.iter().map(Expr::sql_type).collect::<Vec<_>>())?;
+    let cast = |(arg, to): (Expr, SqlType)| match arg.sql_type() == to {
+        true => arg,
+        false => Expr::Cast { arg: Box::new(arg), to, or_null: false, at: None },
+    };
+    let args = args.into_iter().zip(function.arg_types).map(cast).collect();
+    Ok(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at })
 }
 
 /// The type of a call with these arguments, which have the types that [`bind`] asked for: constants among them can make

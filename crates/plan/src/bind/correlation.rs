@@ -58,10 +58,8 @@ impl<'a> Binder<'a> {
         let call = WindowCall { function: WindowFunction::RowNumber, frame: WindowFrame::WHOLE };
         let numbered = RowPlan::Window { input: Box::new(plan), window, calls: vec![(number.clone(), call)] };
         let bound = |sign: &str, rows: u64| -> Result<Expr> {
-            let function = hyperslab_expr::scalar::bind(sign, &[SqlType::BigInt, SqlType::BigInt])?;
             let rows = Expr::Literal(Scalar::Integer(i128::from(rows.min(i64::MAX as u64)), SqlType::BigInt));
-            let args = vec![read(&number), rows];
-            Ok(Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: None })
+            hyperslab_expr::scalar::call(sign, vec![read(&number), rows], None)
         };
         let last = limit.into().map(|limit| bound("<=", limit.saturating_add(offset)));
         let first = (offset > 0).then(|| bound(">", offset));

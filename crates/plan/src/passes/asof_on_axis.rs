@@ -62,9 +62,7 @@ fn equality(query: &BoundQuery, right: &RowPlan, on: &[(Expr, Expr)], asof: &AsO
     let selected = scan.region.sets()[dim].iter().map(|at| scalar_at(&labels, at, &asof.right.sql_type(), &ty));
     let labels = Expr::Literal(Scalar::List(selected.collect::<Result<_>>()?, ty.clone()));
     let operator = Expr::Literal(Scalar::Varchar(asof.operator().to_string()));
-    let args = vec![labels, value, operator];
-    let function = scalar::bind("asof_label", &args.iter().map(Expr::sql_type).collect::<Vec<_>>())?;
-    Ok(Some((Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: None }, label)))
+    Ok(Some((scalar::call("asof_label", vec![labels, value, operator], None)?, label)))
 }
 
 /// The label at a position, as a value of type `to`.

@@ -11,11 +11,13 @@ mod asof_on_axis;
 mod drop_sort;
 mod first_rows;
 mod fold_constants;
+mod fold_packed;
 mod join_grids;
 mod left_rows;
 mod map_cells;
 mod mask_blocks;
 mod match_on_axes;
+mod packed;
 mod parts;
 mod prune_variables;
 mod push_filters;
@@ -71,6 +73,7 @@ pub static PASSES: &[Pass] = &[
     drop_sort::PASS,
     top_k::PASS,
     prune_variables::PASS,
+    fold_packed::PASS,
 ];
 
 /// The plan after all passes; the query as it is if they are not enabled.

@@ -44,9 +44,7 @@ pub(super) fn parts(call: &AggregateCall) -> Result<Option<Vec<Part>>> {
         ("avg", [arg]) if is_real(arg.sql_type()) => vec![plain("sum", "sum")?, plain("count", "sum")?],
         ("weighted_avg", [value, weight]) => {
             // Weights count where there is a value.
-            let function = scalar::bind("is not null", &[value.sql_type()])?;
-            let args = vec![value.clone()];
-            let is_there = Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: call.at };
+            let is_there = scalar::call("is not null", vec![value.clone()], call.at)?;
             let filter = Expr::all_of(call.filter.iter().cloned().chain([is_there]).collect());
             vec![plain("weighted_sum", "sum")?, part("sum", std::slice::from_ref(weight), filter, "sum")?]
         }
@@ -67,9 +65,7 @@ pub(super) fn whole(mut values: Vec<Expr>, call: &AggregateCall) -> Result<Expr>
     match (values.pop(), values.pop()) {
         (Some(below), Some(above)) => {
             let args = vec![cast(above, &SqlType::Double), cast(below, &SqlType::Double)];
-            let function = scalar::bind("/", &[SqlType::Double, SqlType::Double])?;
-            let ratio = Expr::Call { function: function.name.to_string(), args, ty: function.ty, at: call.at };
-            Ok(cast(ratio, &call.ty))
+            Ok(cast(scalar::call("/", args, call.at)?, &call.ty))
         }
         (Some(value), None) => Ok(cast(value, &call.ty)),
         (None, _) => Err(hyperslab_expr::Error::new("an aggregate has no parts")),

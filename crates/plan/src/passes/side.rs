@@ -112,8 +112,7 @@ fn position(scan: &mut Scan, dim: usize, next: &mut u32) -> Column {
 }
 
 fn is_there(column: Column) -> Result<Expr> {
-    let function = scalar::bind("is not null", std::slice::from_ref(&column.ty))?;
-    Ok(Expr::Call { function: function.name.to_string(), args: vec![read(&column)], ty: function.ty, at: None })
+    scalar::call("is not null", vec![read(&column)], None)
 }
 
 /// `CASE WHEN .. THEN .. ELSE .. END`

@@ -10,6 +10,7 @@ use crate::aligned::AlignedBytes;
 use crate::formats::{Attribute, FileVariable, StoredType};
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float16Type, Float32Type, Float64Type, Int64Type};
+use hyperslab_grid::Packing;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -158,6 +159,34 @@ impl Decoder {
         }
     }
 
+    /// How integers stand for the values, if they do and each for another.
+    pub(crate) fn packing(&self) -> Option<Packing> {
+        match &self.cells {
+            Cells::I8(numbers) => numbers.packing(),
+            Cells::U8(numbers) => numbers.packing(),
+            Cells::I16(numbers) => numbers.packing(),
+            Cells::U16(numbers) => numbers.packing(),
+            Cells::I32(numbers) => numbers.packing(),
+            Cells::U32(numbers) => numbers.packing(),
+            Cells::I64(_) | Cells::U64(_) | Cells::F16(_) | Cells::F32(_) | Cells::F64(_) => None,
+            Cells::Chars(_) | Cells::Strings(_) | Cells::Values(_) => None,
+        }
+    }
+
+    /// The same cells as [`decode`](Self::decode) gives with scale and offset left out, NULL where these are. `None` for cells
+    /// that are not packed.
+    pub(crate) fn decode_packed(&self, stored: &AlignedBytes, runs: &[Range<usize>], width: Width) -> Option<ArrayRef> {
+        Some(match &self.cells {
+            Cells::I8(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            Cells::U8(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            Cells::I16(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            Cells::U16(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            Cells::I32(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            Cells::U32(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
+            _ => return None,
+        })
+    }
+
     /// Whether the cells are strings, which are read as such and not as bytes.
     pub(crate) fn reads_strings(&self) -> bool {
         matches!(self.cells, Cells::Strings(_))
@@ -219,6 +248,20 @@ impl<T: Cell> Numbers<T> {
             Unpack::Double { .. } => DataType::Float64,
             Unpack::Instant(_) | Unpack::PackedInstant { .. } => Int64Type::DATA_TYPE,
         }
+    }
+
+    fn packing(&self) -> Option<Packing> {
+        match self.unpack {
+            Unpack::Single { scale, offset } => {
+                Packing::new(T::Plain::DATA_TYPE, f64::from(scale), f64::from(offset), true)
+            }
+            Unpack::Double { scale, offset } => Packing::new(T::Plain::DATA_TYPE, scale, offset, false),
+            Unpack::Plain | Unpack::Instant(_) | Unpack::PackedInstant { .. } => None,
+        }
+    }
+
+    fn decode_packed(&self, cells: &[T]) -> ArrayRef {
+        Arc::new(self.mask.decode::<T::Plain>(cells, |v| v))
     }
 
     fn decode(&self, cells: &[T]) -> ArrayRef {
