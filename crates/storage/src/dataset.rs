@@ -170,7 +170,8 @@ impl Dataset {
         let mut parts = parts.iter().flatten();
         let first = parts.next()?;
         let packing = of_part(first)?;
-        let is_same = |part: &Part| Arc::ptr_eq(&part.decoder, &first.decoder) || of_part(part).as_ref() == Some(&packing);
+        let is_same =
+            |part: &Part| Arc::ptr_eq(&part.decoder, &first.decoder) || of_part(part).as_ref() == Some(&packing);
         parts.all(is_same).then_some(packing)
     }
 

@@ -7,10 +7,11 @@ use super::native::{by_native, is_native};
 use super::quantile::quantile;
 use super::regression::{Regression, Sums};
 use super::shape::{Measure, Shape};
-use super::sum::{Outcome, RealSum, WholeSum};
+use super::sum::RealSum;
 use super::types::{self, Types};
 use super::variance::{Spread, Variance};
 use super::weighted::Weighted;
+use super::whole_sum::{NarrowSum, Outcome, WholeSum};
 use super::{
     Accumulating, AggregateFunction, deviation, distinct, geometric, histogram, list, mode, no_values, runs, texts,
     top, weighted_quantile, weighted_spread,
@@ -460,13 +461,13 @@ fn sum_of(types: &Types, mean: bool) -> Result<Accumulating> {
     Ok(match arg {
         SqlType::Float => Box::new(RealSum::<f32>::new(mean)),
         SqlType::Double => Box::new(RealSum::<f64>::new(mean)),
-        SqlType::TinyInt => Box::new(WholeSum::<i8>::new(outcome)),
-        SqlType::SmallInt => Box::new(WholeSum::<i16>::new(outcome)),
-        SqlType::Integer | SqlType::Date => Box::new(WholeSum::<i32>::new(outcome)),
+        SqlType::TinyInt => Box::new(NarrowSum::<i8>::new(outcome)),
+        SqlType::SmallInt => Box::new(NarrowSum::<i16>::new(outcome)),
+        SqlType::Integer | SqlType::Date => Box::new(NarrowSum::<i32>::new(outcome)),
         SqlType::BigInt | SqlType::Time | SqlType::Timestamp(_) => Box::new(WholeSum::<i64>::new(outcome)),
-        SqlType::UTinyInt => Box::new(WholeSum::<u8>::new(outcome)),
-        SqlType::USmallInt => Box::new(WholeSum::<u16>::new(outcome)),
-        SqlType::UInteger => Box::new(WholeSum::<u32>::new(outcome)),
+        SqlType::UTinyInt => Box::new(NarrowSum::<u8>::new(outcome)),
+        SqlType::USmallInt => Box::new(NarrowSum::<u16>::new(outcome)),
+        SqlType::UInteger => Box::new(NarrowSum::<u32>::new(outcome)),
         SqlType::UBigInt => Box::new(WholeSum::<u64>::new(outcome)),
         SqlType::HugeInt | SqlType::Decimal(..) => Box::new(WholeSum::<i128>::new(outcome)),
         other => return Err(no_values(other)),

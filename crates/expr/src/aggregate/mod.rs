@@ -36,6 +36,7 @@ mod variance;
 mod weighted;
 mod weighted_quantile;
 mod weighted_spread;
+mod whole_sum;
 
 #[cfg(test)]
 mod tests;

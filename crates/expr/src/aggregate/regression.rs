@@ -92,8 +92,21 @@ pub(super) struct Regression {
     nan: bool,
 }
 
+/// The cells of a map mostly meet the same x, the time: so many neighbours know of it together until they differ.
+const NEIGHBOURS: usize = 256;
+
+/// What a group knows of x.
+#[derive(Clone, Copy, Default)]
+struct OfX {
+    rows: f64,
+    x: f64,
+    xx: f64,
+}
+
 #[derive(Default)]
 struct Parts {
+    /// For each [`NEIGHBOURS`] groups what all of them know of x. None once they differ: then `rows`, `x` and `xx` say it.
+    of_x: Vec<Option<OfX>>,
     rows: Vec<f64>,
     x: Vec<f64>,
     y: Vec<f64>,
@@ -103,14 +116,79 @@ struct Parts {
 }
 
 impl Parts {
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+
     fn each(&mut self) -> [&mut Vec<f64>; 6] {
         [&mut self.rows, &mut self.x, &mut self.y, &mut self.xx, &mut self.yy, &mut self.xy]
     }
 
+    fn resize(&mut self, groups: usize) {
+        // New groups know nothing yet.
+        if !self.len().is_multiple_of(NEIGHBOURS) && groups > self.len() {
+            self.tell_apart(self.len() / NEIGHBOURS);
+        }
+        self.of_x.resize(groups.div_ceil(NEIGHBOURS), Some(OfX::default()));
+        self.each().into_iter().for_each(|part| part.resize(groups, 0.0));
+    }
+
+    /// Lets each group of some neighbours know of x by itself.
+    #[inline(always)]
+    fn tell_apart(&mut self, neighbours: usize) {
+        if let Some(of_x) = self.of_x[neighbours].take() {
+            let groups = neighbours * NEIGHBOURS..((neighbours + 1) * NEIGHBOURS).min(self.len());
+            self.rows[groups.clone()].fill(of_x.rows);
+            self.x[groups.clone()].fill(of_x.x);
+            self.xx[groups].fill(of_x.xx);
+        }
+    }
+
     fn at(&self, group: usize) -> Sums {
-        let [rows, x, y] = [&self.rows, &self.x, &self.y].map(|part| part[group]);
-        let [xx, yy, xy] = [&self.xx, &self.yy, &self.xy].map(|part| part[group]);
-        Sums { rows, x, y, xx, yy, xy }
+        let own = || OfX { rows: self.rows[group], x: self.x[group], xx: self.xx[group] };
+        let OfX { rows, x, xx } = self.of_x[group / NEIGHBOURS].unwrap_or_else(own);
+        Sums { rows, x, y: self.y[group], xx, yy: self.yy[group], xy: self.xy[group] }
+    }
+
+    /// Folds in a row for each of the groups from `first` on.
+    #[inline(always)]
+    fn add(&mut self, first: usize, xs: &[f64], ys: &[f64]) {
+        let len = xs.len();
+        let ys = &ys[..len];
+        let [rows, x, y, xx, yy, xy] = self.each().map(|part| &mut part[first..first + len][..len]);
+        // Mostly all groups have had as many rows, and a division takes as long as all the rest.
+        let before = rows.first().copied().unwrap_or_default();
+        let of_all = rows.iter().fold(true, |alike, own| alike & (*own == before)).then(|| 1.0 / (before + 1.0));
+        for i in 0..len {
+            rows[i] += 1.0;
+            let share = of_all.unwrap_or_else(|| 1.0 / rows[i]);
+            let (dx, dy) = (xs[i] - x[i], ys[i] - y[i]);
+            x[i] += dx * share;
+            y[i] += dy * share;
+            let after = ys[i] - y[i];
+            xx[i] += dx * (xs[i] - x[i]);
+            yy[i] += dy * after;
+            xy[i] += dx * after;
+        }
+    }
+
+    /// The same for groups that know of x together and meet the same x again.
+    #[inline(always)]
+    fn add_together(&mut self, first: usize, mut of_x: OfX, own_x: f64, ys: &[f64]) {
+        let len = ys.len();
+        of_x.rows += 1.0;
+        let (share, dx) = (1.0 / of_x.rows, own_x - of_x.x);
+        of_x.x += dx * share;
+        of_x.xx += dx * (own_x - of_x.x);
+        self.of_x[first / NEIGHBOURS] = Some(of_x);
+        let [y, yy, xy] = [&mut self.y, &mut self.yy, &mut self.xy].map(|part| &mut part[first..first + len][..len]);
+        for i in 0..len {
+            let dy = ys[i] - y[i];
+            y[i] += dy * share;
+            let after = ys[i] - y[i];
+            yy[i] += dy * after;
+            xy[i] += dx * after;
+        }
     }
 
     #[inline(always)]
@@ -118,6 +196,7 @@ impl Parts {
         if more.rows == 0.0 {
             return;
         }
+        self.tell_apart(group / NEIGHBOURS);
         let before = self.rows[group];
         let all = before + more.rows;
         let first = before == 0.0;
@@ -163,30 +242,32 @@ impl Fold for AddPairs<'_> {
 
     #[inline(always)]
     fn next(&mut self, first: usize, rows: Range<usize>) {
-        let len = rows.len();
-        let (xs, ys) = (&self.xs[rows.clone()][..len], &self.ys[rows][..len]);
-        let [rows, x, y, xx, yy, xy] = self.parts.each().map(|part| &mut part[first..first + len][..len]);
-        // Mostly all groups have had as many rows, and a division takes as long as all the rest.
-        let before = rows.first().copied().unwrap_or_default();
-        let of_all = rows.iter().fold(true, |alike, own| alike & (*own == before)).then(|| 1.0 / (before + 1.0));
-        for i in 0..len {
-            rows[i] += 1.0;
-            let share = of_all.unwrap_or_else(|| 1.0 / rows[i]);
-            let (dx, dy) = (xs[i] - x[i], ys[i] - y[i]);
-            x[i] += dx * share;
-            y[i] += dy * share;
-            let after = ys[i] - y[i];
-            xx[i] += dx * (xs[i] - x[i]);
-            yy[i] += dy * after;
-            xy[i] += dx * after;
+        let (mut group, mut row) = (first, rows.start);
+        while row < rows.end {
+            let neighbours = group / NEIGHBOURS;
+            let last = ((neighbours + 1) * NEIGHBOURS).min(self.parts.len());
+            let len = (last - group).min(rows.end - row);
+            let (xs, ys) = (&self.xs[row..row + len], &self.ys[row..row + len]);
+            let are_all = group.is_multiple_of(NEIGHBOURS) && group + len == last;
+            match self.parts.of_x[neighbours] {
+                Some(of_x) if are_all && xs.iter().fold(true, |alike, x| alike & (*x == xs[0])) => {
+                    self.parts.add_together(group, of_x, xs[0], ys);
+                }
+                of_x => {
+                    if of_x.is_some() {
+                        self.parts.tell_apart(neighbours);
+                    }
+                    self.parts.add(group, xs, ys);
+                }
+            }
+            (group, row) = (group + len, row + len);
         }
     }
 }
 
 impl Accumulator for Regression {
     fn resize(&mut self, groups: usize) {
-        let groups = groups.max(self.parts.rows.len());
-        self.parts.each().into_iter().for_each(|part| part.resize(groups, 0.0));
+        self.parts.resize(groups.max(self.parts.len()));
     }
 
     fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
@@ -197,7 +278,9 @@ impl Accumulator for Regression {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let parts = self.parts.each().into_iter();
+        let mut parts = std::mem::take(&mut self.parts);
+        (0..parts.of_x.len()).for_each(|neighbours| parts.tell_apart(neighbours));
+        let parts = parts.each().into_iter();
         parts.map(|part| array(&DataType::Float64, std::mem::take(part), None)).collect()
     }
 
@@ -213,15 +296,82 @@ impl Accumulator for Regression {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let parts = std::mem::take(&mut self.parts);
-        Ok(doubles((0..parts.rows.len()).map(|group| (self.outcome)(parts.at(group)))))
+        Ok(doubles((0..parts.len()).map(|group| (self.outcome)(parts.at(group)))))
     }
 
     fn memory(&self) -> usize {
-        let Parts { rows, x, y, xx, yy, xy } = &self.parts;
-        [rows, x, y, xx, yy, xy].into_iter().map(held).sum()
+        let Parts { of_x, rows, x, y, xx, yy, xy } = &self.parts;
+        held(of_x) + [rows, x, y, xx, yy, xy].into_iter().map(held).sum::<usize>()
     }
 
     fn met_nan(&self) -> bool {
         self.nan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GroupRun;
+    use arrow::array::Float64Array;
+    use std::sync::Arc;
+
+    /// Some rows of neighbouring groups: the first group, how many, x by place, and which rows count.
+    struct Given {
+        first: u32,
+        len: u32,
+        x: fn(u32) -> f64,
+        counts: fn(u32) -> bool,
+    }
+
+    impl Given {
+        fn all(first: u32, len: u32, x: fn(u32) -> f64) -> Self {
+            Self { first, len, x, counts: |_| true }
+        }
+    }
+
+    /// The sums of groups that get these rows as runs, or one by one.
+    fn folded(given: &[Given], groups: usize, one_by_one: bool) -> Vec<Vec<u64>> {
+        let mut regression = Regression::new(Sums::slope);
+        regression.resize(300);
+        for (time, part) in given.iter().enumerate() {
+            regression.resize(groups.min(300 + 200 * time));
+            let xs: Vec<f64> = (0..part.len).map(part.x).collect();
+            let ys = (0..part.len).map(|i| f64::from((i * 7919 + time as u32 * 104_729) % 1000) / 7.0);
+            let args: [ArrayRef; 2] = [Arc::new(ys.collect::<Float64Array>()), Arc::new(Float64Array::from(xs))];
+            let present: BooleanBuffer = (0..part.len).map(part.counts).collect();
+            let (runs, each) =
+                ([GroupRun { len: part.len, first: part.first, step: 1 }], (part.first..part.first + part.len));
+            let each: Vec<u32> = each.collect();
+            let groups = if one_by_one { Groups::Each(&each) } else { Groups::Runs(&runs) };
+            regression.update(&groups, &args, Some(&present)).expect("never fails");
+        }
+        let state = regression.state().expect("fits");
+        state.iter().map(|part| values::<f64>(part).iter().map(|value| value.to_bits()).collect()).collect()
+    }
+
+    #[test]
+    fn groups_that_know_of_x_together_have_the_sums_that_each_has_by_itself() {
+        let given = [
+            Given::all(0, 300, |_| 1.5),
+            Given::all(0, 500, |_| 1.75),
+            Given::all(0, 700, |_| 2.5),
+            Given::all(0, 256, |i| f64::from(i)),
+            Given { first: 0, len: 700, x: |_| 3.25, counts: |i| i % 5 != 0 || i >= 512 },
+            Given::all(300, 100, |_| 4.0),
+            Given::all(0, 700, |_| 5.0),
+        ];
+        for until in 1..=given.len() {
+            assert_eq!(folded(&given[..until], 700, false), folded(&given[..until], 700, true), "after {until}");
+        }
+        let mut regression = Regression::new(Sums::slope);
+        regression.resize(600);
+        let args: [ArrayRef; 2] =
+            [Arc::new(Float64Array::from(vec![1.0; 600])), Arc::new(Float64Array::from(vec![2.0; 600]))];
+        let run = [GroupRun { len: 600, first: 0, step: 1 }];
+        regression.update(&Groups::Runs(&run), &args, None).expect("never fails");
+        assert!(
+            regression.parts.of_x.iter().all(Option::is_some) && regression.parts.rows.iter().all(|rows| *rows == 0.0)
+        );
     }
 }

@@ -148,7 +148,9 @@ impl<'a> Folded<'a> {
             ("min" | "max", [arg]) if is_values(arg) => {
                 Some((if (call.function == "min") == ascends { "min" } else { "max" }, Outcome::Unpacked))
             }
-            ("first" | "last" | "any_value", [arg]) if is_values(arg) => Some((call.function.as_str(), Outcome::Unpacked)),
+            ("first" | "last" | "any_value", [arg]) if is_values(arg) => {
+                Some((call.function.as_str(), Outcome::Unpacked))
+            }
             ("quantile_disc", [arg]) if is_values(arg) && ascends => Some(("quantile_disc", Outcome::Unpacked)),
             // Means lie between values: in float32 they would be rounded once more.
             ("avg", [arg]) if is_values(arg) && !is_single => Some(("avg", Outcome::Unpacked)),

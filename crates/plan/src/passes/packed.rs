@@ -150,8 +150,7 @@ mod tests {
 
     fn packed(scale: f64, offset: f64) -> Packed {
         let packing = Packing::new(DataType::Int8, scale, offset, false).expect("tells bytes apart");
-        let integers =
-            Column { id: INTEGERS, name: "p".into(), ty: SqlType::TinyInt, metadata: Default::default() };
+        let integers = Column { id: INTEGERS, name: "p".into(), ty: SqlType::TinyInt, metadata: Default::default() };
         Packed { values: VALUES, integers, packing }
     }
 
@@ -170,8 +169,11 @@ mod tests {
             let run = |expr: &Expr| {
                 evaluate(expr, &Columns::new(&[VALUES, INTEGERS], &columns), 257).expect("comparisons never fail")
             };
-            for (function, constant) in ["=", "<>", "<", "<=", ">", ">="].into_iter().flat_map(|f| constants.map(|c| (f, c))) {
-                let (values, constant) = (Expr::Column(VALUES, SqlType::Double), Expr::Literal(Scalar::Double(constant)));
+            for (function, constant) in
+                ["=", "<>", "<", "<=", ">", ">="].into_iter().flat_map(|f| constants.map(|c| (f, c)))
+            {
+                let (values, constant) =
+                    (Expr::Column(VALUES, SqlType::Double), Expr::Literal(Scalar::Double(constant)));
                 for args in [vec![values.clone(), constant.clone()], vec![constant.clone(), values.clone()]] {
                     let expr = scalar::call(function, args, None).expect("numbers compare");
                     let written = of.rewritten(expr.clone()).expect("can be written");

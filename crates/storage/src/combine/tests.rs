@@ -5,7 +5,7 @@ use crate::formats::StoredType;
 use crate::{Block, Dataset, Error, OpenOptions, Overlap, ReadMetrics, Result, Room};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, TimeUnit};
+use arrow::datatypes::{DataType, Float64Type, Int16Type, TimeUnit};
 use hyperslab_grid::schema::{CALENDAR_EXTENSION, Role};
 use hyperslab_grid::{CellRuns, Hyperslab, Region};
 use proptest::prelude::*;
@@ -276,7 +276,38 @@ fn packing_fill_and_types_are_each_files_own() {
     let dataset = open(vec![("a.nc", a), ("b.nc", b)]).expect("opens");
     let v = dataset.schema().find("v").expect("is there");
     assert_eq!(*dataset.schema().variables[v].data_type(), DataType::Float64, "the widest type");
+    assert_eq!(dataset.packing(v), None, "integers of other files would stand for other values");
     assert_eq!(numbers(&dataset, "v"), [Some(0.), Some(1.), None, Some(98.)]);
+}
+
+#[test]
+fn packed_integers_are_read_as_they_are_where_all_files_pack_alike() {
+    let file = |values: &[i16], scale: f64, fill: i16| {
+        let attributes = [("scale_factor", double(scale)), ("add_offset", double(9.0)), ("_FillValue", short(fill))];
+        FakeFile::new().dim("x", 3).var("x", &["x"], f32s(3), &[]).var("v", &["x"], shorts(values), &attributes)
+    };
+    let dataset =
+        open(vec![("a.nc", file(&[-9, 4, 7], -0.5, -9)), ("b.nc", file(&[-9, 4, 7], -0.5, 4))]).expect("opens");
+    let v = dataset.schema().find("v").expect("is there");
+    let packing = dataset.packing(v).expect("all files pack alike");
+    let values = numbers(&dataset, "v");
+    for (row, integers) in [[None, Some(4), Some(7)], [Some(-9), None, Some(7)]].into_iter().enumerate() {
+        let (slab, mut block) = (Hyperslab::new(vec![row..row + 1, 0..3]), Block::default());
+        dataset.read(v, &slab, &mut block, &ReadMetrics::default()).expect("reads");
+        let cells = block.cells_of(&slab);
+        let found = block.decode_packed(&cells, packing.stored()).expect("is packed");
+        assert_eq!(
+            found.as_primitive::<Int16Type>().iter().collect::<Vec<_>>(),
+            integers,
+            "fill values are each file's own"
+        );
+        let unpacked = integers.map(|stored| stored.map(|stored| packing.value(i64::from(stored))));
+        assert_eq!(values[row * 3..][..3], unpacked);
+        assert!(block.decode_packed(&cells, &DataType::Int32).is_err());
+    }
+    assert_eq!(dataset.packing(dataset.schema().find("x").expect("is there")), None);
+    let other = open(vec![("a.nc", file(&[1, 2, 3], -0.5, -9)), ("b.nc", file(&[1, 2, 3], 0.5, -9))]).expect("opens");
+    assert_eq!(other.packing(other.schema().find("v").expect("is there")), None);
 }
 
 #[test]
