@@ -69,10 +69,14 @@ impl Packing {
 
     /// The value that an integer of the type stands for, as decoding computes it.
     pub fn value(&self, stored: i64) -> f64 {
+        // Without an offset zero keeps the sign of the scale.
+        let has_offset = self.offset != 0.0;
         if self.is_single {
-            return f64::from(stored as f32 * self.scale as f32 + self.offset as f32);
+            let scaled = stored as f32 * self.scale as f32;
+            return f64::from(if has_offset { scaled + self.offset as f32 } else { scaled });
         }
-        stored as f64 * self.scale + self.offset
+        let scaled = stored as f64 * self.scale;
+        if has_offset { scaled + self.offset } else { scaled }
     }
 
     /// The integers whose values lie between two bounds, neither of them NaN; an empty range if there are none. Found by

@@ -17,8 +17,9 @@ pub(super) const PASS: Pass = Pass {
 
 fn rewrite(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
     let RowPlan::Materialize { grid, columns } = plan else { return Ok(plan) };
-    let GridPlan::Aggregate { mut input, keys, mut aggregates } = *grid else {
-        return Ok(RowPlan::Materialize { grid, columns });
+    let (mut input, keys, mut aggregates) = match *grid {
+        GridPlan::Aggregate { input, keys, aggregates } => (input, keys, aggregates),
+        cells => return only_tested(cells, columns, context),
     };
     let given = columns_of(&columns, &keys, &aggregates);
     // What the columns that are handed out are computed from, where that is not themselves.
@@ -48,6 +49,16 @@ fn rewrite(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
         (column, expr)
     });
     Ok(RowPlan::Project { columns: shown.collect(), input: Box::new(RowPlan::Materialize { grid, columns }) })
+}
+
+/// Cells, of which packed variables may be compared with constants, but are not handed out.
+fn only_tested(mut grid: GridPlan, columns: Vec<ColumnId>, context: &mut PassContext<'_>) -> Result<RowPlan> {
+    for packed in packed_variables(&grid, context) {
+        if !columns.contains(&packed.values) && is_only_folded(&packed, &mut grid, &[], &[])? {
+            write_over(&packed, &mut grid)?;
+        }
+    }
+    Ok(RowPlan::Materialize { grid: Box::new(grid), columns })
 }
 
 /// The columns that are handed out, in order.
