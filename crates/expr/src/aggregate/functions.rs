@@ -216,7 +216,7 @@ pub static AGGREGATE_FUNCTIONS: &[AggregateFunction] = &[
         parameters: 0..0,
         keeps_units: false,
         bind: types::doubles,
-        create: |_, _| Ok(Box::new(Regression::new(Sums::corr))),
+        create: |_, _| Ok(Box::new(Regression::with_squares_of_y(Sums::corr))),
     },
     AggregateFunction {
         names: &["covar_pop"],
@@ -261,7 +261,7 @@ pub static AGGREGATE_FUNCTIONS: &[AggregateFunction] = &[
         parameters: 0..0,
         keeps_units: false,
         bind: types::doubles,
-        create: |_, _| Ok(Box::new(Regression::new(Sums::r2))),
+        create: |_, _| Ok(Box::new(Regression::with_squares_of_y(Sums::r2))),
     },
     AggregateFunction {
         names: &["regr_avgx"],
@@ -297,7 +297,7 @@ pub static AGGREGATE_FUNCTIONS: &[AggregateFunction] = &[
         parameters: 0..0,
         keeps_units: false,
         bind: types::doubles,
-        create: |_, _| Ok(Box::new(Regression::new(Sums::yy))),
+        create: |_, _| Ok(Box::new(Regression::with_squares_of_y(Sums::yy))),
     },
     AggregateFunction {
         names: &["regr_sxy"],

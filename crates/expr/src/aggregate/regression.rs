@@ -111,8 +111,10 @@ struct Parts {
     x: Vec<f64>,
     y: Vec<f64>,
     xx: Vec<f64>,
+    /// Empty where no outcome asks for it: the sums of a large map are more than a cache holds.
     yy: Vec<f64>,
     xy: Vec<f64>,
+    squares_of_y: bool,
 }
 
 impl Parts {
@@ -130,7 +132,9 @@ impl Parts {
             self.tell_apart(self.len() / NEIGHBOURS);
         }
         self.of_x.resize(groups.div_ceil(NEIGHBOURS), Some(OfX::default()));
-        self.each().into_iter().for_each(|part| part.resize(groups, 0.0));
+        let Self { rows, x, y, xx, yy, xy, .. } = self;
+        [rows, x, y, xx, xy].into_iter().for_each(|part| part.resize(groups, 0.0));
+        yy.resize(if self.squares_of_y { groups } else { 0 }, 0.0);
     }
 
     /// Lets each group of some neighbours know of x by itself.
@@ -147,7 +151,8 @@ impl Parts {
     fn at(&self, group: usize) -> Sums {
         let own = || OfX { rows: self.rows[group], x: self.x[group], xx: self.xx[group] };
         let OfX { rows, x, xx } = self.of_x[group / NEIGHBOURS].unwrap_or_else(own);
-        Sums { rows, x, y: self.y[group], xx, yy: self.yy[group], xy: self.xy[group] }
+        let yy = self.yy.get(group).copied().unwrap_or_default();
+        Sums { rows, x, y: self.y[group], xx, yy, xy: self.xy[group] }
     }
 
     /// Folds in a row for each of the groups from `first` on.
@@ -155,10 +160,14 @@ impl Parts {
     fn add(&mut self, first: usize, xs: &[f64], ys: &[f64]) {
         let len = xs.len();
         let ys = &ys[..len];
-        let [rows, x, y, xx, yy, xy] = self.each().map(|part| &mut part[first..first + len][..len]);
+        let Self { rows, x, y, xx, yy, xy, .. } = self;
+        let [rows, x, y, xx, xy] = [rows, x, y, xx, xy].map(|part| &mut part[first..first + len][..len]);
         // Mostly all groups have had as many rows, and a division takes as long as all the rest.
         let before = rows.first().copied().unwrap_or_default();
         let of_all = rows.iter().fold(true, |alike, own| alike & (*own == before)).then(|| 1.0 / (before + 1.0));
+        if !yy.is_empty() {
+            add_squares(&mut yy[first..first + len], y, ys, |i| of_all.unwrap_or_else(|| 1.0 / (rows[i] + 1.0)));
+        }
         for i in 0..len {
             rows[i] += 1.0;
             let share = of_all.unwrap_or_else(|| 1.0 / rows[i]);
@@ -167,7 +176,6 @@ impl Parts {
             y[i] += dy * share;
             let after = ys[i] - y[i];
             xx[i] += dx * (xs[i] - x[i]);
-            yy[i] += dy * after;
             xy[i] += dx * after;
         }
     }
@@ -181,13 +189,14 @@ impl Parts {
         of_x.x += dx * share;
         of_x.xx += dx * (own_x - of_x.x);
         self.of_x[first / NEIGHBOURS] = Some(of_x);
-        let [y, yy, xy] = [&mut self.y, &mut self.yy, &mut self.xy].map(|part| &mut part[first..first + len][..len]);
+        let [y, xy] = [&mut self.y, &mut self.xy].map(|part| &mut part[first..first + len][..len]);
+        if !self.yy.is_empty() {
+            add_squares(&mut self.yy[first..first + len], y, ys, |_| share);
+        }
         for i in 0..len {
             let dy = ys[i] - y[i];
             y[i] += dy * share;
-            let after = ys[i] - y[i];
-            yy[i] += dy * after;
-            xy[i] += dx * after;
+            xy[i] += dx * (ys[i] - y[i]);
         }
     }
 
@@ -206,15 +215,39 @@ impl Parts {
         self.x[group] = if first { more.x } else { self.x[group] + dx * share };
         self.y[group] = if first { more.y } else { self.y[group] + dy * share };
         self.xx[group] += more.xx + dx * dx * weight;
-        self.yy[group] += more.yy + dy * dy * weight;
+        if let Some(yy) = self.yy.get_mut(group) {
+            *yy += more.yy + dy * dy * weight;
+        }
         self.xy[group] += more.xy + dx * dy * weight;
     }
 }
 
+/// Folds values into squared deviations from means, of which they will make up the share.
+#[inline(always)]
+fn add_squares(squares: &mut [f64], means: &[f64], values: &[f64], share: impl Fn(usize) -> f64) {
+    let len = values.len();
+    let (squares, means) = (&mut squares[..len], &means[..len]);
+    for i in 0..len {
+        let deviation = values[i] - means[i];
+        squares[i] += deviation * (values[i] - (means[i] + deviation * share(i)));
+    }
+}
+
 impl Regression {
-    /// With this outcome.
+    /// With this outcome, which does not need the squared deviations of y.
     pub(super) fn new(outcome: fn(Sums) -> Option<f64>) -> Self {
         Self { outcome, parts: Parts::default(), nan: false }
+    }
+
+    /// With this outcome, which does.
+    pub(super) fn with_squares_of_y(outcome: fn(Sums) -> Option<f64>) -> Self {
+        let parts = Parts { squares_of_y: true, ..Parts::default() };
+        Self { outcome, parts, nan: false }
+    }
+
+    fn take_parts(&mut self) -> Parts {
+        let emptied = Parts { squares_of_y: self.parts.squares_of_y, ..Parts::default() };
+        std::mem::replace(&mut self.parts, emptied)
     }
 }
 
@@ -278,8 +311,9 @@ impl Accumulator for Regression {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let mut parts = std::mem::take(&mut self.parts);
+        let mut parts = self.take_parts();
         (0..parts.of_x.len()).for_each(|neighbours| parts.tell_apart(neighbours));
+        parts.yy.resize(parts.len(), 0.0);
         let parts = parts.each().into_iter();
         parts.map(|part| array(&DataType::Float64, std::mem::take(part), None)).collect()
     }
@@ -295,12 +329,12 @@ impl Accumulator for Regression {
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
-        let parts = std::mem::take(&mut self.parts);
+        let parts = self.take_parts();
         Ok(doubles((0..parts.len()).map(|group| (self.outcome)(parts.at(group)))))
     }
 
     fn memory(&self) -> usize {
-        let Parts { of_x, rows, x, y, xx, yy, xy } = &self.parts;
+        let Parts { of_x, rows, x, y, xx, yy, xy, .. } = &self.parts;
         held(of_x) + [rows, x, y, xx, yy, xy].into_iter().map(held).sum::<usize>()
     }
 
@@ -332,7 +366,7 @@ mod tests {
 
     /// The sums of groups that get these rows as runs, or one by one.
     fn folded(given: &[Given], groups: usize, one_by_one: bool) -> Vec<Vec<u64>> {
-        let mut regression = Regression::new(Sums::slope);
+        let mut regression = Regression::with_squares_of_y(Sums::corr);
         regression.resize(300);
         for (time, part) in given.iter().enumerate() {
             regression.resize(groups.min(300 + 200 * time));
