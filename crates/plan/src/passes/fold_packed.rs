@@ -169,7 +169,7 @@ impl<'a> Folded<'a> {
                 Some((call.function.as_str(), Outcome::Unpacked))
             }
             ("sum", [arg]) if is_values(arg) && !is_single && !call.distinct => Some(("sum", Outcome::Sum)),
-            ("arg_min" | "arg_max", [_, by]) if is_values(by) => {
+            ("arg_min" | "arg_max", [value, by]) if is_values(by) && !is_values(value) => {
                 Some((if (call.function == "arg_min") == ascends { "arg_min" } else { "arg_max" }, Outcome::Same))
             }
             _ => None,
