@@ -18,6 +18,7 @@ mod dataset;
 mod describe;
 mod dialect;
 mod expr;
+mod flags;
 mod from;
 mod grouping;
 mod grouping_sets;

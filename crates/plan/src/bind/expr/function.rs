@@ -2,6 +2,7 @@
 
 use super::{Bound, ExprBinder};
 use crate::bind::axis_function::is_axis_function;
+use crate::bind::flags::is_flag_function;
 use crate::bind::refuse::{at_node, unsupported};
 use crate::bind::window::is_window_function;
 use crate::{Error, Result, Span};
@@ -35,6 +36,9 @@ impl<'a> ExprBinder<'_, 'a> {
         }
         if is_axis_function(&name) {
             return self.axis_function(&name, function, span);
+        }
+        if is_flag_function(&name) {
+            return self.flag_function(&name, function, span);
         }
         let args = self.scalar_args(&name, function, span)?;
         if matches!(name.as_str(), "date_part" | "datepart") && args.len() == 2 {
