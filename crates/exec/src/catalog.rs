@@ -166,6 +166,10 @@ impl DatasetSource for OpenDataset {
         self.0.read_again(variable, region)
     }
 
+    fn paths(&self) -> Vec<String> {
+        self.0.files().into_iter().map(|path| path.display().to_string()).collect()
+    }
+
     fn packing(&self, variable: usize) -> Option<Packing> {
         self.0.packing(variable)
     }

@@ -168,6 +168,11 @@ pub trait DatasetSource: Debug + Send + Sync {
         0
     }
 
+    /// The paths of its files.
+    fn paths(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How integers stand for the values of a variable: if they do, and everywhere alike.
     fn packing(&self, _variable: usize) -> Option<Packing> {
         None

@@ -12,6 +12,7 @@ mod axis_function;
 mod beneath;
 mod binder;
 mod complete;
+mod contents;
 mod copy;
 mod correlation;
 mod dataset;

@@ -1,6 +1,8 @@
-//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`; `regrid` and `range` are beside ([`super::regrid`], [`super::series`]).
+//! Functions in FROM: `read_netcdf`, `read_csv`, `grid`; `regrid`, `range` and lists of what a dataset holds are beside
+//! ([`super::regrid`], [`super::series`], [`super::contents`]).
 
 use super::binder::Binder;
+use super::contents;
 use super::refuse::{at_node, unsupported};
 use super::scope::{Relation, Table, with_names};
 use crate::{Error, Result, Source, Span, TableFormat};
@@ -18,6 +20,10 @@ const KNOWN: [&str; 9] = [
     "range",
     "generate_series",
 ];
+
+fn known() -> impl Iterator<Item = &'static str> {
+    KNOWN.into_iter().chain(contents::NAMES)
+}
 
 /// The arguments of a table function.
 pub(super) struct Arguments {
@@ -37,8 +43,8 @@ impl<'a> Binder<'a> {
         let at = self.span(ident);
         self.refuse(args.settings.is_some(), "SETTINGS", at)?;
         let function = ident.value.to_lowercase();
-        if !KNOWN.contains(&function.as_str()) {
-            let known: Vec<String> = KNOWN.iter().map(|known| (*known).to_string()).collect();
+        if !known().any(|known| known == function) {
+            let known: Vec<String> = known().map(str::to_string).collect();
             return Err(with_names(
                 Error::new(format!("there is no table function {}", ident.value)),
                 &function,
@@ -53,6 +59,7 @@ impl<'a> Binder<'a> {
         match function.as_str() {
             "grid" => self.grid(arguments, alias),
             "range" | "generate_series" => self.series(&function, arguments, alias),
+            name if contents::NAMES.contains(&name) => self.contents(name, arguments, alias),
             _ => self.read(&function, arguments, alias),
         }
     }
