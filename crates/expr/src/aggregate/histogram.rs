@@ -1,8 +1,8 @@
 //! `histogram_1d` and `histogram_2d`: how many values, or how much weight, lies in each bin between given edges.
 //!
-//! As numpy's `histogram` has it: a bin holds its lower edge but not its upper one, except the last, which holds both. Values
-//! outside of all edges, and NaN, are in no bin. Counts are exact; weights are added up in the order of the rows.
+//! Values outside of all edges, and NaN, are in no bin. Counts are exact; weights are added up in the order of the rows.
 
+use super::edges::Edges;
 use super::native::{Native, any_nan, array, held, lists, values};
 use super::rows::{Fold, Mask, fold};
 use super::types::{self, Bound, Types};
@@ -58,13 +58,13 @@ fn create(types: &Types, parameters: &[Scalar]) -> Result<Accumulating> {
     })
 }
 
-/// The edges along each axis: at least two of each, ascending, without NaN.
-struct Bins(Vec<Vec<f64>>);
+/// The edges along each axis.
+struct Bins(Vec<Edges>);
 
 impl Bins {
     fn new(parameters: &[Scalar]) -> Result<Self> {
-        let bins = Self(parameters.iter().map(edges).collect::<Result<_>>()?);
-        let count = bins.0.iter().try_fold(1usize, |count, edges| count.checked_mul(edges.len() - 1));
+        let bins = Self(parameters.iter().map(Edges::new).collect::<Result<_>>()?);
+        let count = bins.0.iter().try_fold(1usize, |count, edges| count.checked_mul(edges.bins()));
         match count {
             Some(count) if count <= MAX_BINS => Ok(bins),
             _ => Err(Error::new(format!("a histogram has at most {MAX_BINS} bins")).with_hint("give fewer edges")),
@@ -73,7 +73,7 @@ impl Bins {
 
     /// How many bins there are on all axes together.
     fn count(&self) -> usize {
-        self.0.iter().map(|edges| edges.len() - 1).product()
+        self.0.iter().map(Edges::bins).product()
     }
 
     /// The bin that holds a point, counted along the last axis first.
@@ -81,39 +81,10 @@ impl Bins {
     fn find(&self, point: impl Fn(usize) -> f64) -> Option<usize> {
         let mut bin = 0;
         for (axis, edges) in self.0.iter().enumerate() {
-            bin = bin * (edges.len() - 1) + bin_of(point(axis), edges)?;
+            bin = bin * edges.bins() + edges.bin_of(point(axis))?;
         }
         Some(bin)
     }
-}
-
-fn edges(parameter: &Scalar) -> Result<Vec<f64>> {
-    let wrong = |message: &str| Error::new(message).with_hint("write ascending numbers: [0, 10, 20]");
-    let Scalar::List(items, _) = parameter else {
-        return Err(wrong("the edges of a histogram are a list of numbers"));
-    };
-    let edges = items.iter().map(Scalar::number).collect::<Option<Vec<f64>>>();
-    let edges = edges.ok_or_else(|| wrong("the edges of a histogram are numbers, none of them NULL"))?;
-    if edges.len() < 2 {
-        return Err(wrong("a histogram needs two edges at least"));
-    }
-    match edges.windows(2).find(|pair| pair[0].partial_cmp(&pair[1]) != Some(std::cmp::Ordering::Less)) {
-        Some(pair) => {
-            Err(wrong(&format!("the edges of a histogram must ascend: {} is followed by {}", pair[0], pair[1])))
-        }
-        None => Ok(edges),
-    }
-}
-
-/// The bin of a value among ascending edges.
-#[inline(always)]
-fn bin_of(value: f64, edges: &[f64]) -> Option<usize> {
-    let last = edges.len() - 1;
-    if value == edges[last] {
-        return Some(last - 1);
-    }
-    let above = edges.partition_point(|edge| *edge <= value);
-    (above > 0 && value < edges[last]).then(|| above - 1)
 }
 
 /// A count or a sum of weights.
@@ -205,7 +176,7 @@ impl<T: Tally> Accumulator for Histogram<T> {
         let mut out = array(&self.item.to_arrow(), std::mem::take(&mut self.tallies), None)?;
         self.groups = 0;
         for edges in self.bins.0.iter().rev() {
-            out = cut(out, edges.len() - 1)?;
+            out = cut(out, edges.bins())?;
         }
         Ok(out)
     }

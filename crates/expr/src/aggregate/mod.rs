@@ -9,6 +9,7 @@ mod count;
 mod counting;
 mod deviation;
 mod distinct;
+mod edges;
 mod first_ordered;
 mod functions;
 mod gathered;
