@@ -51,6 +51,7 @@
 mod analyze;
 mod caret;
 mod copy;
+mod copy_grid;
 mod describe;
 mod error;
 pub mod output;

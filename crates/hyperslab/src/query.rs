@@ -166,6 +166,11 @@ impl Query {
         self.context.threads().current_num_threads()
     }
 
+    /// The most memory that the query may take.
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.context.memory().limit()
+    }
+
     /// Memory for what is made of its rows, none yet.
     pub(crate) fn reserve(&self, what: &'static str) -> Result<Reservation> {
         self.context.memory().reserve(0, what).map_err(|error| from_exec(error, None))

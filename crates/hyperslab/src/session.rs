@@ -3,7 +3,8 @@
 use crate::query::{Answer, Outlet, metrics, on_deep_stack};
 use crate::settings::Settings;
 use crate::{Error, ErrorKind, Parameters, Query, Result, analyze, copy, describe};
-use arrow::array::StringArray;
+use arrow::array::{StringArray, new_empty_array};
+use arrow::compute::concat;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use hyperslab_exec::catalog::FileCatalog;
@@ -13,7 +14,7 @@ use hyperslab_expr::Scalar;
 use hyperslab_plan::bind::{self, BoundStatement, CopyTarget, ExplainMode, ParsedStatement};
 use hyperslab_plan::explain::explain;
 use hyperslab_plan::{BoundQuery, passes};
-use hyperslab_storage::{Dataset, OpenOptions};
+use hyperslab_storage::{Dataset, NewDimension, OpenOptions};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -117,7 +118,7 @@ impl Session {
         let planned = on_deep_stack(|| state.plan(statement, parameters))?;
         match planned {
             Planned::Query(query) => state.start(*query, statement.sql.clone()),
-            Planned::Copy(query, target) => state.start_copy(*query, target, statement.sql.clone()),
+            Planned::Copy(query, labels, target) => state.start_copy((*query, labels), target, statement.sql.clone()),
             Planned::Analyze(query) => state.start_analyze(*query, statement.sql.clone()),
             Planned::Answer(answer, batch, warnings) => state.start_known(answer, batch, warnings),
             Planned::Set { name, value } => {
@@ -160,7 +161,7 @@ impl Session {
 /// A statement that only needs to be run.
 enum Planned {
     Query(Box<BoundQuery>),
-    Copy(Box<BoundQuery>, CopyTarget),
+    Copy(Box<BoundQuery>, Vec<BoundQuery>, CopyTarget),
     Analyze(Box<BoundQuery>),
     Answer(Answer, RecordBatch, Vec<String>),
     Set { name: String, value: Option<String> },
@@ -202,7 +203,10 @@ impl State {
                 }
                 ExplainMode::Analyze => Planned::Analyze(Box::new(optimize(query)?)),
             },
-            BoundStatement::Copy { query, target } => Planned::Copy(Box::new(optimize(query)?), target),
+            BoundStatement::Copy { query, labels, target } => {
+                let labels = labels.into_iter().map(optimize).collect::<Result<_>>()?;
+                Planned::Copy(Box::new(optimize(query)?), labels, target)
+            }
             BoundStatement::Describe(description) => {
                 Planned::Answer(Answer::Rows, describe::describe(&description)?, description.warnings)
             }
@@ -226,15 +230,25 @@ impl State {
     }
 
     /// Runs the query and writes its rows. Both share one context: what stops the one stops the other.
-    fn start_copy(&self, query: BoundQuery, target: CopyTarget, sql: Arc<str>) -> Result<Query> {
+    fn start_copy(
+        &self,
+        (query, labels): (BoundQuery, Vec<BoundQuery>),
+        target: CopyTarget,
+        sql: Arc<str>,
+    ) -> Result<Query> {
         let (context, strict, warnings) = (self.context(), self.settings.warnings_are_errors, query.warnings.clone());
         let head = (Answer::Rows, hyperslab_exec::schema(&query));
-        let run = move |context: &Context, mut outlet: Outlet| {
-            execute(&query, context, &sql, &mut |batch| outlet.give(batch))
-        };
-        let mut rows = Query::start(head, context.clone(), strict, warnings.clone(), run)?;
-        Query::start((Answer::Rows, copy::schema()), context, strict, warnings, move |_, mut outlet| {
-            let count = copy::copy(&mut rows, &target)?;
+        let said = (warnings.clone(), sql.clone());
+        Query::start((Answer::Rows, copy::schema()), context, strict, warnings, move |context, mut outlet| {
+            let (warnings, sql) = said;
+            let of_dimension = |query: &BoundQuery| known_labels(query, context, &sql);
+            let dimensions = labels.iter().map(of_dimension).collect::<Result<Vec<_>>>()?;
+            let text = sql.clone();
+            let run = move |context: &Context, mut outlet: Outlet| {
+                execute(&query, context, &sql, &mut |batch| outlet.give(batch))
+            };
+            let mut rows = Query::start(head, context.clone(), strict, warnings, run)?;
+            let count = copy::copy(&mut rows, dimensions, &target, &text)?;
             // Nobody to take the answer is no error.
             let _ = outlet.give(copy::answer(count)?);
             Ok(())
@@ -314,6 +328,22 @@ fn execute(
     take: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 ) -> Result<()> {
     hyperslab_exec::execute(query, context, &mut |batch| Ok(take(batch))).map_err(|e| from_exec(e, Some(sql)))
+}
+
+/// The labels of a dimension, which are all rows of a query.
+fn known_labels(query: &BoundQuery, context: &Context, sql: &Arc<str>) -> Result<NewDimension> {
+    let schema = hyperslab_exec::schema(query);
+    let mut parts = Vec::new();
+    execute(query, context, sql, &mut |batch| {
+        parts.push(batch.column(0).clone());
+        ControlFlow::Continue(())
+    })?;
+    let field = schema.fields()[0].clone();
+    let labels = match &parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()[..] {
+        [] => new_empty_array(field.data_type()),
+        parts => concat(parts).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
+    };
+    Ok(NewDimension { field, labels })
 }
 
 /// A text as a result of one column, `plan`.

@@ -25,7 +25,8 @@
 //! * `regrid`: a dataset on other axes, whose variables are computed when they are read;
 //! * [`Dataset`] and [`Block`]: what the rest of Hyperslab sees, a [schema](hyperslab_grid::schema) and boxes of cells.
 //!
-//! Beside them stand [`tables`], files of rows (CSV and Parquet), and [`NewFile`], a file that appears when it is whole.
+//! Beside them stand [`tables`], files of rows (CSV and Parquet), [`NewFile`], a file that appears when it is whole, and
+//! [`NewGrid`], a netCDF-4 file that is written box by box.
 //!
 //! # Invariants
 //! * Opening reads headers and dimension coordinates, never data variables, and holds a bounded number of files open.
@@ -55,6 +56,7 @@ mod instances;
 pub mod io;
 pub mod metrics;
 mod new_file;
+mod new_grid;
 mod options;
 mod regrid;
 mod room;
@@ -69,6 +71,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use formats::Engine;
 pub use metrics::{ReadCounts, ReadMetrics};
 pub use new_file::NewFile;
+pub use new_grid::{NewDimension, NewGrid};
 pub use options::{OpenOptions, Overlap};
 pub use regrid::{Regrid, Target};
 pub use room::{Giver, Room};

@@ -51,6 +51,11 @@ impl NewFile {
         Ok(Self { file, path: path.to_path_buf(), temporary: Some(temporary) })
     }
 
+    /// The name that it has until it is finished, for what writes to it by other means; none for what is no plain file.
+    pub fn temporary(&self) -> Option<&Path> {
+        self.temporary.as_deref()
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

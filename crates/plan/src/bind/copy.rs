@@ -3,8 +3,8 @@
 use super::binder::Binder;
 use super::refuse::{at_node, unsupported};
 use super::scope::{quoted, with_names};
-use crate::{BoundQuery, Error, Result, RowPlan, Span};
-use hyperslab_expr::{Expr, Scalar, SqlType};
+use crate::{BoundQuery, Column, Error, Result, RowPlan, Span};
+use hyperslab_expr::{ColumnId, Expr, Scalar, SqlType};
 use serde::{Deserialize, Serialize};
 use sqlparser::ast::{self, UtilityOption};
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ pub struct CopyTarget {
 }
 
 /// How a file of rows is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopyFormat {
     /// CSV.
     Csv {
@@ -46,6 +46,11 @@ pub enum CopyFormat {
         compression: ParquetCompression,
         /// How many rows a row group has at most.
         row_group_rows: usize,
+    },
+    /// NetCDF-4.
+    NetCdf {
+        /// The columns that are dimensions, the outermost first.
+        dimensions: Vec<String>,
     },
 }
 
@@ -72,14 +77,51 @@ static COPY_FORMATS: &[(&str, CopyFormat)] = &[
     ("ndjson", CopyFormat::Json { array: false }),
     ("parquet", PARQUET),
     ("pq", PARQUET),
+    ("netcdf", NETCDF),
+    ("nc", NETCDF),
+    ("nc4", NETCDF),
 ];
+
+const NETCDF: CopyFormat = CopyFormat::NetCdf { dimensions: Vec::new() };
 
 const PARQUET: CopyFormat =
     CopyFormat::Parquet { compression: ParquetCompression::Snappy, row_group_rows: ROW_GROUP_ROWS };
 
-/// The query with columns that the file can have: in Parquet names differ, and times are those of one calendar.
+/// For each dimension of a grid to be written a query for its labels, in the order in which they first come; none for other
+/// formats. The dimensions are named at `at`.
+///
+/// # Errors
+/// If a dimension is no column, or is named twice.
+pub(super) fn labels(query: &BoundQuery, target: &CopyTarget, at: Option<Span>) -> Result<Vec<BoundQuery>> {
+    let CopyFormat::NetCdf { dimensions } = &target.format else { return Ok(Vec::new()) };
+    let columns = query.columns();
+    let of_dimension = |(nth, name): (usize, &String)| {
+        let wrong = |message: String| {
+            let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+            Err(with_names(Error::new(message), name, &names).or_at(at))
+        };
+        let Some(column) = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)).cloned() else {
+            return wrong(format!("the dimension {} is no column of the query", quoted(name)));
+        };
+        if dimensions[..nth].iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            return wrong(format!("the dimension {} is named twice", quoted(name)));
+        }
+        let mut own = query.clone();
+        let label = Column { id: ColumnId(own.next_column), ..column.clone() };
+        own.next_column += 1;
+        let keys = vec![(label, Expr::Column(column.id, column.ty))];
+        own.plan = RowPlan::Aggregate { input: Box::new(own.plan), keys, aggregates: Vec::new() };
+        Ok(own)
+    };
+    dimensions.iter().enumerate().map(of_dimension).collect()
+}
+
+/// The query with columns that the file can have: in Parquet and NetCDF names differ, and Parquet knows times of one calendar.
 pub(super) fn fitting(mut query: BoundQuery, target: &CopyTarget) -> BoundQuery {
-    let CopyFormat::Parquet { .. } = target.format else { return query };
+    let is_parquet = matches!(target.format, CopyFormat::Parquet { .. });
+    if !is_parquet && !matches!(target.format, CopyFormat::NetCdf { .. }) {
+        return query;
+    }
     let (own, mut columns) = (query.columns(), query.columns());
     let mut names: HashSet<String> = HashSet::new();
     for column in &mut columns {
@@ -88,6 +130,7 @@ pub(super) fn fitting(mut query: BoundQuery, target: &CopyTarget) -> BoundQuery 
         column.name = free.expect("there are more numbers than columns");
         names.insert(column.name.to_lowercase());
         if let SqlType::Timestamp(calendar) = column.ty
+            && is_parquet
             && column.ty != SqlType::TIMESTAMP
         {
             let name = quoted(&column.name);
@@ -122,6 +165,10 @@ impl<'a> Binder<'a> {
             let name = option.name.value.to_lowercase();
             let at = self.span(&option.name);
             self.refuse(name == "partition_by", "PARTITION_BY: writing into several files", at)?;
+            if let (CopyFormat::NetCdf { dimensions }, "dimensions") = (&mut format, name.as_str()) {
+                *dimensions = self.names_of(option)?;
+                continue;
+            }
             let value = self.option_value(option)?;
             let name_at = self.span(&option.name);
             match set_option(&mut format, &name, &value) {
@@ -137,13 +184,41 @@ impl<'a> Binder<'a> {
                 }
             }
         }
+        if matches!(&format, CopyFormat::NetCdf { dimensions } if dimensions.is_empty()) {
+            let error = Error::new("which columns are dimensions is not said").or_at(Some(at));
+            return Err(error.with_hint("write (DIMENSIONS (time, lat, lon)), the outermost first"));
+        }
         Ok(CopyTarget { path, format })
+    }
+
+    /// Where the dimensions of a grid to be written are named.
+    pub(super) fn dimensions_at(&self, copy: &Copy) -> Option<Span> {
+        let option = copy.options.iter().find(|option| option.name.value.eq_ignore_ascii_case("dimensions"))?;
+        let name = self.span(&option.name);
+        Some(option.arg.as_ref().map_or(name, |names| name.to(at_node(self.text, names))))
+    }
+
+    /// The names that an option lists.
+    fn names_of(&self, option: &'a UtilityOption) -> Result<Vec<String>> {
+        let name = |expr: &'a ast::Expr| match expr {
+            ast::Expr::Identifier(word) => Ok(word.value.clone()),
+            other => Err(Error::new("a dimension is the name of a column").or_at(Some(at_node(self.text, other)))),
+        };
+        match &option.arg {
+            Some(ast::Expr::Tuple(names)) => names.iter().map(name).collect(),
+            Some(ast::Expr::Nested(one)) => Ok(vec![name(one)?]),
+            Some(one) => Ok(vec![name(one)?]),
+            None => {
+                let error = Error::new("the names of the dimensions are missing").or_at(Some(self.span(&option.name)));
+                Err(error.with_hint("write (DIMENSIONS (lat, lon))"))
+            }
+        }
     }
 
     fn copy_format(&mut self, copy: &'a Copy, path: &str, path_at: Span) -> Result<CopyFormat> {
         let names = || COPY_FORMATS.iter().map(|(name, _)| (*name).to_string()).collect::<Vec<_>>();
         let known = |wanted: &str| {
-            COPY_FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, format)| *format)
+            COPY_FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, format)| format.clone())
         };
         if let Some(option) = copy.options.iter().find(|option| is_format(option)) {
             let at = self.span(&option.name);
@@ -154,14 +229,11 @@ impl<'a> Binder<'a> {
             return known(&name).ok_or_else(|| unknown().or_at(Some(at)));
         }
         let file = path.rsplit('/').next().unwrap_or(path);
-        let is_grid = |ending: &str| {
-            ["nc", "nc4", "cdf", "h5", "hdf5", "zarr"].iter().any(|known| known.eq_ignore_ascii_case(ending))
-        };
+        let is_grid =
+            |ending: &str| ["cdf", "h5", "hdf5", "zarr"].iter().any(|known| known.eq_ignore_ascii_case(ending));
         if file.rsplit_once('.').is_some_and(|(_, ending)| is_grid(ending)) {
-            let error = unsupported("writing NetCDF or HDF5", path_at);
-            return Err(error.with_hint(
-                "write a table, x.parquet or x.csv; pandas makes a grid of one: df.set_index([..]).to_xarray()",
-            ));
+            let error = unsupported("writing this format", path_at);
+            return Err(error.with_hint("write NetCDF-4, which is HDF5 too: x.nc"));
         }
         file.rsplit_once('.').and_then(|(_, ending)| known(ending)).ok_or_else(|| {
             let error = Error::new(format!("the name of '{file}' does not say in which format it shall be written"));
@@ -187,19 +259,21 @@ fn is_format(option: &UtilityOption) -> bool {
 }
 
 impl CopyFormat {
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Csv { .. } => "CSV",
             Self::Json { .. } => "JSON",
             Self::Parquet { .. } => "Parquet",
+            Self::NetCdf { .. } => "NetCDF",
         }
     }
 
-    fn options(self) -> &'static [&'static str] {
+    fn options(&self) -> &'static [&'static str] {
         match self {
             Self::Csv { .. } => &["header", "delimiter"],
             Self::Json { .. } => &["array"],
             Self::Parquet { .. } => &["compression", "row_group_size"],
+            Self::NetCdf { .. } => &["dimensions"],
         }
     }
 }
@@ -234,7 +308,7 @@ fn set_option(format: &mut CopyFormat, name: &str, value: &Scalar) -> Set {
             };
             done(rows.map(|rows| *row_group_rows = rows), "a number of rows from 1 to 10,000,000")
         }
-        (CopyFormat::Csv { .. } | CopyFormat::Json { .. } | CopyFormat::Parquet { .. }, _) => Set::NoSuchOption,
+        (_, _) => Set::NoSuchOption,
     }
 }
 

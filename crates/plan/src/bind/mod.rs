@@ -98,6 +98,8 @@ pub enum BoundStatement {
     Copy {
         /// The query.
         query: BoundQuery,
+        /// For each dimension of a grid to be written a query for its labels.
+        labels: Vec<BoundQuery>,
         /// The file.
         target: CopyTarget,
     },
@@ -129,8 +131,10 @@ pub fn bind(statement: &ParsedStatement, catalog: &dyn Catalog, parameters: &Par
             Form::Explain(mode, query) => BoundStatement::Explain { query: binder.whole_query(query)?, mode: *mode },
             Form::Copy(copy) => {
                 let target = binder.copy_target(copy)?;
+                let at = binder.dimensions_at(copy);
                 let query = copy::fitting(binder.whole_query(&copy.query)?, &target);
-                BoundStatement::Copy { query, target }
+                let labels = copy::labels(&query, &target, at)?;
+                BoundStatement::Copy { query, labels, target }
             }
             Form::DescribeQuery(query) => BoundStatement::Describe(binder.describe_query(query)?),
             Form::DescribeTable(name) => BoundStatement::Describe(binder.describe_table(name)?),
