@@ -250,9 +250,9 @@ impl Slabs {
             return Ok(());
         }
         let failed = |error: arrow::error::ArrowError| Error::new(ErrorKind::Internal, error.to_string());
-        let mut ranges = vec![self.start..(self.start + self.rows).min(self.shape[0])];
-        ranges.extend(self.shape[1..].iter().map(|len| 0..*len));
-        let slab = Hyperslab::new(ranges);
+        let outer = self.start..(self.start + self.rows).min(self.shape[0]);
+        let inner = self.shape[1..].iter().map(|len| 0..*len);
+        let slab = Hyperslab::new(std::iter::once(outer).chain(inner).collect());
         let is_in_order = self.count == self.cells.len() && self.cells.is_sorted();
         let rows = UInt32Array::from_iter(self.cells.iter().map(|row| (*row != NONE).then_some(*row)));
         for (variable, held) in self.held.iter_mut().enumerate() {

@@ -390,7 +390,7 @@ mod tests {
             Given::all(0, 300, |_| 1.5),
             Given::all(0, 500, |_| 1.75),
             Given::all(0, 700, |_| 2.5),
-            Given::all(0, 256, |i| f64::from(i)),
+            Given::all(0, 256, f64::from),
             Given { first: 0, len: 700, x: |_| 3.25, counts: |i| i % 5 != 0 || i >= 512 },
             Given::all(300, 100, |_| 4.0),
             Given::all(0, 700, |_| 5.0),

@@ -151,15 +151,14 @@ fn text(text: &str) -> Expr {
 mod tests {
     use super::*;
 
-    fn of(attributes: &[(&str, &str)]) -> Result<Vec<(String, Option<i128>, i128)>, &'static str> {
-        let attributes = attributes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        flags(&attributes).map(|flags| flags.into_iter().map(|flag| (flag.meaning, flag.mask, flag.value)).collect())
+    fn of(attributes: &[(&str, &str)]) -> Result<Vec<Flag>, &'static str> {
+        flags(&attributes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
     }
 
     #[test]
     fn flags_are_values_masks_or_both() {
         let names = ("flag_meanings", "a  b");
-        let flag = |name: &str, mask, value| (name.to_string(), mask, value);
+        let flag = |name: &str, mask, value| Flag { meaning: name.to_string(), mask, value };
         assert_eq!(of(&[names, ("flag_values", "0, -1")]), Ok(vec![flag("a", None, 0), flag("b", None, -1)]));
         assert_eq!(of(&[names, ("flag_masks", "1, 2")]), Ok(vec![flag("a", Some(1), 1), flag("b", Some(2), 2)]));
         let both = of(&[names, ("flag_masks", "12, 12"), ("flag_values", "4, 8")]);

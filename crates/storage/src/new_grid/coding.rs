@@ -122,8 +122,18 @@ impl Coding {
         self.stored.primitive_width().unwrap_or(16)
     }
 
-    /// Values as they are stored.
-    pub(super) fn encode(&self, values: &ArrayRef) -> Result<ArrayRef> {
+    /// Whether the fill value is a value like others as long as nothing is missing: netCDF has no default for bytes.
+    pub(super) fn is_byte(&self) -> bool {
+        matches!(self.stored, DataType::Int8 | DataType::UInt8)
+    }
+
+    /// Whether missing values are a number that an attribute has to name.
+    pub(super) fn has_fill(&self) -> bool {
+        self.stored.is_integer()
+    }
+
+    /// Values as they are stored, and whether one of them is the fill value.
+    pub(super) fn encode(&self, values: &ArrayRef) -> Result<(ArrayRef, bool)> {
         let failed = |error: arrow::error::ArrowError| Error::new(ErrorKind::Unsupported, error.to_string());
         let wide = match values.data_type() {
             DataType::Timestamp(..) => cast(values, &DataType::Int64).map_err(failed)?,
@@ -131,7 +141,7 @@ impl Coding {
         };
         if self.unit > 1 && self.stored == DataType::Int64 {
             let times = wide.as_primitive::<Int64Type>();
-            return Ok(Arc::new(times.unary::<_, Int64Type>(|time| time.div_euclid(self.unit))));
+            return Ok((Arc::new(times.unary::<_, Int64Type>(|time| time.div_euclid(self.unit))), false));
         }
         let stored = cast(&wide, &self.stored).map_err(failed)?;
         match &self.stored {
@@ -143,25 +153,31 @@ impl Coding {
             DataType::UInt16 => self.filled::<UInt16Type>(&stored),
             DataType::UInt32 => self.filled::<UInt32Type>(&stored),
             DataType::UInt64 => self.filled::<UInt64Type>(&stored),
-            DataType::Float32 => Ok(with_nulls(stored.as_primitive::<Float32Type>(), f32::NAN)),
-            DataType::Float64 => Ok(with_nulls(stored.as_primitive::<Float64Type>(), f64::NAN)),
-            _ => Ok(stored),
+            DataType::Float32 => Ok((with_nulls(stored.as_primitive::<Float32Type>(), f32::NAN), false)),
+            DataType::Float64 => Ok((with_nulls(stored.as_primitive::<Float64Type>(), f64::NAN), false)),
+            _ => Ok((stored, false)),
         }
     }
 
-    /// Integers with the fill value in the place of NULL, which must be no value.
-    fn filled<T: ArrowPrimitiveType>(&self, stored: &ArrayRef) -> Result<ArrayRef>
+    /// Integers with the fill value in the place of NULL, and whether it is a value too.
+    fn filled<T: ArrowPrimitiveType>(&self, stored: &ArrayRef) -> Result<(ArrayRef, bool)>
     where
         T::Native: TryFrom<i128>,
     {
         let stored = stored.as_primitive::<T>();
         let fill = T::Native::try_from(self.fill).ok().unwrap_or_default();
-        if stored.iter().flatten().any(|value| value == fill) {
-            let error =
-                Error::new(ErrorKind::Unsupported, format!("the value {:?} stands for missing ones in the file", fill));
-            return Err(error.with_hint("CAST the column to a wider type"));
+        let is_met = stored.iter().flatten().any(|value| value == fill);
+        if is_met && !self.is_byte() {
+            return Err(self.taken());
         }
-        Ok(with_nulls(stored, fill))
+        Ok((with_nulls(stored, fill), is_met))
+    }
+
+    /// The fill value is a value.
+    pub(super) fn taken(&self) -> Error {
+        let error =
+            Error::new(ErrorKind::Unsupported, format!("the value {} stands for missing ones in the file", self.fill));
+        error.with_hint("CAST the column to a wider type")
     }
 }
 
@@ -229,27 +245,29 @@ mod tests {
             let coding = Coding::of_labels(&ty, &labels).expect("is a time");
             assert!(coding.texts.contains(&("units".into(), format!("{unit} since 1970-01-01"))), "{:?}", coding.texts);
             assert!(coding.texts.contains(&("axis".into(), "T".into())));
-            assert_eq!(coding.encode(&labels).expect("encodes").as_primitive::<Int64Type>().value(0), first);
+            assert_eq!(coding.encode(&labels).expect("encodes").0.as_primitive::<Int64Type>().value(0), first);
         }
     }
 
     #[test]
     fn null_is_nan_or_a_number_that_is_no_value() {
         let floats: ArrayRef = Arc::new(Float32Array::from(vec![Some(1.5), None]));
-        let encoded = Coding::of(&field(DataType::Float32, &[])).expect("a number").encode(&floats).expect("encodes");
+        let encoded = Coding::of(&field(DataType::Float32, &[])).expect("a number").encode(&floats).expect("encodes").0;
         assert!(encoded.as_primitive::<Float32Type>().value(1).is_nan() && encoded.null_count() == 0);
         let coding = Coding::of(&field(DataType::Int16, &[])).expect("a number");
         let shorts: ArrayRef = Arc::new(Int16Array::from(vec![Some(-1), None]));
-        assert_eq!(coding.encode(&shorts).expect("encodes").as_primitive::<Int16Type>().values(), &[-1, -32_767]);
+        assert_eq!(coding.encode(&shorts).expect("encodes").0.as_primitive::<Int16Type>().values(), &[-1, -32_767]);
         let taken: ArrayRef = Arc::new(Int16Array::from(vec![-32_767]));
         assert!(coding.encode(&taken).is_err());
+        let bytes: ArrayRef = Arc::new(arrow::array::UInt8Array::from(vec![255]));
+        assert!(Coding::of(&field(DataType::UInt8, &[])).expect("a number").encode(&bytes).expect("encodes").1);
     }
 
     #[test]
     fn truth_values_are_flags_and_other_types_are_refused() {
         let coding = Coding::of(&field(DataType::Boolean, &[("bounds", "b")])).expect("a flag");
         let truths: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]));
-        assert_eq!(coding.encode(&truths).expect("encodes").as_primitive::<Int8Type>().values(), &[1, 0, -127]);
+        assert_eq!(coding.encode(&truths).expect("encodes").0.as_primitive::<Int8Type>().values(), &[1, 0, -127]);
         assert_eq!(coding.numbers, [("flag_values".to_string(), vec![0, 1])]);
         assert!(coding.texts.iter().all(|(name, _)| name != "bounds"));
         assert!(Coding::of(&field(DataType::Binary, &[])).is_err());

@@ -28,10 +28,22 @@ pub struct NewDimension {
 pub struct NewGrid {
     file: NewFile,
     writer: Writer,
-    codings: Vec<Coding>,
-    names: Vec<String>,
+    variables: Vec<Variable>,
+    /// How many cells a variable has.
+    cells: usize,
     /// The most positions along the outermost dimension that a chunk of a variable has.
     chunk_rows: usize,
+}
+
+/// A variable over all dimensions.
+struct Variable {
+    name: String,
+    coding: Coding,
+    /// How many of its cells were written.
+    written: usize,
+    has_nulls: bool,
+    /// Whether the number that stands for missing ones is a value.
+    met_fill: bool,
 }
 
 /// How a variable lies in the file.
@@ -69,22 +81,23 @@ impl NewGrid {
             writer.add_dimension(name, dimension.labels.len())?;
             let chunk = vec![dimension.labels.len().max(1)];
             let at = writer.add_variable(&Layout { name, dims: &[name], chunk }, &coding)?;
-            let all = Hyperslab::new(vec![0..dimension.labels.len()]);
-            writer.write(at, &all, &coding.encode(&dimension.labels)?)?;
+            let all = Hyperslab::new(std::iter::once(0..dimension.labels.len()).collect());
+            writer.write(at, &all, &coding.encode(&dimension.labels)?.0)?;
         }
         let shape: Vec<usize> = dimensions.iter().map(|dimension| dimension.labels.len()).collect();
-        let (mut codings, mut chunk_rows) = (Vec::new(), 1);
+        let (mut made, mut chunk_rows) = (Vec::new(), 1);
         for field in variables {
             let name = &plain_name(field);
             let coding = Coding::of(field).map_err(|error| error.in_variable(name))?;
             let chunk = chunk_shape(&shape, coding.cell_bytes());
             chunk_rows = chunk.first().copied().unwrap_or(1).max(chunk_rows);
             writer.add_variable(&Layout { name, dims: &dims, chunk }, &coding)?;
-            codings.push(coding);
+            let name = field.name().clone();
+            made.push(Variable { name, coding, written: 0, has_nulls: false, met_fill: false });
         }
         attributes.iter().try_for_each(|(name, value)| writer.add_attribute(name, value))?;
-        let names = variables.iter().map(|field| field.name().clone()).collect();
-        Ok(Self { file, writer, codings, names, chunk_rows })
+        let cells = shape.iter().product();
+        Ok(Self { file, writer, variables: made, cells, chunk_rows })
     }
 
     /// So many positions along the outermost dimension, or fewer: such that boxes of them share no chunk.
@@ -97,17 +110,35 @@ impl NewGrid {
     /// # Errors
     /// If a value is the one that stands for missing ones, or the file takes no more.
     pub fn write(&mut self, variable: usize, slab: &Hyperslab, values: &ArrayRef) -> Result<()> {
-        let labels = self.writer.variables() - self.codings.len();
-        let encoded =
-            self.codings[variable].encode(values).map_err(|error| error.in_variable(&self.names[variable]))?;
-        self.writer.write(labels + variable, slab, &encoded)
+        let place = self.place(variable);
+        let about = &mut self.variables[variable];
+        let (encoded, met_fill) = about.coding.encode(values).map_err(|error| error.in_variable(&about.name))?;
+        about.written += values.len();
+        about.has_nulls |= values.null_count() > 0;
+        about.met_fill |= met_fill;
+        self.writer.write(place, slab, &encoded)
+    }
+
+    /// The number of a variable in the file: the labels come before.
+    fn place(&self, variable: usize) -> usize {
+        self.writer.variables() - self.variables.len() + variable
     }
 
     /// Gives the file its name.
     ///
     /// # Errors
-    /// If what was written cannot be brought to disk.
-    pub fn finish(self) -> Result<()> {
+    /// If what was written cannot be brought to disk, or values are missing where no number is left to say so.
+    pub fn finish(mut self) -> Result<()> {
+        for at in 0..self.variables.len() {
+            let (place, about) = (self.place(at), &self.variables[at]);
+            let is_missing = about.has_nulls || about.written < self.cells;
+            if is_missing && about.met_fill {
+                return Err(about.coding.taken().in_variable(&about.name));
+            }
+            if is_missing && about.coding.has_fill() {
+                self.writer.add_missing_value(place, &about.coding)?;
+            }
+        }
         self.writer.close()?;
         self.file.finish().map_err(|error| Error::new(ErrorKind::Io, error.to_string()))
     }

@@ -97,16 +97,20 @@ impl Writer {
         let (name, dims) = (layout.name, layout.dims);
         let mut variable = by_number!(&coding.stored, T => {
             let mut variable = self.file.add_variable::<Native<T>>(name, dims).map_err(failed)?;
-            let fill = if coding.stored.is_floating() { f64::NAN as Native<T> } else { coding.fill as Native<T> };
             variable.set_chunking(&layout.chunk).map_err(failed)?;
             if !dims.is_empty() {
                 variable.set_compression(DEFLATE_LEVEL, true).map_err(failed)?;
             }
-            if dims != [name] {
-                variable.set_fill_value(fill).map_err(failed)?;
-            }
             variable
         }, else self.file.add_string_variable(name, dims).map_err(failed)?);
+        if dims != [name] {
+            match coding.stored {
+                DataType::Float32 => variable.set_fill_value(f32::NAN).map_err(failed)?,
+                DataType::Float64 => variable.set_fill_value(f64::NAN).map_err(failed)?,
+                // Missing integers are what netCDF fills with by itself; an attribute says so where there are any.
+                _ => {}
+            }
+        }
         describe(&mut variable, coding)?;
         self.names.push(name.to_string());
         Ok(self.names.len() - 1)
@@ -132,6 +136,14 @@ impl Writer {
         })
     }
 
+    /// Says which number stands for missing values of a variable.
+    pub(super) fn add_missing_value(&mut self, variable: usize, coding: &Coding) -> Result<()> {
+        let name = &self.names[variable];
+        let mut variable =
+            self.file.variable_mut(name).ok_or_else(|| Error::not_found(format!("{name} is not there")))?;
+        put_numbers(&mut variable, coding, "missing_value", &[coding.fill])
+    }
+
     pub(super) fn close(self) -> Result<()> {
         self.file.close().map_err(failed)
     }
@@ -142,20 +154,25 @@ fn describe(variable: &mut VariableMut<'_>, coding: &Coding) -> Result<()> {
     for (name, value) in &coding.texts {
         variable.put_attribute(name, value.as_str()).map_err(failed)?;
     }
-    for (name, values) in &coding.numbers {
-        let value = match coding.stored {
-            DataType::Int8 => AttributeValue::Schars(values.iter().map(|value| *value as i8).collect()),
-            DataType::UInt8 => AttributeValue::Uchars(values.iter().map(|value| *value as u8).collect()),
-            DataType::Int16 => AttributeValue::Shorts(values.iter().map(|value| *value as i16).collect()),
-            DataType::UInt16 => AttributeValue::Ushorts(values.iter().map(|value| *value as u16).collect()),
-            DataType::UInt32 => AttributeValue::Uints(values.iter().map(|value| *value as u32).collect()),
-            DataType::Int64 => AttributeValue::Longlongs(values.clone()),
-            DataType::UInt64 => AttributeValue::Ulonglongs(values.iter().map(|value| *value as u64).collect()),
-            _ => AttributeValue::Ints(values.iter().map(|value| *value as i32).collect()),
-        };
-        variable.put_attribute(name, value).map_err(failed)?;
-    }
-    Ok(())
+    coding.numbers.iter().try_for_each(|(name, values)| {
+        let values: Vec<i128> = values.iter().map(|value| i128::from(*value)).collect();
+        put_numbers(variable, coding, name, &values)
+    })
+}
+
+/// Writes an attribute that is numbers of the type of its variable.
+fn put_numbers(variable: &mut VariableMut<'_>, coding: &Coding, name: &str, values: &[i128]) -> Result<()> {
+    let value = match coding.stored {
+        DataType::Int8 => AttributeValue::Schars(values.iter().map(|value| *value as i8).collect()),
+        DataType::UInt8 => AttributeValue::Uchars(values.iter().map(|value| *value as u8).collect()),
+        DataType::Int16 => AttributeValue::Shorts(values.iter().map(|value| *value as i16).collect()),
+        DataType::UInt16 => AttributeValue::Ushorts(values.iter().map(|value| *value as u16).collect()),
+        DataType::UInt32 => AttributeValue::Uints(values.iter().map(|value| *value as u32).collect()),
+        DataType::Int64 => AttributeValue::Longlongs(values.iter().map(|value| *value as i64).collect()),
+        DataType::UInt64 => AttributeValue::Ulonglongs(values.iter().map(|value| *value as u64).collect()),
+        _ => AttributeValue::Ints(values.iter().map(|value| *value as i32).collect()),
+    };
+    variable.put_attribute(name, value).map(drop).map_err(failed)
 }
 
 /// Texts go one by one; NULL is not written.

@@ -36,6 +36,10 @@ impl Writer {
         match self.0 {}
     }
 
+    pub(super) fn add_missing_value(&mut self, _: usize, _: &Coding) -> Result<()> {
+        match self.0 {}
+    }
+
     pub(super) fn close(self) -> Result<()> {
         match self.0 {}
     }

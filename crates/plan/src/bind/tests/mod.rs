@@ -51,7 +51,7 @@ fn outcome(sql: &str) -> String {
                         write!(out, "explain {mode:?}: ").expect("text");
                         query
                     }
-                    BoundStatement::Copy { query, target } => {
+                    BoundStatement::Copy { query, target, .. } => {
                         write!(out, "copy to {} as {:?}: ", target.path, target.format).expect("text");
                         query
                     }
