@@ -20,6 +20,10 @@ pub(super) struct Spread {
     pub(super) into: Vec<Vec<u32>>,
     /// The keys of the groups that are given out.
     pub(super) keys: KeyAxes,
+    /// For each group of that axis how many groups are given out for those before it: they are numbered by first appearance.
+    before: Vec<u32>,
+    /// For each group of that axis the least that it or one behind it counts in.
+    least_from: Vec<u32>,
     /// Whether there are no keys: there is one group then, whatever is matched.
     pub(super) is_whole: bool,
 }
@@ -40,15 +44,42 @@ impl Spread {
         let is_whole = keys.is_empty();
         let groups = given.tuples.len().max(usize::from(is_whole));
         let keys = folded.with_groups(axis, groups, given.keys(matches, &others, keys)?);
-        Ok(Some(Self { axis, into, keys, is_whole }))
+        let (before, least_from) = (given_before(&into), least_from(&into));
+        Ok(Some(Self { axis, into, keys, before, least_from, is_whole }))
     }
 
     /// The ranges of the groups that are given out for ranges of classes.
     pub(super) fn ranges(&self, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
         let mut out = ranges.to_vec();
-        out[self.axis] = 0..self.keys.axes[self.axis].groups;
+        let classes = &ranges[self.axis];
+        let before = |group: usize| self.before.get(group).map_or(self.keys.axes[self.axis].groups, |n| *n as usize);
+        out[self.axis] = before(classes.start)..before(classes.end);
         out
     }
+
+    /// Whether groups along an axis before a number count in none that those from there on count in.
+    pub(super) fn may_cut(&self, axis: usize, group: usize) -> bool {
+        axis != self.axis || self.least_from.get(group).is_none_or(|least| *least >= self.before[group])
+    }
+}
+
+/// For each group how many are given out for those before it.
+fn given_before(into: &[Vec<u32>]) -> Vec<u32> {
+    let (mut next, mut before) = (0, Vec::with_capacity(into.len()));
+    for numbers in into {
+        before.push(next);
+        next = numbers.iter().fold(next, |next, number| next.max(number + 1));
+    }
+    before
+}
+
+/// For each group the least that it or one behind it counts in.
+fn least_from(into: &[Vec<u32>]) -> Vec<u32> {
+    let mut least: Vec<u32> = into.iter().map(|numbers| numbers.iter().copied().min().unwrap_or(u32::MAX)).collect();
+    for group in (1..least.len()).rev() {
+        least[group - 1] = least[group - 1].min(least[group]);
+    }
+    least
 }
 
 /// For each group that is given out the keys of its rows, and a group of cells that counts in it.

@@ -1,6 +1,7 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
 mod given;
+mod room;
 mod rounds;
 mod transposed;
 mod units;
@@ -44,7 +45,7 @@ pub(super) fn aggregate(
     (context, operator): (&Context, &Arc<Operator>),
 ) -> Result<Box<dyn Source>> {
     let dense = Dense::new(input, keys, aggregates, query, context)?;
-    let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
+    let mut layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
     let described = |id: &ColumnId| {
         let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
         SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
@@ -55,8 +56,10 @@ pub(super) fn aggregate(
         dense.find_in_rounds(&mut kept, columns)?;
     } else {
         let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
+        dense.make_room(&mut layout);
         dense.find_at_once(&layout, transposed.as_ref(), &mut kept, columns)?;
     }
+    kept.close()?;
     Ok(Box::new(kept))
 }
 
@@ -65,6 +68,9 @@ const GROUPS: &str = "the groups of an aggregate";
 
 /// The most bytes that one thread holds of the values of groups.
 pub(crate) const KEPT_BYTES: usize = 256 << 20;
+
+/// The most cells without columns that are counted at a time, where not all have groups that are looked for.
+const CELLS_COUNTED: usize = 1 << 20;
 
 /// One aggregate, made ready to run.
 #[derive(Clone)]
@@ -168,7 +174,8 @@ impl<'a> Dense<'a> {
         let mut units = Units::new(self, layout);
         if layout.jobs.is_empty() {
             let none = self.finish(units.start(0)?)?;
-            kept.push(&self.give_out(none, columns)?)?;
+            kept.begin()?;
+            self.give_out(none, columns, kept)?;
         }
         let run = |at: usize| {
             let state = match transposed {
@@ -179,8 +186,12 @@ impl<'a> Dense<'a> {
             Ok(if layout.is_disjoint { Part::Finished(self.finish(state)?) } else { Part::State(state) })
         };
         fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
-            if let Some(unit) = units.add(&layout.jobs[at], part)? {
-                kept.push(&self.give_out(unit, columns)?)?;
+            let job = &layout.jobs[at];
+            if let Some(unit) = units.add(job, part)? {
+                if layout.units[job.unit].begins {
+                    kept.begin()?;
+                }
+                self.give_out(unit, columns, kept)?;
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -212,7 +223,8 @@ impl<'a> Dense<'a> {
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
-        let mut state = self.state(job.unit, job.groups.clone())?;
+        let space = GroupSpace::new(&self.keys, job.groups.clone()).of_cells_with(job.all_groups.clone());
+        let mut state = self.state_over(job.unit, space)?;
         let mut reader = CellReader::new(&self.program, self.context)?;
         if !self.reads_columns {
             self.count(&job.region, &mut state)?;
@@ -224,6 +236,10 @@ impl<'a> Dense<'a> {
                 for part in self.program.computed_at_once(region, self.apart) {
                     reader.enter_part(&part)?;
                     for vector in vectors(&part, VECTOR_CELLS) {
+                        // What only cells of other groups need is not read.
+                        if state.space.is_partial() && state.space.runs(&vector, &mut state.runs).are_none() {
+                            continue;
+                        }
                         if let Some(cells) = reader.run(vector)? {
                             self.fold(&mut reader, cells, &mut state)?;
                         }
@@ -243,12 +259,14 @@ impl<'a> Dense<'a> {
 
     /// Folds cells that have no columns: they are only counted.
     fn count(&self, region: &Region, state: &mut State<'_>) -> Result<()> {
-        for vector in vectors(region, i32::MAX as usize) {
+        // Which cells have groups of the state takes memory: of few cells at a time.
+        let most = if state.space.is_partial() { CELLS_COUNTED } else { i32::MAX as usize };
+        for vector in vectors(region, most) {
             self.context.check()?;
             let runs = state.space.runs(&vector, &mut state.runs);
             state.seen.fill(true);
             for accumulator in &mut state.accumulators {
-                accumulator.update(&Groups::Runs(runs), &[], None)?;
+                accumulator.update(&Groups::Runs(runs.groups()), &[], runs.within())?;
             }
         }
         Ok(())
@@ -276,13 +294,17 @@ impl<'a> Dense<'a> {
     /// Folds in what the calls take of the cells of a vector.
     fn update(&self, region: &Region, given: &Given, state: &mut State<'_>) -> Result<()> {
         let runs = state.space.runs(region, &mut state.runs);
+        let both = |present: Option<&BooleanBuffer>| match (present, runs.within()) {
+            (Some(present), Some(within)) => Some(present & within),
+            (one, other) => one.or(other).cloned(),
+        };
         if self.watch_presence {
-            mark_seen(runs, given.present.as_ref(), &mut state.seen);
+            mark_seen(runs.groups(), both(given.present.as_ref()).as_ref(), &mut state.seen);
         }
         for ((call, accumulator), (args, counted)) in
             self.calls.iter().zip(&mut state.accumulators).zip(&given.of_calls)
         {
-            let outcome = accumulator.update(&Groups::Runs(runs), args, counted.as_ref());
+            let outcome = accumulator.update(&Groups::Runs(runs.groups()), args, both(counted.as_ref()).as_ref());
             outcome.map_err(|error| error.or_at(call.call.at))?;
         }
         Ok(())
