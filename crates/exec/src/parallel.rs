@@ -4,6 +4,9 @@
 //! Partitions are started in order, and only a window of them beyond the one whose turn it is: results that are ready
 //! too early cannot pile up. Called from a thread of the pool itself, everything runs on that thread, one partition
 //! after the other: a pool never waits for itself.
+//!
+//! Where memory does not suffice for several partitions at a time, fewer are worked on, in the end one: a partition that ran
+//! out of memory before it gave anything is run anew when its turn comes, if that does no harm.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -13,7 +16,7 @@ use rayon::Scope;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,7 +43,23 @@ pub fn fold_partitions<S: Send>(
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)? };
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, runs_anew: false };
+    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
+}
+
+/// Like [`fold_partitions`], where nothing is left of a partition that failed, so that it can be run anew with fewer others
+/// beside it.
+///
+/// # Errors
+/// As for [`fold_partitions`]; memory that even one partition alone cannot have.
+pub(crate) fn fold_anew<S: Send>(
+    context: &Context,
+    partitions: usize,
+    run: impl Fn(usize) -> Result<S> + Sync,
+    mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, runs_anew: true };
     run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 
@@ -67,7 +86,7 @@ pub fn stream_mapped<T: Send>(
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, T>| source.run(partition, &mut |batch| give(map(batch)?));
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
-    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)? };
+    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)?, runs_anew: true };
     run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
 }
 
@@ -121,6 +140,8 @@ struct Queue {
     budget: usize,
     /// Reserved for those that do. Items of the partition whose turn it is wait also where nothing can be reserved.
     memory: Reservation,
+    /// Whether a partition can be run anew that ran out of memory.
+    runs_anew: bool,
 }
 
 /// What a producer gives its items to.
@@ -184,8 +205,14 @@ struct Lanes<'a, T> {
 }
 
 struct State<T> {
-    /// The next partition to start.
+    /// The next partition to start for the first time.
     next: usize,
+    /// Partitions to be started anew, all before the next.
+    again: BTreeSet<usize>,
+    /// How many partitions may be worked on or wait from the one on whose turn it is.
+    window: usize,
+    /// How many are worked on.
+    running: usize,
     /// Partitions from here on are not started.
     end: usize,
     /// The partition whose turn it is.
@@ -200,6 +227,10 @@ struct State<T> {
 struct Lane<T> {
     items: VecDeque<T>,
     outcome: Option<Result<()>>,
+    /// Whether items were given: the consumer may have some.
+    has_given: bool,
+    /// Whether what it gives is in vain: it is started anew later.
+    given_up: bool,
 }
 
 /// What the partition whose turn it is has for the consumer.
@@ -216,8 +247,12 @@ impl<'a, T: Send> Lanes<'a, T> {
         produce: &'a Produce<'a, T>,
         bytes: &'a (dyn Fn(&T) -> usize + Sync),
     ) -> Self {
+        let threads = context.threads().current_num_threads();
         let state = State {
             next: 0,
+            again: BTreeSet::new(),
+            window: 2 * threads,
+            running: 0,
             end: partitions,
             head: 0,
             workers: 0,
@@ -226,7 +261,6 @@ impl<'a, T: Send> Lanes<'a, T> {
             queue,
             lanes: BTreeMap::new(),
         };
-        let threads = context.threads().current_num_threads();
         let (arrived, taken) = Default::default();
         Self { context, produce, bytes, threads, state: Mutex::new(state), arrived, taken }
     }
@@ -239,8 +273,7 @@ impl<'a, T: Send> Lanes<'a, T> {
     fn consume<'scope>(&'scope self, scope: &Scope<'scope>, consume: &mut Consume<'_, T>) -> Result<()> {
         let partitions = self.lock().end;
         for head in 0..partitions {
-            self.start_workers(scope);
-            while let Turn::Item(item) = self.wait_for(head)? {
+            while let Turn::Item(item) = self.wait_for(scope, head)? {
                 if consume(head, item)?.is_break() {
                     return Ok(());
                 }
@@ -258,15 +291,16 @@ impl<'a, T: Send> Lanes<'a, T> {
         (0..missing).for_each(|_| scope.spawn(|_| self.work()));
     }
 
-    fn wait_for(&self, head: usize) -> Result<Turn<T>> {
-        let mut state = self.lock();
+    fn wait_for<'scope>(&'scope self, scope: &Scope<'scope>, head: usize) -> Result<Turn<T>> {
         loop {
             self.context.check()?;
+            self.start_workers(scope);
+            let mut state = self.lock();
             if let Some(turn) = state.turn(head, self.bytes) {
                 self.taken.notify_all();
                 return turn;
             }
-            state = self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
+            drop(self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -276,8 +310,9 @@ impl<'a, T: Send> Lanes<'a, T> {
             let produce =
                 || self.context.check().and_then(|()| (self.produce)(partition, &mut |t| self.give(partition, t)));
             let outcome = catch_unwind(AssertUnwindSafe(produce)).unwrap_or_else(|panic| Err(Error::from_panic(panic)));
-            self.lock().finish(partition, outcome);
+            self.lock().finish(partition, outcome, self.bytes);
             self.arrived.notify_all();
+            self.taken.notify_all();
         }
     }
 
@@ -289,14 +324,15 @@ impl<'a, T: Send> Lanes<'a, T> {
     fn give(&self, partition: usize, item: T) -> Result<ControlFlow<()>> {
         let bytes = (self.bytes)(&item);
         let mut state = self.lock();
-        while !state.stopped && !state.has_room(partition, bytes) {
+        while !state.stopped && !state.lane(partition).given_up && !state.has_room(partition, bytes) {
             self.context.check()?;
             state = self.taken.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if state.stopped {
+        if state.stopped || state.lane(partition).given_up {
             return Ok(ControlFlow::Break(()));
         }
         state.waiting_changed(bytes, 0);
+        state.lane(partition).has_given = true;
         state.lane(partition).items.push_back(item);
         drop(state);
         self.arrived.notify_all();
@@ -307,8 +343,12 @@ impl<'a, T: Send> Lanes<'a, T> {
 impl<T> State<T> {
     /// How many partitions may be started now.
     fn startable(&self, threads: usize) -> usize {
-        let window = self.head.saturating_add(2 * threads).min(self.end);
-        if self.stopped { 0 } else { window.saturating_sub(self.next) }
+        // Where few have memory to work, each needs all that others had.
+        if self.stopped || self.running >= self.window.min(threads) {
+            return 0;
+        }
+        let end = self.head.saturating_add(self.window).min(self.end);
+        self.again.range(..end).count() + end.saturating_sub(self.next)
     }
 
     /// The partition that a worker goes on with; without one it leaves.
@@ -317,20 +357,62 @@ impl<T> State<T> {
             self.workers -= 1;
             return None;
         }
-        self.next += 1;
-        Some(self.next - 1)
+        self.running += 1;
+        let partition = self.again.pop_first().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        self.lane(partition);
+        Some(partition)
     }
 
     /// After an error no later partition is started; all earlier ones were.
-    fn finish(&mut self, partition: usize, outcome: Result<()>) {
+    fn finish(&mut self, partition: usize, outcome: Result<()>, bytes: &dyn Fn(&T) -> usize) {
+        self.running -= 1;
+        let is_short = matches!(outcome, Err(Error::OutOfMemory(_))) && self.may_run_anew(partition);
+        if is_short {
+            self.give_up_others(bytes);
+        }
+        if is_short || self.lane(partition).given_up {
+            return self.begin_anew(partition, bytes);
+        }
         if outcome.is_err() {
             self.end = self.end.min(partition + 1);
         }
         self.lane(partition).outcome = Some(outcome);
     }
 
+    /// Whether a partition that ran out of memory gave the consumer nothing and was not alone: there may be enough for it later.
+    fn may_run_anew(&mut self, partition: usize) -> bool {
+        let is_alone = self.running == 0 && self.lanes.keys().all(|lane| *lane == partition);
+        let is_untouched = partition > self.head || !self.lane(partition).has_given;
+        self.queue.runs_anew && !is_alone && is_untouched
+    }
+
+    /// Lets half as many partitions work or wait. What those beyond gave is given up.
+    fn give_up_others(&mut self, bytes: &dyn Fn(&T) -> usize) {
+        self.window = (self.window / 2).max(1);
+        let beyond: Vec<usize> = self.lanes.range(self.head + self.window..).map(|(partition, _)| *partition).collect();
+        for partition in beyond {
+            match self.lane(partition).outcome {
+                Some(Ok(())) => self.begin_anew(partition, bytes),
+                Some(Err(_)) => {}
+                None => self.lane(partition).given_up = true,
+            }
+        }
+    }
+
+    /// Forgets what a partition gave, and has it started once more.
+    fn begin_anew(&mut self, partition: usize, bytes: &dyn Fn(&T) -> usize) {
+        let lane = self.lanes.remove(&partition);
+        let waiting = lane.iter().flat_map(|lane| &lane.items).map(bytes).sum();
+        self.waiting_changed(0, waiting);
+        self.again.insert(partition);
+    }
+
     fn lane(&mut self, partition: usize) -> &mut Lane<T> {
-        self.lanes.entry(partition).or_insert_with(|| Lane { items: VecDeque::new(), outcome: None })
+        let none = || Lane { items: VecDeque::new(), outcome: None, has_given: false, given_up: false };
+        self.lanes.entry(partition).or_insert_with(none)
     }
 
     fn has_room(&mut self, partition: usize, bytes: usize) -> bool {
@@ -447,6 +529,33 @@ mod tests {
     }
 
     #[test]
+    fn partitions_that_need_all_memory_run_one_after_the_other() {
+        for threads in [1, 2, 5] {
+            let context = context(threads);
+            let runs = AtomicUsize::new(0);
+            // 1 MiB is there: for a few partitions that are large, one at a time.
+            let run = |at: usize| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                let memory = context.memory().reserve(if at % 7 == 3 { 900_000 } else { 100_000 }, "a test")?;
+                std::thread::sleep(Duration::from_millis(1));
+                Ok((at, memory))
+            };
+            let mut seen = Vec::new();
+            fold_anew(&context, 40, run, |at, (own, _memory)| {
+                assert_eq!(at, own);
+                seen.push(at);
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+            assert_eq!(seen, (0..40).collect::<Vec<_>>());
+            assert!(runs.load(Ordering::SeqCst) < 80, "{runs:?}");
+            let too_much = |_| context.memory().reserve(2 << 20, "a test");
+            let outcome = fold_anew(&context, 40, too_much, |_, _| Ok(ControlFlow::Continue(())));
+            assert!(matches!(outcome, Err(Error::OutOfMemory(error)) if error.reserved == 0));
+        }
+    }
+
+    #[test]
     fn cancelling_stops_a_fold() {
         let context = context(2);
         let run = |at| {
@@ -496,7 +605,8 @@ mod tests {
                 give(partition).map(drop)
             };
             // Nothing may wait but for the partition whose turn it is: whoever takes up another one meanwhile waits forever.
-            let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING).unwrap() };
+            let memory = context.memory().reserve(0, WAITING).unwrap();
+            let queue = Queue { budget: 0, memory, runs_anew: false };
             let outcome = run_ordered(&context, 12, queue, &produce, &|_| 1, &mut |_, _| Ok(ControlFlow::Continue(())));
             assert_eq!(outcome, Ok(()));
         }

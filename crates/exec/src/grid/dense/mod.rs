@@ -17,7 +17,7 @@ use crate::grid::spread::Spread;
 use crate::grid::vectors::{VECTOR_CELLS, vectors};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::rows::spill::kept::Kept;
 use crate::source::{Source, SourceColumn, array_bytes};
 use arrow::array::ArrayRef;
@@ -185,7 +185,7 @@ impl<'a> Dense<'a> {
             // What no other job adds to is finished by the thread that made it.
             Ok(if layout.is_disjoint { Part::Finished(self.finish(state)?) } else { Part::State(state) })
         };
-        fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
+        fold_anew(self.context, layout.jobs.len(), run, |at, part| {
             let job = &layout.jobs[at];
             if let Some(unit) = units.add(job, part)? {
                 if layout.units[job.unit].begins {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::grid::groups::GroupSpace;
 use crate::grid::layout::Folding;
 use crate::memory::Reservation;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::rows::spill::kept::Kept;
 use crate::source::array_bytes;
 use arrow::array::ArrayRef;
@@ -119,7 +119,7 @@ impl Dense<'_> {
         let mut units = Units::new(self, layout);
         let mut known = Vec::new();
         let run = |at| Ok(Part::State(self.run(&layout.jobs[at])?));
-        fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
+        fold_anew(self.context, layout.jobs.len(), run, |at, part| {
             known.extend(units.add(&layout.jobs[at], part)?.map(Known::from));
             Ok(ControlFlow::Continue(()))
         })?;
