@@ -50,6 +50,8 @@ pub(super) struct Job {
     pub(super) groups: Vec<Range<usize>>,
     /// The same, of all.
     pub(super) all_groups: Vec<Range<usize>>,
+    /// The number of the job that has its cells before units are cut.
+    pub(super) cells: usize,
 }
 
 /// The groups that are given out together.
@@ -107,7 +109,8 @@ impl Layout {
         let unit = self.units.len() - 1;
         self.units[unit].jobs += 1;
         let groups = group_ranges(&job, region, keys);
-        self.jobs.push(Job { unit, region: job, all_groups: groups.clone(), groups });
+        let cells = self.jobs.len();
+        self.jobs.push(Job { unit, region: job, all_groups: groups.clone(), groups, cells });
     }
 
     /// Cuts units, from one on, that have more groups than there is room for: each into units of some of its groups, in their
@@ -129,6 +132,11 @@ impl Layout {
         }
         self.units.len() > before
     }
+
+    /// How many groups a unit has.
+    pub(super) fn groups(&self, unit: usize) -> usize {
+        count(&self.units[unit].groups)
+    }
 }
 
 impl Job {
@@ -137,7 +145,8 @@ impl Job {
         let common = |(own, other): (&Range<usize>, &Range<usize>)| own.start.max(other.start)..own.end.min(other.end);
         let groups: Vec<Range<usize>> = self.groups.iter().zip(groups).map(common).collect();
         let is_empty = groups.iter().any(Range::is_empty);
-        (!is_empty).then(|| Self { unit, region: self.region.clone(), groups, all_groups: self.all_groups.clone() })
+        let (region, all_groups) = (self.region.clone(), self.all_groups.clone());
+        (!is_empty).then_some(Self { unit, region, groups, all_groups, cells: self.cells })
     }
 }
 

@@ -53,8 +53,14 @@ impl<'a> Dense<'a> {
         self.spread.as_ref().map_or(&self.keys, |spread| &spread.keys)
     }
 
-    /// Keeps the rows of a finished unit: its groups that are present, in order, some at a time.
-    pub(super) fn give_out(&self, unit: Finished<'_>, columns: &[ColumnId], kept: &mut Kept) -> Result<()> {
+    /// Keeps the rows of a finished unit, which may begin a partition: its groups that are present, in order, some at a time.
+    pub(super) fn give_out(
+        &self,
+        unit: Finished<'_>,
+        begins: bool,
+        columns: &[ColumnId],
+        kept: &mut Kept,
+    ) -> Result<()> {
         let keys = self.given_keys();
         let columns_of_keys = keys.axes.iter().map(|axis| axis.keys.len()).sum::<usize>()
             + keys.planes.iter().map(|plane| plane.keys.len()).sum::<usize>()
@@ -62,6 +68,9 @@ impl<'a> Dense<'a> {
         let width = size_of::<u32>() + (columns_of_keys + 2 * self.calls.len()) * size_of::<u64>();
         let groups = unit.space.len();
         let _making = self.context.memory().reserve(groups.min(GIVEN_AT_ONCE) * width, GROUPS)?;
+        if begins {
+            kept.begin()?;
+        }
         for start in (0..groups.max(1)).step_by(GIVEN_AT_ONCE) {
             kept.push(self.rows_of(&unit, start..groups.min(start + GIVEN_AT_ONCE), columns)?)?;
         }

@@ -7,7 +7,7 @@ mod transposed;
 mod units;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::bins::KeyAxes;
 use crate::grid::cells::{CellReader, Cells, truth};
 use crate::grid::groups::{GroupSpace, Runs};
@@ -26,6 +26,7 @@ use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Group
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
+use room::HALVINGS;
 use rounds::Search;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -57,7 +58,7 @@ pub(super) fn aggregate(
     } else {
         let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
         dense.make_room(&mut layout);
-        dense.find_at_once(&layout, transposed.as_ref(), &mut kept, columns)?;
+        dense.find_at_once(&mut layout, transposed.as_ref(), &mut kept, columns)?;
     }
     kept.close()?;
     Ok(Box::new(kept))
@@ -163,35 +164,51 @@ impl<'a> Dense<'a> {
         })
     }
 
-    /// Folds all jobs, and keeps the groups of each unit that is complete.
+    /// Finds all groups. Where memory does not suffice for those of a unit it is cut, as far as it helps.
     fn find_at_once(
         &self,
+        layout: &mut Layout,
+        transposed: Option<&Transposed>,
+        kept: &mut Kept,
+        columns: &[ColumnId],
+    ) -> Result<()> {
+        if layout.jobs.is_empty() {
+            let none = self.finish(Units::new(self, layout).start(0)?)?;
+            return self.give_out(none, true, columns, kept);
+        }
+        let mut found = 0;
+        for _ in 0..HALVINGS {
+            match self.find_units(&mut found, layout, transposed, kept, columns) {
+                Err(Error::OutOfMemory(_)) if self.halve(layout, found) => {}
+                outcome => return outcome,
+            }
+        }
+        self.find_units(&mut found, layout, transposed, kept, columns)
+    }
+
+    /// Folds the jobs of units from one on, keeps the groups of each unit that is complete, and counts it.
+    fn find_units(
+        &self,
+        found: &mut usize,
         layout: &Layout,
         transposed: Option<&Transposed>,
         kept: &mut Kept,
         columns: &[ColumnId],
     ) -> Result<()> {
         let mut units = Units::new(self, layout);
-        if layout.jobs.is_empty() {
-            let none = self.finish(units.start(0)?)?;
-            kept.begin()?;
-            self.give_out(none, columns, kept)?;
-        }
+        let jobs = &layout.jobs[layout.jobs.partition_point(|job| job.unit < *found)..];
         let run = |at: usize| {
             let state = match transposed {
-                Some(transposed) => transposed.run(self, at, &layout.jobs[at])?,
-                None => self.run(&layout.jobs[at])?,
+                Some(transposed) => transposed.run(self, &jobs[at])?,
+                None => self.run(&jobs[at])?,
             };
             // What no other job adds to is finished by the thread that made it.
             Ok(if layout.is_disjoint { Part::Finished(self.finish(state)?) } else { Part::State(state) })
         };
-        fold_anew(self.context, layout.jobs.len(), run, |at, part| {
-            let job = &layout.jobs[at];
-            if let Some(unit) = units.add(job, part)? {
-                if layout.units[job.unit].begins {
-                    kept.begin()?;
-                }
-                self.give_out(unit, columns, kept)?;
+        fold_anew(self.context, jobs.len(), run, |at, part| {
+            if let Some(unit) = units.add(&jobs[at], part)? {
+                self.give_out(unit, layout.units[*found].begins, columns, kept)?;
+                *found += 1;
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -200,6 +217,12 @@ impl<'a> Dense<'a> {
     /// The state of some groups of a unit, without cells yet.
     fn state(&self, unit: usize, ranges: Vec<Range<usize>>) -> Result<State<'_>> {
         self.state_over(unit, GroupSpace::new(&self.keys, ranges))
+    }
+
+    /// The state of the groups of a job, without cells yet.
+    fn state_of(&self, job: &Job) -> Result<State<'_>> {
+        let space = GroupSpace::new(&self.keys, job.groups.clone()).of_cells_with(job.all_groups.clone());
+        self.state_over(job.unit, space)
     }
 
     /// The state of the groups of a space, of a unit, without cells yet.
@@ -223,8 +246,7 @@ impl<'a> Dense<'a> {
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
-        let space = GroupSpace::new(&self.keys, job.groups.clone()).of_cells_with(job.all_groups.clone());
-        let mut state = self.state_over(job.unit, space)?;
+        let mut state = self.state_of(job)?;
         let mut reader = CellReader::new(&self.program, self.context)?;
         if !self.reads_columns {
             self.count(&job.region, &mut state)?;

@@ -7,23 +7,36 @@ use hyperslab_expr::{SqlType, aggregate};
 /// Of so many groups the bytes are found out that one takes.
 const SAMPLE: usize = 1024;
 
+/// So often units are halved whose groups turn out to take more memory than there is.
+pub(super) const HALVINGS: usize = 8;
+
 impl Dense<'_> {
-    /// Cuts units such that their states fit. Cells are read again for the groups of each part; those that hold what they are
-    /// made of are cut otherwise, by jobs.
+    /// Cuts units such that their states fit. Cells are read again for the groups of each part.
     pub(super) fn make_room(&self, layout: &mut Layout) {
-        if !self.folding().is_cut() || layout.jobs.is_empty() {
-            return;
-        }
         let memory = self.context.memory();
         // A quarter is for results that are kept, and as much for chunks and what waits.
         let free = memory.limit().saturating_sub(memory.reserved()) / 2;
         // As many jobs work or wait as two threads' windows allow, and a unit is put together of them.
         let states = 2 * self.context.threads().current_num_threads() + 1;
         let times = 1 + self.spread.as_ref().map_or(0, |_| self.keys.times_given);
-        let of_job = free / (states * times * self.state_bytes().max(1));
+        let of_job = match self.folding().is_cut() {
+            true => free / (states * times * self.state_bytes().max(1)),
+            // Jobs are cut by the cells that they hold.
+            false => usize::MAX,
+        };
         let of_unit = if layout.is_disjoint { free / self.given_bytes().max(1) } else { of_job };
+        self.cut(layout, 0, [of_unit, of_job]);
+    }
+
+    /// Cuts units, from one on, in two; whether that could be done.
+    pub(super) fn halve(&self, layout: &mut Layout, from: usize) -> bool {
+        let groups = layout.groups(from);
+        groups > 1 && self.cut(layout, from, [groups.div_ceil(2), usize::MAX])
+    }
+
+    fn cut(&self, layout: &mut Layout, from: usize, [of_unit, of_job]: [usize; 2]) -> bool {
         let may_cut = |axis: usize, group: usize| self.spread.as_ref().is_none_or(|spread| spread.may_cut(axis, group));
-        layout.cut_groups(0, &Room { of_unit: of_unit.max(1), of_job: of_job.max(1), may_cut: &may_cut });
+        layout.cut_groups(from, &Room { of_unit: of_unit.max(1), of_job: of_job.max(1), may_cut: &may_cut })
     }
 
     /// The bytes that the state of a group takes, without values that it may collect.

@@ -81,8 +81,7 @@ impl Dense<'_> {
         for ((unit, known), found) in layout.units.iter().zip(known).zip(found) {
             let space = GroupSpace::new(&self.keys, unit.groups.clone());
             let finished = known.with(found.into_iter().flatten(), &searched)?.finished(space);
-            kept.begin()?;
-            self.give_out(finished, columns, kept)?;
+            self.give_out(finished, true, columns, kept)?;
         }
         Ok(())
     }

@@ -160,8 +160,9 @@ impl Dense<'_> {
 
 impl Transposed {
     /// Folds the cells of a job, in the order in which they would have been read.
-    pub(super) fn run<'a>(&self, dense: &'a Dense<'_>, at: usize, job: &Job) -> Result<State<'a>> {
-        let mut state = dense.state(job.unit, job.groups.clone())?;
+    pub(super) fn run<'a>(&self, dense: &'a Dense<'_>, job: &Job) -> Result<State<'a>> {
+        let at = job.cells;
+        let mut state = dense.state_of(job)?;
         let mut memory = dense.context.memory().reserve(0, "the cells of some groups")?;
         let mut pieces = Vec::new();
         for written in &self.buckets[bucket_of(at, self.jobs, self.buckets.len())] {
