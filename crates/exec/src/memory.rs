@@ -108,6 +108,14 @@ impl Reservation {
         Ok(())
     }
 
+    /// Reserves bytes for the same as a reservation of their own.
+    ///
+    /// # Errors
+    /// If they do not fit the limit.
+    pub fn beside(&self, bytes: usize) -> Result<Self> {
+        self.pool.reserve(bytes, self.what)
+    }
+
     /// Gives bytes back, at most all.
     pub fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);

@@ -1,6 +1,7 @@
 //! The group numbers of the cells of a vector.
 
 use super::bins::{KeyAxes, KeyAxis};
+use super::spread::Targets;
 use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::BooleanBuffer;
 use hyperslab_expr::GroupRun;
@@ -208,21 +209,21 @@ impl<'a> GroupSpace<'a> {
     }
 
     /// The bytes that [`Self::spread`] takes.
-    pub(super) fn spread_bytes(&self, axis: usize, into: &[Vec<u32>]) -> usize {
-        let along = self.ranges[axis].clone();
-        let pairs = into[along.clone()].iter().map(Vec::len).sum::<usize>() * self.len() / along.len().max(1);
+    pub(super) fn spread_bytes(&self, axis: usize, into: &Targets) -> usize {
+        let along = &self.ranges[axis];
+        let pairs = into.pairs(along) * self.len() / along.len().max(1);
         pairs * 2 * size_of::<u32>()
     }
 
     /// For the groups of this space those of another that they count in, which has other groups along an axis: pairs of both
     /// numbers, in the order of this space.
-    pub(super) fn spread(&self, axis: usize, into: &[Vec<u32>], other: &Self) -> (Vec<u32>, Vec<u32>) {
+    pub(super) fn spread(&self, axis: usize, into: &Targets, other: &Self) -> (Vec<u32>, Vec<u32>) {
         let (inner, len) = (self.strides[axis], self.ranges[axis].len());
         let (mut from, mut to) = (Vec::new(), Vec::new());
         for group in 0..self.len() {
             let (outside, along, inside) = (group / (inner * len), group / inner % len, group % inner);
             let base = outside * inner * other.ranges[axis].len() + inside;
-            for number in &into[self.ranges[axis].start + along] {
+            for number in into.of(self.ranges[axis].start + along) {
                 from.push(group as u32);
                 to.push((base + (*number as usize - other.ranges[axis].start) * inner) as u32);
             }
@@ -351,7 +352,7 @@ mod tests {
         };
         let (folded, given) = (axes(&[0, 1]), axes(&[0, 1, 2]));
         let (from, to) = (GroupSpace::new(&folded, vec![0..2; 3]), GroupSpace::new(&given, vec![0..2, 0..3, 0..2]));
-        let into = [vec![2, 0], vec![]];
+        let into = Targets::new([vec![2, 0], vec![]].into_iter().map(Into::into));
         let pairs = (vec![0, 0, 1, 1, 4, 4, 5, 5], vec![4, 0, 5, 1, 10, 6, 11, 7]);
         assert_eq!(from.spread(1, &into, &to), pairs);
         assert_eq!(from.spread_bytes(1, &into), 64);

@@ -4,7 +4,7 @@
 use super::units::Finished;
 use super::{Dense, GROUPS, State, held};
 use crate::error::Result;
-use crate::grid::bins::KeyAxes;
+use crate::grid::bins::{KeyAxes, KeyAxis};
 use crate::grid::groups::GroupSpace;
 use crate::grid::spread::Spread;
 use crate::rows::BATCH_ROWS;
@@ -62,7 +62,8 @@ impl<'a> Dense<'a> {
         kept: &mut Kept,
     ) -> Result<()> {
         let keys = self.given_keys();
-        let columns_of_keys = keys.axes.iter().map(|axis| axis.keys.len()).sum::<usize>()
+        let columns_of_keys = keys.axes.iter().map(KeyAxis::key_count).sum::<usize>()
+            + self.spread.as_ref().map_or(0, |spread| spread.key_count(&self.keys))
             + keys.planes.iter().map(|plane| plane.keys.len()).sum::<usize>()
             + keys.constants.len();
         let width = size_of::<u32>() + (columns_of_keys + 2 * self.calls.len()) * size_of::<u64>();
@@ -92,10 +93,14 @@ impl<'a> Dense<'a> {
             out.push((call.id, keep(values.slice(groups.start, groups.len()))?));
         }
         let rows = present.as_ref().map_or(groups.len(), BooleanArray::true_count);
-        for (at, axis) in given.axes.iter().enumerate().filter(|(_, axis)| !axis.keys.is_empty()) {
-            let numbers: UInt32Array = unit.space.along(at, groups.clone()).collect::<Vec<_>>().into();
-            for (id, values) in &axis.keys {
-                out.push((*id, keep(take(values, &numbers, None)?)?));
+        for (at, axis) in given.axes.iter().enumerate() {
+            let numbers = unit.space.along(at, groups.clone()).collect::<Vec<_>>().into();
+            let keys = match &self.spread {
+                Some(spread) if spread.axis == at => spread.keys_of(&numbers, &self.keys)?,
+                _ => axis.keys_of(&numbers)?,
+            };
+            for (id, values) in keys {
+                out.push((id, keep(values)?));
             }
         }
         for plane in &given.planes {

@@ -133,7 +133,7 @@ impl<'a> Dense<'a> {
     ) -> Result<Self> {
         let mut program = Program::new(input, query, context)?;
         let folded = KeyAxes::new(&program, keys, context)?;
-        let (spread, keys) = (Spread::new(&program, &folded, keys)?, folded);
+        let (spread, keys) = (Spread::new(&program, &folded, keys, context)?, folded);
         let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
         let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
