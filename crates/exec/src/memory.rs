@@ -63,10 +63,12 @@ impl MemoryPool {
                 self.shared.peak.fetch_max(before + bytes, Ordering::Relaxed);
                 Ok(())
             }
-            Err(reserved) => {
-                Err(Error::OutOfMemory(OutOfMemory { what: what.to_string(), requested: bytes, reserved, limit }))
-            }
+            Err(reserved) => Err(self.refusal(what, bytes, reserved)),
         }
+    }
+
+    fn refusal(&self, what: &str, requested: usize, reserved: usize) -> Error {
+        Error::OutOfMemory(OutOfMemory { what: what.to_string(), requested, reserved, limit: self.limit() })
     }
 
     fn give_back(&self, bytes: usize) {
@@ -95,6 +97,11 @@ impl Reservation {
     /// The bytes reserved.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The error where as much again would be needed beside it.
+    pub fn is_too_much(&self) -> Error {
+        self.pool.refusal(self.what, self.bytes, self.pool.reserved())
     }
 
     /// Reserves more bytes.

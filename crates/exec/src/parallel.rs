@@ -131,6 +131,13 @@ pub(crate) fn map_all<T: Sync, U: Send>(
     }
 }
 
+/// The most bytes that the state of one partition of a fold should take, if it is to be one of `of` states for the same: as many
+/// wait to be merged as two threads' windows allow, and no more than a quarter of the limit is for them.
+pub(crate) fn share_of_state(context: &Context, of: usize) -> usize {
+    let states = 2 * context.threads().current_num_threads() + 2;
+    context.memory().limit() / (4 * states * of.max(1))
+}
+
 /// What memory is reserved for.
 const WAITING: &str = "rows that wait for earlier partitions";
 

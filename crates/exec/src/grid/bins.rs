@@ -25,9 +25,9 @@ pub(super) struct KeyAxis {
     /// For each of the dimensions what a position adds to the number of a place: places are the combinations of selected
     /// positions, row-major.
     adds: Vec<Vec<u32>>,
-    /// For each place the number of its group.
+    /// For each place the number of its group; nothing where each is one of its own.
     group_of: Vec<u32>,
-    /// For each place the first one after it that has another group.
+    /// For each place the first one after it that has another group; the same.
     same_until: Vec<u32>,
     /// How many groups there are.
     pub(super) groups: usize,
@@ -151,23 +151,11 @@ struct Together<'k> {
     keys: Vec<&'k (Column, Expr)>,
 }
 
-/// Keys with the dimensions that they depend on; those that have one in common are together, and so are constants.
+/// Keys with the dimensions that they depend on.
 fn keys_by_dims<'k>(program: &Program, keys: &'k [(Column, Expr)]) -> Result<Vec<Together<'k>>> {
-    let mut out: Vec<Together<'k>> = Vec::new();
-    for key in keys {
-        let dims = program.dims_of_key(&key.1)?;
-        let meets = |other: &mut Together<'k>| {
-            other.dims.dims().any(|dim| dims.contains(dim)) || (dims.is_empty() && other.dims.is_empty())
-        };
-        let mut own = Together { dims, keys: Vec::new() };
-        for met in out.extract_if(.., meets).collect::<Vec<_>>() {
-            own.dims = own.dims.union(met.dims);
-            own.keys.extend(met.keys);
-        }
-        own.keys.push(key);
-        out.push(own);
-    }
-    Ok(out)
+    let with_dims = |key: &'k (Column, Expr)| Ok((program.dims_of_key(&key.1)?, key));
+    let keys = keys.iter().map(with_dims).collect::<Result<Vec<_>>>()?;
+    Ok(Footprint::together(keys).into_iter().map(|(dims, keys)| Together { dims, keys }).collect())
 }
 
 /// The selected positions along some dimensions, and the lengths of these.
@@ -245,8 +233,6 @@ impl<'k> ByLabel<'k> {
             own.push(KeyAxis::new(&along, keys, numbers));
         }
         if others.iter().any(|(column, _)| is_class(program, column.id)) {
-            let places = own.iter().map(|axis| axis.groups).product::<usize>();
-            memory.grow(places.saturating_mul(2 * size_of::<u32>()))?;
             axes.push(KeyAxis::of_places(&positions_along(program, together.dims), keys, own));
         } else {
             axes.extend(own);
@@ -339,14 +325,13 @@ impl KeyAxis {
     /// Each place of some dimensions as a group of its own; `own` has the keys of each dimension.
     fn of_places(along: &[(usize, &IndexSet, usize)], keys: Vec<(ColumnId, ArrayRef)>, own: Vec<Self>) -> Self {
         let groups: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
-        let numbers = Numbers { of: (0..groups as u32).collect(), ..Numbers::default() };
         let mut labels: Vec<Labels> = Vec::new();
         let mut stride = 1;
         for axis in own.into_iter().rev() {
             labels.push(Labels { stride, positions: axis.groups, keys: axis.keys });
             stride *= axis.groups;
         }
-        Self { groups, labels, ..Self::new(along, keys, numbers) }
+        Self { groups, labels, ..Self::new(along, keys, Numbers::default()) }
     }
 
     /// Whether labels tell each of its groups from all others.
@@ -418,12 +403,12 @@ impl KeyAxis {
 
     /// The group of a place.
     pub(super) fn group(&self, place: usize) -> usize {
-        self.group_of[place] as usize
+        if self.group_of.is_empty() { place } else { self.group_of[place] as usize }
     }
 
     /// The first place after this one that has another group.
     pub(super) fn same_until(&self, place: usize) -> usize {
-        self.same_until[place] as usize
+        if self.same_until.is_empty() { place + 1 } else { self.same_until[place] as usize }
     }
 
     /// Groups along a dimension whose positions are all selected.

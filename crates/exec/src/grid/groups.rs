@@ -238,7 +238,10 @@ impl<'a> GroupSpace<'a> {
             self.keys.axes.iter().enumerate().filter(|(_, axis)| dims.iter().any(|dim| axis.lies_on(*dim)))
         {
             let groups = axis.groups as u32;
-            places.iter_mut().zip(self.along(at, of.clone())).for_each(|(place, number)| *place = *place * groups + number);
+            places
+                .iter_mut()
+                .zip(self.along(at, of.clone()))
+                .for_each(|(place, number)| *place = *place * groups + number);
         }
         places
     }
@@ -298,7 +301,10 @@ mod tests {
         let keys = KeyAxes::of(vec![KeyAxis::on_dim(1, &[0, 1, 2], true), KeyAxis::on_dim(2, &[0, 1], true)]);
         let space = GroupSpace::new(&keys, vec![0..3, 0..2]);
         let mut runs = Runs::default();
-        assert_eq!(space.runs(&Region::all(&[2, 3, 2]), &mut runs).groups(), [GroupRun { len: 6, first: 0, step: 1 }; 2]);
+        assert_eq!(
+            space.runs(&Region::all(&[2, 3, 2]), &mut runs).groups(),
+            [GroupRun { len: 6, first: 0, step: 1 }; 2]
+        );
         assert_eq!((space.len(), space.along(0, 0..6).collect::<Vec<_>>()), (6, vec![0, 0, 1, 1, 2, 2]));
     }
 
@@ -314,6 +320,26 @@ mod tests {
             let found = space.runs(&vector, &mut runs).groups().to_vec();
             assert_eq!(found, space.runs(&vector, &mut Runs::default()).groups());
         }
+    }
+
+    #[test]
+    fn some_of_the_groups_of_cells_are_found_as_all_are() {
+        let on = |dim, group_of: &[u32], one_each| KeyAxis::on_dim(dim, group_of, one_each);
+        let keys = KeyAxes::of(vec![on(0, &[0, 1, 1, 2], false), on(1, &[0, 1, 2], true), on(2, &[0, 1, 2, 3], true)]);
+        let (all, vector) = (vec![0..3, 0..3, 0..4], Region::all(&[4, 3, 4]));
+        let whole = GroupSpace::new(&keys, all.clone());
+        let of_all = numbers(&whole, &vector);
+        for part in [vec![1..2, 0..3, 0..4], vec![0..3, 1..3, 0..4], vec![2..3, 0..1, 1..3], vec![0..3, 2..3, 3..4]] {
+            let space = GroupSpace::new(&keys, part).of_cells_with(all.clone());
+            let numbers_in_all = space.numbers_in(&whole);
+            let (found, mut runs) = (numbers(&space, &vector), Runs::default());
+            let within = space.runs(&vector, &mut runs).within().cloned().expect("not all groups are there");
+            for ((group, number), is_within) in of_all.iter().zip(found).zip(&within) {
+                assert_eq!(is_within, numbers_in_all.contains(&(*group as u32)));
+                assert!(!is_within || numbers_in_all[number] as usize == *group);
+            }
+        }
+        assert!(!GroupSpace::new(&keys, all.clone()).of_cells_with(all).is_partial());
     }
 
     #[test]

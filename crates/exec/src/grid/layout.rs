@@ -23,6 +23,9 @@ const UNIT_GROUPS: usize = 1 << 19;
 /// Folded dimensions are cut only as far as each job keeps so many cells a group: merging states must stay cheap.
 const CELLS_PER_GROUP: usize = 2;
 
+/// A unit is not cut into more parts than this: its cells are read as often.
+const MOST_PARTS: usize = 256;
+
 /// How far a layout may cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Folding {
@@ -160,14 +163,13 @@ impl Room<'_> {
             true => (of_unit as f64 * self.of_job as f64 / of_job as f64) as usize,
             false => of_unit,
         };
-        let most = most.min(self.of_unit).max(1);
+        let most = most.min(self.of_unit).max(of_unit.div_ceil(MOST_PARTS));
         if of_unit <= most {
             return vec![unit.groups.clone()];
         }
         let inner = |axis: usize| count(&unit.groups[axis + 1..]);
         // Axes before the one that is split are cut into single groups.
-        let can_be_single =
-            |axis: usize| unit.groups[axis].clone().skip(1).all(|group| (self.may_cut)(axis, group));
+        let can_be_single = |axis: usize| unit.groups[axis].clone().skip(1).all(|group| (self.may_cut)(axis, group));
         let split = (0..unit.groups.len()).find(|axis| inner(*axis) <= most || !can_be_single(*axis)).unwrap_or(0);
         let mut parts = vec![Vec::new()];
         for (axis, groups) in unit.groups.iter().enumerate() {
@@ -404,6 +406,32 @@ mod tests {
             (layout.jobs.len(), layout.is_disjoint)
         };
         assert_eq!((jobs(usize::MAX), jobs(80_000), jobs(20_000)), ((32, false), (2, true), (8, true)));
+    }
+
+    #[test]
+    fn groups_that_do_not_fit_are_found_in_several_units_of_the_same_jobs() {
+        let chunks = ChunkGrid::regular(&[120, 30, 40], &[10, 30, 20]);
+        let region = Region::all(&chunks.shape());
+        let keys = keys(&[(0, 12, false), (1, 30, true), (2, 40, true)]);
+        let whole = Layout::new(&chunks, &region, &keys, Folding::Cut);
+        let numbers = |layout: &Layout| {
+            let all = |groups: &[Range<usize>]| -> Vec<(usize, usize, usize)> {
+                let [a, b, c] = [0, 1, 2].map(|axis: usize| groups[axis].clone());
+                a.flat_map(|a| b.clone().flat_map(move |b| (0..40).map(move |c| (a, b, c))))
+                    .filter(|at| c.contains(&at.2))
+                    .collect()
+            };
+            layout.units.iter().flat_map(|unit| all(&unit.groups)).collect::<Vec<_>>()
+        };
+        for (of_unit, of_job) in [(5000, usize::MAX), (usize::MAX, 700), (100, 100), (1, 1)] {
+            let mut layout = Layout::new(&chunks, &region, &keys, Folding::Cut);
+            let may_cut = |axis: usize, group: usize| axis != 1 || group.is_multiple_of(5);
+            assert!(layout.cut_groups(0, &Room { of_unit, of_job, may_cut: &may_cut }));
+            assert_eq!(numbers(&layout), numbers(&whole));
+            assert_eq!(layout.units.iter().filter(|unit| unit.begins).count(), whole.units.len());
+            assert!(layout.jobs.iter().all(|job| whole.jobs[job.cells].region.shape() == job.region.shape()));
+            assert!(layout.units.iter().all(|unit| unit.groups[1].start % 5 == 0));
+        }
     }
 
     #[test]

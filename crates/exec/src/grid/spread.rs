@@ -68,7 +68,7 @@ impl Spread {
     pub(super) fn ranges(&self, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
         let mut out = ranges.to_vec();
         let all = self.keys.axes[self.axis].groups;
-        let before = |group: usize| self.into.before.get(group).map_or(all, |before| *before as usize);
+        let before = |group: usize| self.into.before(group).unwrap_or(all);
         out[self.axis] = before(ranges[self.axis].start)..before(ranges[self.axis].end);
         out
     }
@@ -101,8 +101,6 @@ impl Spread {
 pub(super) struct Targets {
     starts: Vec<u32>,
     numbers: Vec<u32>,
-    /// For each group how many are given out for those before it.
-    before: Vec<u32>,
     /// Whether none behind a group or itself counts in one of those before it.
     may_cut: Vec<bool>,
 }
@@ -110,20 +108,25 @@ pub(super) struct Targets {
 impl Targets {
     /// Of groups in order.
     pub(super) fn new<'t>(of_groups: impl Iterator<Item = Cow<'t, [u32]>>) -> Self {
-        let (mut targets, mut next) = (Self::default(), 0);
+        let (mut targets, mut next, mut before) = (Self::default(), 0, Vec::new());
         for numbers in of_groups {
             targets.starts.push(targets.numbers.len() as u32);
-            targets.before.push(next);
+            before.push(next);
             next = numbers.iter().fold(next, |next, number| next.max(number + 1));
             targets.numbers.extend_from_slice(&numbers);
         }
         let mut least = u32::MAX;
-        targets.may_cut = vec![false; targets.starts.len()];
-        for group in (0..targets.starts.len()).rev() {
+        targets.may_cut = vec![false; before.len()];
+        for (group, before) in before.into_iter().enumerate().rev() {
             least = targets.of(group).iter().fold(least, |least, number| least.min(*number));
-            targets.may_cut[group] = least >= targets.before[group];
+            targets.may_cut[group] = least >= before;
         }
         targets
+    }
+
+    /// How many groups are given out for those before one that may be cut from them, if any follows: the next is new.
+    fn before(&self, group: usize) -> Option<usize> {
+        self.numbers.get(self.start(group)).map(|number| *number as usize)
     }
 
     /// Those of a group.
@@ -153,7 +156,7 @@ struct Given {
 }
 
 /// What a group of cells takes, and each group that it counts in, while these are numbered.
-const GROUP_BYTES: usize = 2 * size_of::<u32>() + 1;
+const GROUP_BYTES: usize = size_of::<u32>() + 1;
 const PAIR_BYTES: usize = 3 * size_of::<u32>();
 /// What is held besides where groups of different cells may be the same.
 const KNOWN_BYTES: usize = 4 * size_of::<(u32, u32, u32)>();
@@ -204,5 +207,23 @@ impl Given {
             tuples(group).iter().map(number).collect()
         };
         Targets::new((0..groups).map(numbers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_cut_where_none_counts_on_both_sides() {
+        let of_groups = [vec![0, 1], vec![], vec![2, 2], vec![3], vec![2, 4], vec![5], vec![]];
+        let targets = Targets::new(of_groups.iter().map(|of| Cow::Borrowed(&of[..])));
+        let cuts: Vec<usize> = (0..=7).filter(|group| targets.may_cut(*group)).collect();
+        assert_eq!(cuts, [0, 1, 2, 5, 6, 7]);
+        assert_eq!(
+            cuts.iter().map(|group| targets.before(*group)).collect::<Vec<_>>(),
+            [Some(0), Some(2), Some(2), Some(5), None, None]
+        );
+        assert_eq!((targets.of(4), targets.pairs(&(1..4))), (&[2, 4][..], 3));
     }
 }

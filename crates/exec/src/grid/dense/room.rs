@@ -8,7 +8,7 @@ use hyperslab_expr::{SqlType, aggregate};
 const SAMPLE: usize = 1024;
 
 /// So often units are halved whose groups turn out to take more memory than there is.
-pub(super) const HALVINGS: usize = 8;
+pub(super) const HALVINGS: usize = 6;
 
 impl Dense<'_> {
     /// Cuts units such that their states fit. Cells are read again for the groups of each part.

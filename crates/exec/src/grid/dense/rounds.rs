@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::grid::groups::GroupSpace;
 use crate::grid::layout::Folding;
 use crate::memory::Reservation;
-use crate::parallel::fold_anew;
+use crate::parallel::{fold_anew, share_of_state};
 use crate::rows::spill::kept::Kept;
 use crate::source::array_bytes;
 use arrow::array::ArrayRef;
@@ -106,11 +106,9 @@ impl Dense<'_> {
         Ok(())
     }
 
-    /// The memory that each accumulator can have. As many wait to be merged as two threads' windows allow.
+    /// The memory that each accumulator can have.
     fn round_bytes(&self) -> usize {
-        let states = 2 * self.context.threads().current_num_threads() + 2;
-        let searched = self.calls.iter().filter(|call| aggregate::kept_values(&call.call) > 0).count();
-        self.context.memory().limit() / (4 * states * searched.max(1))
+        share_of_state(self.context, self.calls.iter().filter(|call| aggregate::kept_values(&call.call) > 0).count())
     }
 
     /// Folds the cells of all jobs: what their units give in the end, in order.

@@ -17,7 +17,7 @@ pub(crate) struct Kept {
     columns: Vec<SourceColumn>,
     partitions: Vec<Vec<Item>>,
     memory: Reservation,
-    file: Option<SpillFile>,
+    file: Option<Arc<SpillFile>>,
     /// The last rows of the open partition, fewer than a batch.
     rest: Option<Batch>,
 }
@@ -90,11 +90,8 @@ impl Kept {
         Ok(())
     }
 
-    fn file(&mut self) -> Result<&SpillFile> {
-        if self.file.is_none() {
-            self.file = Some(SpillFile::create(&self.context, &self.operator, &self.columns)?);
-        }
-        Ok(self.file.as_ref().expect("it was just made"))
+    fn file(&mut self) -> Result<Arc<SpillFile>> {
+        SpillFile::on_first_use(&mut self.file, || SpillFile::create(&self.context, &self.operator, &self.columns))
     }
 }
 
