@@ -15,6 +15,7 @@ use crate::source::{Batch, Sink, Source};
 use rayon::Scope;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -31,6 +32,39 @@ const HEAD_ITEMS: usize = 4;
 /// The most bytes of items that may wait for partitions before theirs.
 const QUEUE_BYTES: usize = 64 << 20;
 
+/// Whether a partition has begun to leave something that it would leave once more if it were run anew.
+#[derive(Default)]
+pub(crate) struct Begun(Cell<bool>);
+
+impl Begun {
+    /// It has.
+    pub(crate) fn begin(&self) {
+        self.0.set(true);
+    }
+}
+
+/// Runs `run` for each partition, in parallel. One that ran out of memory before it has begun is run anew with fewer others
+/// beside it.
+///
+/// # Errors
+/// As for [`fold_partitions`].
+pub(crate) fn each_partition(
+    context: &Context,
+    partitions: usize,
+    run: impl Fn(usize, &Begun) -> Result<()> + Sync,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, Result<()>>| {
+        let begun = Begun::default();
+        match run(partition, &begun) {
+            Err(error) if begun.0.get() => give(Err(error)).map(drop),
+            outcome => give(Ok(outcome?)).map(drop),
+        }
+    };
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, anew: Anew::Failed };
+    let mut consume = |_, outcome: Result<()>| outcome.map(ControlFlow::Continue);
+    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut consume)
+}
+
 /// Runs `run` for each partition, in parallel, and hands the results to `merge` on this thread, in order. Stops early
 /// when `merge` breaks; partitions that were started by then are finished and dropped.
 ///
@@ -43,7 +77,7 @@ pub fn fold_partitions<S: Send>(
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, runs_anew: false };
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, anew: Anew::Never };
     run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 
@@ -59,7 +93,7 @@ pub(crate) fn fold_anew<S: Send>(
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, runs_anew: true };
+    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)?, anew: Anew::All };
     run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 
@@ -86,7 +120,7 @@ pub fn stream_mapped<T: Send>(
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, T>| source.run(partition, &mut |batch| give(map(batch)?));
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
-    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)?, runs_anew: true };
+    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)?, anew: Anew::All };
     run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
 }
 
@@ -147,8 +181,18 @@ struct Queue {
     budget: usize,
     /// Reserved for those that do. Items of the partition whose turn it is wait also where nothing can be reserved.
     memory: Reservation,
-    /// Whether a partition can be run anew that ran out of memory.
-    runs_anew: bool,
+    anew: Anew,
+}
+
+/// Which partitions can be run anew where memory does not suffice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anew {
+    /// None: something may be left of them.
+    Never,
+    /// Those that failed.
+    Failed,
+    /// Also those whose results wait for earlier ones.
+    All,
 }
 
 /// What a producer gives its items to.
@@ -391,14 +435,18 @@ impl<T> State<T> {
 
     /// Whether a partition that ran out of memory gave the consumer nothing and was not alone: there may be enough for it later.
     fn may_run_anew(&mut self, partition: usize) -> bool {
-        let is_alone = self.running == 0 && self.lanes.keys().all(|lane| *lane == partition);
+        let is_last = self.queue.anew == Anew::Failed || self.lanes.keys().all(|lane| *lane == partition);
+        let is_alone = self.running == 0 && is_last;
         let is_untouched = partition > self.head || !self.lane(partition).has_given;
-        self.queue.runs_anew && !is_alone && is_untouched
+        self.queue.anew != Anew::Never && !is_alone && is_untouched
     }
 
     /// Lets half as many partitions work or wait. What those beyond gave is given up.
     fn give_up_others(&mut self, bytes: &dyn Fn(&T) -> usize) {
         self.window = (self.window / 2).max(1);
+        if self.queue.anew == Anew::Failed {
+            return;
+        }
         let beyond: Vec<usize> = self.lanes.range(self.head + self.window..).map(|(partition, _)| *partition).collect();
         for partition in beyond {
             match self.lane(partition).outcome {
@@ -563,6 +611,30 @@ mod tests {
     }
 
     #[test]
+    fn what_has_begun_is_not_run_anew() {
+        for threads in [1, 2, 5] {
+            let context = context(threads);
+            let begun = AtomicUsize::new(0);
+            let run = |_: usize, has_begun: &Begun| {
+                let _memory = context.memory().reserve(400_000, "a test")?;
+                std::thread::sleep(Duration::from_millis(1));
+                begun.fetch_add(1, Ordering::SeqCst);
+                has_begun.begin();
+                Ok(())
+            };
+            each_partition(&context, 40, run).unwrap();
+            assert_eq!(begun.load(Ordering::SeqCst), 40);
+            let too_much = |at: usize, has_begun: &Begun| {
+                has_begun.begin();
+                begun.fetch_add(1, Ordering::SeqCst);
+                context.memory().reserve(if at == 3 { 2 << 20 } else { 0 }, "a test").map(drop)
+            };
+            assert!(matches!(each_partition(&context, 4, too_much), Err(Error::OutOfMemory(_))));
+            assert_eq!(begun.load(Ordering::SeqCst), 44);
+        }
+    }
+
+    #[test]
     fn cancelling_stops_a_fold() {
         let context = context(2);
         let run = |at| {
@@ -613,7 +685,7 @@ mod tests {
             };
             // Nothing may wait but for the partition whose turn it is: whoever takes up another one meanwhile waits forever.
             let memory = context.memory().reserve(0, WAITING).unwrap();
-            let queue = Queue { budget: 0, memory, runs_anew: false };
+            let queue = Queue { budget: 0, memory, anew: Anew::Never };
             let outcome = run_ordered(&context, 12, queue, &produce, &|_| 1, &mut |_, _| Ok(ControlFlow::Continue(())));
             assert_eq!(outcome, Ok(()));
         }

@@ -69,7 +69,9 @@ impl Spread {
         let mut out = ranges.to_vec();
         let all = self.keys.axes[self.axis].groups;
         let before = |group: usize| self.into.before(group).unwrap_or(all);
-        out[self.axis] = before(ranges[self.axis].start)..before(ranges[self.axis].end);
+        // Without keys there is a group that nothing counts in.
+        let start = if ranges[self.axis].start == 0 { 0 } else { before(ranges[self.axis].start) };
+        out[self.axis] = start..before(ranges[self.axis].end);
         out
     }
 
