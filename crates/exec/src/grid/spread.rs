@@ -82,6 +82,9 @@ impl Spread {
 
     /// The keys of some groups that are given out, along the axis of the classes; `folded` has those of cells.
     pub(super) fn keys_of(&self, groups: &UInt32Array, folded: &KeyAxes) -> Result<Vec<(ColumnId, ArrayRef)>> {
+        if self.is_whole {
+            return Ok(Vec::new());
+        }
         let of = |values: &UInt32Array| Ok::<_, Error>(take(values, groups, None)?.as_primitive().clone());
         let (tuples, of_cells) = (of(&self.given.0)?, of(&self.given.1)?);
         let mut out = folded.axes[self.axis].keys_of(&of_cells)?;
