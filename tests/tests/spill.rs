@@ -111,6 +111,48 @@ fn all_values_of_cells() {
     check("SELECT y, x, median(a), quantile_cont(b, 0.9), mode(floor(a)) FROM FILES WHERE b > 5 GROUP BY ALL", 5 << 20);
 }
 
+/// Calls of every kind of state, so that few groups fit at a time.
+const CALLS: &str = "count(*), avg(a), sum(CAST(a AS BIGINT)), stddev(a), kurtosis(b), corr(a, b), regr_slope(b, a), min(a), max(b), \
+    arg_max(time, b), first(a), last(b), bool_or(a > b), bit_xor(CAST(b AS INTEGER)), weighted_avg(a, b), product(a / 100000), \
+    longest_run(a > 80000), histogram_1d(a, [1000, 5000, 90000]), avg(b) FILTER (WHERE a > 50000)";
+
+#[test]
+fn groups_of_places_whose_states_do_not_fit() {
+    check(&format!("SELECT floor(time / 8) AS t, y, x, {CALLS} FROM FILES GROUP BY ALL"), 3 << 20);
+}
+
+#[test]
+fn groups_of_absent_cells_whose_states_do_not_fit() {
+    check(
+        &format!("SELECT floor(x / 2) AS x, time % 40 AS t, y, {CALLS} FROM FILES WHERE a > b AND y <> 7 GROUP BY ALL"),
+        3 << 20,
+    );
+}
+
+#[test]
+fn groups_that_are_counted_and_do_not_fit() {
+    check("SELECT time % 40 AS t, y, x, count(*) FROM FILES GROUP BY ALL", 1 << 20);
+}
+
+#[test]
+fn groups_of_keys_of_several_axes_whose_states_do_not_fit() {
+    let keys = "floor(time / 8) AS t, floor(sqrt(x * x + y * y)) AS d, x % 9 AS m";
+    check(&format!("SELECT {keys}, {CALLS} FROM FILES GROUP BY ALL"), 2 << 20);
+    check(&format!("SELECT floor(time / 8) AS t, y, x, x + y AS s, {CALLS} FROM FILES GROUP BY ALL"), 3 << 20);
+}
+
+/// Regions that overlap, two of which have one name.
+const BOXES: &str = "(VALUES ('one', 2, 19, 3, 30), ('two', 10, 25, 0, 22), ('one', 15, 28, 11, 38), ('none', 90, 99, 0, 9)) \
+    AS b(name, y0, y1, x0, x1) ON g.y BETWEEN b.y0 AND b.y1 AND g.x BETWEEN b.x0 AND b.x1";
+
+#[test]
+fn groups_of_matched_rows_whose_states_do_not_fit() {
+    let calls = "count(*), avg(a), sum(CAST(a AS BIGINT)), stddev(a), kurtosis(b), corr(a, b), min(a), max(b)";
+    for keys in ["g.y, g.x, b.name, floor(time / 8) AS t", "b.name, time, g.x", "time, b.name, (g.x + g.y) AS d"] {
+        check(&format!("SELECT {keys}, {calls} FROM FILES AS g JOIN {BOXES} GROUP BY ALL"), 1 << 20);
+    }
+}
+
 /// One group has more values than fit: they are counted in rounds over the cells. Nothing is written, unless it is tried first
 /// whether rows of equal keys fit.
 fn check_rounds(select: &str, small: usize, is_written: bool) {

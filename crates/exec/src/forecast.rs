@@ -8,7 +8,7 @@ use arrow::array::ArrayRef;
 use hyperslab_expr::{AggregateCall, ColumnId, Expr, SqlType, aggregate};
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint};
 use hyperslab_plan::axis::{along_axes, along_axis};
-use hyperslab_plan::{Align, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
+use hyperslab_plan::{Align, Base, BoundQuery, Column, ColumnSource, GridPlan, JoinKind, RowPlan, Scan};
 use std::collections::BTreeMap;
 
 /// What a plan will take.
@@ -52,8 +52,9 @@ const ENTRY_BYTES: u64 = 32;
 /// What is held of a row that cells are matched with, twice while places are numbered.
 const PAIR_BYTES: u64 = 16;
 
-/// The groups that one thread holds of an aggregate, where it can be cut between them.
-const GROUPS_AT_ONCE: u64 = 1 << 19;
+/// As many jobs are sought where an aggregate is cut between its groups, or more if these would have more groups each.
+const JOBS: u64 = 32;
+const GROUPS_OF_JOB: u64 = 1 << 19;
 
 /// What is known of the output of a node, and of it and all beneath it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -267,10 +268,13 @@ impl Model<'_> {
         let state = state_bytes(aggregates.iter().map(|(_, call)| call));
         let results = keys.iter().map(|(column, _)| column).chain(aggregates.iter().map(|(column, _)| column));
         let result = results.map(|column| column_width(&column.ty)).sum::<u64>();
-        let working = (2 * self.threads + 1).saturating_mul(groups.min(GROUPS_AT_ONCE)).saturating_mul(state);
+        let at_once = self.groups_at_once(input, keys);
+        let working = (2 * self.threads + 1).saturating_mul(at_once).saturating_mul(state);
         let given = self.groups_given(input, keys).min(groups);
         let mut needs = beneath.giving(given);
-        needs.held = needs.held.saturating_add(working);
+        // Where states take more than half of the limit cells are read again, for some groups at a time.
+        needs.in_rounds |= kept == 0 && working > self.limit / 2 && groups > 1;
+        needs.held = needs.held.saturating_add(working.min(self.limit / 2));
         if kept > 0 {
             // Each value as it comes and once more in order; where that is too much cells are turned over on disk, and where one
             // group alone is too much, they are folded in rounds.
@@ -286,6 +290,37 @@ impl Model<'_> {
         needs
             .holding(kept.min(self.limit / 4), self.limit, false)
             .beside(Needs { disk: kept.saturating_sub(self.limit / 4), ..Needs::default() })
+    }
+
+    /// The groups that one thread holds where a dense aggregate is cut between chunks: along dimensions where each position is a
+    /// group of its own.
+    fn groups_at_once(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
+        let groups = self.groups(input, keys);
+        let wanted = JOBS.max(groups.div_ceil(GROUPS_OF_JOB));
+        let mut jobs = 1;
+        for bins in self.bins(input, keys) {
+            if let Some(dim) = bins.dim.filter(|_| bins.groups == bins.places) {
+                jobs *= self.chunks_along(input, dim).min(wanted.div_ceil(jobs)).max(1);
+            }
+        }
+        groups.div_ceil(jobs)
+    }
+
+    /// How many chunks of the largest variable there are along a dimension.
+    fn chunks_along(&self, grid: &GridPlan, dim: usize) -> u64 {
+        let Base::Scan(scan) = grid.base() else { return 1 };
+        let dataset = self.query.dataset(scan.dataset);
+        let full = Footprint::all(scan.dims.len());
+        let variable = scan.columns.iter().find_map(|column| match column.source {
+            ColumnSource::Variable(v) if column.footprint == full => Some(v),
+            _ => None,
+        });
+        let Some(v) = variable else { return 1 };
+        let of_scan = |own: &usize| scan.dims.iter().position(|dim| dim == own);
+        let dims: Vec<usize> = dataset.schema().variables[v].dims.iter().filter_map(of_scan).collect();
+        let (region, chunks) = dataset.stored(v, &scan.region.project(&dims));
+        let axis = dims.iter().position(|own| *own == dim);
+        axis.map_or(1, |axis| chunks.axes()[axis].meeting(&region.sets()[axis]).len() as u64)
     }
 
     fn may_go_in_rounds<'c>(&self, calls: impl Iterator<Item = &'c AggregateCall>) -> bool {
@@ -310,7 +345,7 @@ impl Model<'_> {
     /// The cells that are left where a dense aggregate is cut between groups as far as can be: along dimensions where each
     /// position is a group of its own.
     fn cells_at_once(&self, input: &GridPlan, keys: &[(Column, Expr)]) -> u64 {
-        let own = self.bins(input, keys).into_iter().filter(|bins| bins.is_label && bins.groups == bins.places);
+        let own = self.bins(input, keys).into_iter().filter(|bins| bins.dim.is_some() && bins.groups == bins.places);
         own.fold(input.region().cells() as u64, |cells, bins| cells / bins.places.max(1))
     }
 
@@ -330,10 +365,10 @@ impl Model<'_> {
         let along = |(dim, labels): (usize, Vec<ArrayRef>)| {
             let places = positions(dim);
             let groups = distinct(&labels).map_or(places, |distinct| (distinct as u64).min(places));
-            Bins { groups, places, is_label: true }
+            Bins { groups, places, dim: Some(dim) }
         };
         let places = of_places.dims().map(positions).fold(1, u64::saturating_mul);
-        let together = (!of_places.is_empty()).then_some(Bins { groups: places, places, is_label: false });
+        let together = (!of_places.is_empty()).then_some(Bins { groups: places, places, dim: None });
         by_dim.into_iter().filter(|(dim, _)| !of_places.contains(*dim)).map(along).chain(together).collect()
     }
 }
@@ -349,8 +384,8 @@ struct Bins {
     groups: u64,
     /// How many combinations of selected positions decide them.
     places: u64,
-    /// Whether they lie on one dimension and are known beforehand.
-    is_label: bool,
+    /// The dimension that they lie on, if it is one and they are known beforehand.
+    dim: Option<usize>,
 }
 
 /// How many different tuples labels of one dimension make.

@@ -63,10 +63,12 @@ impl MemoryPool {
                 self.shared.peak.fetch_max(before + bytes, Ordering::Relaxed);
                 Ok(())
             }
-            Err(reserved) => {
-                Err(Error::OutOfMemory(OutOfMemory { what: what.to_string(), requested: bytes, reserved, limit }))
-            }
+            Err(reserved) => Err(self.refusal(what, bytes, reserved)),
         }
+    }
+
+    fn refusal(&self, what: &str, requested: usize, reserved: usize) -> Error {
+        Error::OutOfMemory(OutOfMemory { what: what.to_string(), requested, reserved, limit: self.limit() })
     }
 
     fn give_back(&self, bytes: usize) {
@@ -97,6 +99,11 @@ impl Reservation {
         self.bytes
     }
 
+    /// The error where as much again would be needed beside it.
+    pub fn is_too_much(&self) -> Error {
+        self.pool.refusal(self.what, self.bytes, self.pool.reserved())
+    }
+
     /// Reserves more bytes.
     ///
     /// # Errors
@@ -106,6 +113,14 @@ impl Reservation {
         self.bytes += bytes;
         self.operator.iter().for_each(|operator| operator.memory_grew(bytes));
         Ok(())
+    }
+
+    /// Reserves bytes for the same as a reservation of their own.
+    ///
+    /// # Errors
+    /// If they do not fit the limit.
+    pub fn beside(&self, bytes: usize) -> Result<Self> {
+        self.pool.reserve(bytes, self.what)
     }
 
     /// Gives bytes back, at most all.

@@ -4,29 +4,58 @@
 //! Partitions are started in order, and only a window of them beyond the one whose turn it is: results that are ready
 //! too early cannot pile up. Called from a thread of the pool itself, everything runs on that thread, one partition
 //! after the other: a pool never waits for itself.
+//!
+//! Where memory does not suffice for several partitions at a time, fewer are worked on, in the end one: a partition that ran
+//! out of memory before it gave anything is run anew when its turn comes, if that does no harm.
+
+mod lanes;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::memory::Reservation;
 use crate::source::{Batch, Sink, Source};
-use rayon::Scope;
+use lanes::{Anew, Give, Queue, run_ordered};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
+use std::cell::Cell;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a thread waits before it looks whether the query was cancelled.
-const PATIENCE: Duration = Duration::from_millis(20);
-
-/// How many items of the partition whose turn it is may wait for the consumer.
-const HEAD_ITEMS: usize = 4;
 
 /// The most bytes of items that may wait for partitions before theirs.
 const QUEUE_BYTES: usize = 64 << 20;
+
+/// Whether a partition has begun to leave something that it would leave once more if it were run anew.
+#[derive(Default)]
+pub(crate) struct Begun(Cell<bool>);
+
+impl Begun {
+    /// It has.
+    pub(crate) fn begin(&self) {
+        self.0.set(true);
+    }
+}
+
+/// Runs `run` for each partition, in parallel. One that ran out of memory before it has begun is run anew with fewer others
+/// beside it.
+///
+/// # Errors
+/// As for [`fold_partitions`].
+pub(crate) fn each_partition(
+    context: &Context,
+    partitions: usize,
+    run: impl Fn(usize, &Begun) -> Result<()> + Sync,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, Result<()>>| {
+        let begun = Begun::default();
+        match run(partition, &begun) {
+            Err(error) if begun.0.get() => give(Err(error)).map(drop),
+            outcome => give(Ok(outcome?)).map(drop),
+        }
+    };
+    let queue = Queue::new(context, 0, Anew::Failed)?;
+    let mut consume = |_, outcome: Result<()>| outcome.map(ControlFlow::Continue);
+    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut consume)
+}
 
 /// Runs `run` for each partition, in parallel, and hands the results to `merge` on this thread, in order. Stops early
 /// when `merge` breaks; partitions that were started by then are finished and dropped.
@@ -40,7 +69,23 @@ pub fn fold_partitions<S: Send>(
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING)? };
+    let queue = Queue::new(context, 0, Anew::Never)?;
+    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
+}
+
+/// Like [`fold_partitions`], where nothing is left of a partition that failed, so that it can be run anew with fewer others
+/// beside it.
+///
+/// # Errors
+/// As for [`fold_partitions`]; memory that even one partition alone cannot have.
+pub(crate) fn fold_anew<S: Send>(
+    context: &Context,
+    partitions: usize,
+    run: impl Fn(usize) -> Result<S> + Sync,
+    mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
+    let queue = Queue::new(context, 0, Anew::All)?;
     run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 
@@ -67,7 +112,7 @@ pub fn stream_mapped<T: Send>(
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, T>| source.run(partition, &mut |batch| give(map(batch)?));
     let budget = QUEUE_BYTES.min(context.memory().limit() / 8);
-    let queue = Queue { budget, memory: context.memory().reserve(0, WAITING)? };
+    let queue = Queue::new(context, budget, Anew::All)?;
     run_ordered(context, source.partitions(), queue, &produce, bytes, &mut |_, item| sink(item))
 }
 
@@ -112,262 +157,11 @@ pub(crate) fn map_all<T: Sync, U: Send>(
     }
 }
 
-/// What memory is reserved for.
-const WAITING: &str = "rows that wait for earlier partitions";
-
-/// The memory of items that wait for partitions before theirs.
-struct Queue {
-    /// The most bytes that may wait.
-    budget: usize,
-    /// Reserved for those that do. Items of the partition whose turn it is wait also where nothing can be reserved.
-    memory: Reservation,
-}
-
-/// What a producer gives its items to.
-type Give<'a, T> = dyn FnMut(T) -> Result<ControlFlow<()>> + 'a;
-/// Gives the items of a partition.
-type Produce<'a, T> = dyn Fn(usize, &mut Give<'_, T>) -> Result<()> + Sync + 'a;
-/// Takes the items of all partitions in order.
-type Consume<'a, T> = dyn FnMut(usize, T) -> Result<ControlFlow<()>> + 'a;
-
-fn run_ordered<T: Send>(
-    context: &Context,
-    partitions: usize,
-    queue: Queue,
-    produce: &Produce<'_, T>,
-    bytes: &(dyn Fn(&T) -> usize + Sync),
-    consume: &mut Consume<'_, T>,
-) -> Result<()> {
-    if context.threads().current_thread_index().is_some() {
-        return run_here(context, partitions, produce, consume);
-    }
-    let lanes = Lanes::new(context, partitions, queue, produce, bytes);
-    context.threads().in_place_scope(|scope| {
-        let _stop = StopOnDrop(&lanes);
-        lanes.consume(scope, consume)
-    })
-}
-
-/// The same without other threads.
-fn run_here<T>(
-    context: &Context,
-    partitions: usize,
-    produce: &Produce<'_, T>,
-    consume: &mut Consume<'_, T>,
-) -> Result<()> {
-    let mut flow = ControlFlow::Continue(());
-    for partition in 0..partitions {
-        context.check()?;
-        let mut give = |item| {
-            flow = consume(partition, item)?;
-            Ok(flow)
-        };
-        produce(partition, &mut give)?;
-        if flow.is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Partitions being worked on, each a lane of items that wait for their turn.
-struct Lanes<'a, T> {
-    context: &'a Context,
-    produce: &'a Produce<'a, T>,
-    bytes: &'a (dyn Fn(&T) -> usize + Sync),
-    threads: usize,
-    state: Mutex<State<T>>,
-    /// Something came for the consumer.
-    arrived: Condvar,
-    /// The consumer took something, or stopped.
-    taken: Condvar,
-}
-
-struct State<T> {
-    /// The next partition to start.
-    next: usize,
-    /// Partitions from here on are not started.
-    end: usize,
-    /// The partition whose turn it is.
-    head: usize,
-    workers: usize,
-    stopped: bool,
-    waiting_bytes: usize,
-    queue: Queue,
-    lanes: BTreeMap<usize, Lane<T>>,
-}
-
-struct Lane<T> {
-    items: VecDeque<T>,
-    outcome: Option<Result<()>>,
-}
-
-/// What the partition whose turn it is has for the consumer.
-enum Turn<T> {
-    Item(T),
-    Finished,
-}
-
-impl<'a, T: Send> Lanes<'a, T> {
-    fn new(
-        context: &'a Context,
-        partitions: usize,
-        queue: Queue,
-        produce: &'a Produce<'a, T>,
-        bytes: &'a (dyn Fn(&T) -> usize + Sync),
-    ) -> Self {
-        let state = State {
-            next: 0,
-            end: partitions,
-            head: 0,
-            workers: 0,
-            stopped: false,
-            waiting_bytes: 0,
-            queue,
-            lanes: BTreeMap::new(),
-        };
-        let threads = context.threads().current_num_threads();
-        let (arrived, taken) = Default::default();
-        Self { context, produce, bytes, threads, state: Mutex::new(state), arrived, taken }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes all items in order, and starts partitions as their window opens.
-    fn consume<'scope>(&'scope self, scope: &Scope<'scope>, consume: &mut Consume<'_, T>) -> Result<()> {
-        let partitions = self.lock().end;
-        for head in 0..partitions {
-            self.start_workers(scope);
-            while let Turn::Item(item) = self.wait_for(head)? {
-                if consume(head, item)?.is_break() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn start_workers<'scope>(&'scope self, scope: &Scope<'scope>) {
-        let mut state = self.lock();
-        let startable = state.startable(self.threads);
-        let missing = self.threads.saturating_sub(state.workers).min(startable);
-        state.workers += missing;
-        drop(state);
-        (0..missing).for_each(|_| scope.spawn(|_| self.work()));
-    }
-
-    fn wait_for(&self, head: usize) -> Result<Turn<T>> {
-        let mut state = self.lock();
-        loop {
-            self.context.check()?;
-            if let Some(turn) = state.turn(head, self.bytes) {
-                self.taken.notify_all();
-                return turn;
-            }
-            state = self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Works on one partition after the other until none may be started.
-    fn work(&self) {
-        while let Some(partition) = self.next_partition() {
-            let produce =
-                || self.context.check().and_then(|()| (self.produce)(partition, &mut |t| self.give(partition, t)));
-            let outcome = catch_unwind(AssertUnwindSafe(produce)).unwrap_or_else(|panic| Err(Error::from_panic(panic)));
-            self.lock().finish(partition, outcome);
-            self.arrived.notify_all();
-        }
-    }
-
-    fn next_partition(&self) -> Option<usize> {
-        self.lock().start(self.threads)
-    }
-
-    /// Puts an item into its lane, once there is room.
-    fn give(&self, partition: usize, item: T) -> Result<ControlFlow<()>> {
-        let bytes = (self.bytes)(&item);
-        let mut state = self.lock();
-        while !state.stopped && !state.has_room(partition, bytes) {
-            self.context.check()?;
-            state = self.taken.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if state.stopped {
-            return Ok(ControlFlow::Break(()));
-        }
-        state.waiting_changed(bytes, 0);
-        state.lane(partition).items.push_back(item);
-        drop(state);
-        self.arrived.notify_all();
-        self.context.check().map(ControlFlow::Continue)
-    }
-}
-
-impl<T> State<T> {
-    /// How many partitions may be started now.
-    fn startable(&self, threads: usize) -> usize {
-        let window = self.head.saturating_add(2 * threads).min(self.end);
-        if self.stopped { 0 } else { window.saturating_sub(self.next) }
-    }
-
-    /// The partition that a worker goes on with; without one it leaves.
-    fn start(&mut self, threads: usize) -> Option<usize> {
-        if self.startable(threads) == 0 {
-            self.workers -= 1;
-            return None;
-        }
-        self.next += 1;
-        Some(self.next - 1)
-    }
-
-    /// After an error no later partition is started; all earlier ones were.
-    fn finish(&mut self, partition: usize, outcome: Result<()>) {
-        if outcome.is_err() {
-            self.end = self.end.min(partition + 1);
-        }
-        self.lane(partition).outcome = Some(outcome);
-    }
-
-    fn lane(&mut self, partition: usize) -> &mut Lane<T> {
-        self.lanes.entry(partition).or_insert_with(|| Lane { items: VecDeque::new(), outcome: None })
-    }
-
-    fn has_room(&mut self, partition: usize, bytes: usize) -> bool {
-        if partition == self.head {
-            return self.lane(partition).items.len() < HEAD_ITEMS;
-        }
-        let total = self.waiting_bytes.saturating_add(bytes);
-        total <= self.queue.budget && self.queue.memory.resize(total).is_ok()
-    }
-
-    fn waiting_changed(&mut self, more: usize, less: usize) {
-        self.waiting_bytes = self.waiting_bytes + more - less;
-        // Where it does not fit it is the partition's whose turn it is: that must go on.
-        let _ = self.queue.memory.resize(self.waiting_bytes);
-    }
-
-    fn turn(&mut self, head: usize, bytes: &dyn Fn(&T) -> usize) -> Option<Result<Turn<T>>> {
-        let lane = self.lane(head);
-        if let Some(item) = lane.items.pop_front() {
-            self.waiting_changed(0, bytes(&item));
-            return Some(Ok(Turn::Item(item)));
-        }
-        let outcome = lane.outcome.take()?;
-        self.lanes.remove(&head);
-        self.head = head + 1;
-        Some(outcome.map(|()| Turn::Finished))
-    }
-}
-
-/// Lets the producers leave, however the consumer left.
-struct StopOnDrop<'a, 'b, T: Send>(&'a Lanes<'b, T>);
-
-impl<T: Send> Drop for StopOnDrop<'_, '_, T> {
-    fn drop(&mut self) {
-        self.0.lock().stopped = true;
-        self.0.taken.notify_all();
-    }
+/// The most bytes that the state of one partition of a fold should take, if it is to be one of `of` states for the same: as many
+/// wait to be merged as two threads' windows allow, and no more than a quarter of the limit is for them.
+pub(crate) fn share_of_state(context: &Context, of: usize) -> usize {
+    let states = 2 * context.threads().current_num_threads() + 2;
+    context.memory().limit() / (4 * states * of.max(1))
 }
 
 #[cfg(test)]
@@ -376,6 +170,7 @@ mod tests {
     use crate::context::thread_pool;
     use crate::memory::MemoryPool;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     fn context(threads: usize) -> Context {
         Context::new(thread_pool(threads).unwrap(), MemoryPool::new(1 << 20))
@@ -447,6 +242,57 @@ mod tests {
     }
 
     #[test]
+    fn partitions_that_need_all_memory_run_one_after_the_other() {
+        for threads in [1, 2, 5] {
+            let context = context(threads);
+            let runs = AtomicUsize::new(0);
+            // 1 MiB is there: for a few partitions that are large, one at a time.
+            let run = |at: usize| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                let memory = context.memory().reserve(if at % 7 == 3 { 900_000 } else { 100_000 }, "a test")?;
+                std::thread::sleep(Duration::from_millis(1));
+                Ok((at, memory))
+            };
+            let mut seen = Vec::new();
+            fold_anew(&context, 40, run, |at, (own, _memory)| {
+                assert_eq!(at, own);
+                seen.push(at);
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+            assert_eq!(seen, (0..40).collect::<Vec<_>>());
+            assert!(runs.load(Ordering::SeqCst) < 80, "{runs:?}");
+            let too_much = |_| context.memory().reserve(2 << 20, "a test");
+            let outcome = fold_anew(&context, 40, too_much, |_, _| Ok(ControlFlow::Continue(())));
+            assert!(matches!(outcome, Err(Error::OutOfMemory(error)) if error.reserved == 0));
+        }
+    }
+
+    #[test]
+    fn what_has_begun_is_not_run_anew() {
+        for threads in [1, 2, 5] {
+            let context = context(threads);
+            let begun = AtomicUsize::new(0);
+            let run = |_: usize, has_begun: &Begun| {
+                let _memory = context.memory().reserve(400_000, "a test")?;
+                std::thread::sleep(Duration::from_millis(1));
+                begun.fetch_add(1, Ordering::SeqCst);
+                has_begun.begin();
+                Ok(())
+            };
+            each_partition(&context, 40, run).unwrap();
+            assert_eq!(begun.load(Ordering::SeqCst), 40);
+            let too_much = |at: usize, has_begun: &Begun| {
+                has_begun.begin();
+                begun.fetch_add(1, Ordering::SeqCst);
+                context.memory().reserve(if at == 3 { 2 << 20 } else { 0 }, "a test").map(drop)
+            };
+            assert!(matches!(each_partition(&context, 4, too_much), Err(Error::OutOfMemory(_))));
+            assert_eq!(begun.load(Ordering::SeqCst), 44);
+        }
+    }
+
+    #[test]
     fn cancelling_stops_a_fold() {
         let context = context(2);
         let run = |at| {
@@ -496,7 +342,7 @@ mod tests {
                 give(partition).map(drop)
             };
             // Nothing may wait but for the partition whose turn it is: whoever takes up another one meanwhile waits forever.
-            let queue = Queue { budget: 0, memory: context.memory().reserve(0, WAITING).unwrap() };
+            let queue = Queue::new(&context, 0, Anew::Never).unwrap();
             let outcome = run_ordered(&context, 12, queue, &produce, &|_| 1, &mut |_, _| Ok(ControlFlow::Continue(())));
             assert_eq!(outcome, Ok(()));
         }

@@ -55,6 +55,26 @@ impl Footprint {
         (self.len() == 1).then(|| self.0.trailing_zeros() as usize)
     }
 
+    /// Whether the sets have a dimension in common, or are both empty.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0 || (self.is_empty() && other.is_empty())
+    }
+
+    /// Puts together what has a dimension in common, directly or by way of others; each with all dimensions that it then has.
+    pub fn together<T>(parts: impl IntoIterator<Item = (Self, T)>) -> Vec<(Self, Vec<T>)> {
+        let mut out: Vec<(Self, Vec<T>)> = Vec::new();
+        for (dims, part) in parts {
+            let mut own = (dims, Vec::new());
+            for (other, parts) in out.extract_if(.., |(other, _)| other.meets(dims)).collect::<Vec<_>>() {
+                own.0 = own.0.union(other);
+                own.1.extend(parts);
+            }
+            own.1.push(part);
+            out.push(own);
+        }
+        out
+    }
+
     /// The dimensions, ascending.
     pub fn dims(self) -> impl Iterator<Item = usize> {
         (0..Self::MAX_DIMENSIONS).filter(move |dim| self.contains(*dim))
@@ -70,6 +90,20 @@ impl FromIterator<usize> for Footprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_shares_dimensions_is_put_together() {
+        let of = |dims: &[usize]| dims.iter().copied().collect::<Footprint>();
+        let parts = [&[0][..], &[1, 2], &[], &[3], &[2, 4], &[0], &[]].into_iter().map(of).zip('a'..);
+        let together = Footprint::together(parts);
+        let expected = [
+            (of(&[3]), vec!['d']),
+            (of(&[1, 2, 4]), vec!['b', 'e']),
+            (of(&[0]), vec!['a', 'f']),
+            (of(&[]), vec!['c', 'g']),
+        ];
+        assert_eq!(together, expected);
+    }
 
     #[test]
     fn a_footprint_is_a_set_of_dimensions() {

@@ -22,7 +22,9 @@ pub(crate) fn memory(forecast: &Forecast, limit: usize) -> String {
     };
     match forecast.in_rounds {
         true => {
-            format!("{space}; chunks are read in several rounds, because the values of a group are too many to be held")
+            format!(
+                "{space}; chunks are read in several rounds, because groups are too large or too many to be held at once"
+            )
         }
         false => space,
     }

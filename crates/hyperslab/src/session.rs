@@ -13,6 +13,7 @@ use hyperslab_exec::{Context, MemoryPool, thread_pool};
 use hyperslab_expr::Scalar;
 use hyperslab_plan::bind::{self, BoundStatement, CopyTarget, ExplainMode, ParsedStatement};
 use hyperslab_plan::explain::explain;
+use hyperslab_plan::numbers::bytes;
 use hyperslab_plan::{BoundQuery, passes};
 use hyperslab_storage::{Dataset, NewDimension, OpenOptions};
 use std::ops::ControlFlow;
@@ -327,7 +328,25 @@ fn execute(
     sql: &Arc<str>,
     take: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 ) -> Result<()> {
-    hyperslab_exec::execute(query, context, &mut |batch| Ok(take(batch))).map_err(|e| from_exec(e, Some(sql)))
+    let outcome = hyperslab_exec::execute(query, context, &mut |batch| Ok(take(batch)));
+    outcome.map_err(|error| match error {
+        hyperslab_exec::Error::OutOfMemory(_) => with_enough(from_exec(error, Some(sql)), query, context),
+        error => from_exec(error, Some(sql)),
+    })
+}
+
+/// More bytes than this are no help: some plans may make as many rows as cells of one side times those of the other.
+const MOST_SAID: u64 = 1 << 44;
+
+/// The error of a query for which the memory limit is too low, with how much would do.
+fn with_enough(error: Error, query: &BoundQuery, context: &Context) -> Error {
+    let enough = forecast(query, context.threads().current_num_threads(), usize::MAX).memory;
+    match error.hint().map(str::to_string) {
+        Some(hint) if (context.memory().limit() as u64..MOST_SAID).contains(&enough) => {
+            error.with_hint(format!("{hint}; the query takes at most {}", bytes(enough)))
+        }
+        _ => error,
+    }
 }
 
 /// The labels of a dimension, which are all rows of a query.

@@ -1,6 +1,8 @@
 //! The groups of a dense aggregate: for each dimension with keys, the distinct tuples of those keys along the axis; for keys that
 //! depend on several dimensions together, those over the plane that they span.
 
+mod by_label;
+
 use super::matches::Matches;
 use super::program::Program;
 use crate::context::Context;
@@ -11,9 +13,13 @@ use crate::source::array_bytes;
 use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::DataType;
+use by_label::ByLabel;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::{Footprint, IndexSet};
 use hyperslab_plan::Column;
+
+/// What memory is reserved for.
+const WHAT: &str = "the groups of the places of a grid";
 
 /// How a dimension with keys is grouped, or several that keys depend on together.
 pub(super) struct KeyAxis {
@@ -22,9 +28,9 @@ pub(super) struct KeyAxis {
     /// For each of the dimensions what a position adds to the number of a place: places are the combinations of selected
     /// positions, row-major.
     adds: Vec<Vec<u32>>,
-    /// For each place the number of its group.
+    /// For each place the number of its group; nothing where each is one of its own.
     group_of: Vec<u32>,
-    /// For each place the first one after it that has another group.
+    /// For each place the first one after it that has another group; the same.
     same_until: Vec<u32>,
     /// How many groups there are.
     pub(super) groups: usize,
@@ -32,6 +38,17 @@ pub(super) struct KeyAxis {
     pub(super) one_each: bool,
     /// The keys on these dimensions: one value a group.
     pub(super) keys: Vec<(ColumnId, ArrayRef)>,
+    /// Keys on one of these dimensions each, where each place is a group of its own: one value a position.
+    labels: Vec<Labels>,
+}
+
+/// Keys on one of several dimensions.
+#[derive(Clone)]
+struct Labels {
+    /// How many places lie between two neighbours.
+    stride: usize,
+    positions: usize,
+    keys: Vec<(ColumnId, ArrayRef)>,
 }
 
 /// The keys of a dense aggregate.
@@ -61,18 +78,19 @@ impl KeyAxes {
     pub(super) fn new(program: &Program, keys: &[(Column, Expr)], context: &Context) -> Result<Self> {
         let keys = &by_class(program, keys)[..];
         let (mut constants, mut axes, mut planes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut memory = context.memory().reserve(0, "the groups of the places of a grid")?;
-        for Together { dims, keys } in keys_by_dims(program, keys)? {
+        let mut memory = context.memory().reserve(0, WHAT)?;
+        for together in keys_by_dims(program, keys)? {
+            if let Some(by_label) = ByLabel::new(program, &together, context)? {
+                by_label.number(program, &together, &mut memory, (&mut axes, &mut planes), context)?;
+                continue;
+            }
+            let Together { dims, keys } = together;
             let of_values = |values: Vec<ArrayRef>| keys.iter().map(|(column, _)| column.id).zip(values).collect();
-            let along: Vec<_> = dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect();
+            let along = positions_along(program, dims);
             let places: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
             memory.grow(places.saturating_mul(2 * size_of::<u32>()))?;
-            let (exprs, mut numbers): (Vec<&Expr>, _) = (keys.iter().map(|(_, key)| key).collect(), Numbers::default());
-            let mut numbering = context.memory().reserve(0, "the groups of the places of a grid")?;
-            program.visit_plane(&exprs, dims, context, &mut |values, places| {
-                numbers.add(&values, places)?;
-                numbering.resize(numbers.memory())
-            })?;
+            let exprs: Vec<&Expr> = keys.iter().map(|(_, key)| key).collect();
+            let (numbers, _numbering) = numbered(program, &exprs, dims, context)?;
             let values = numbers.values(exprs.iter().map(|key| key.sql_type()))?;
             if dims.is_empty() {
                 constants = of_values(values);
@@ -101,10 +119,10 @@ impl KeyAxes {
         self.axes.iter().any(|axis| axis.is_own(dim))
     }
 
-    /// The same with other groups along an axis, which are not found from places.
-    pub(super) fn with_groups(&self, axis: usize, groups: usize, keys: Vec<(ColumnId, ArrayRef)>) -> Self {
+    /// The same with other groups along an axis, which are not found from places and have their keys elsewhere.
+    pub(super) fn with_groups(&self, axis: usize, groups: usize) -> Self {
         let mut axes: Vec<KeyAxis> = self.axes.iter().map(KeyAxis::of_groups).collect();
-        axes[axis] = KeyAxis { groups, keys, ..axes[axis].of_groups() };
+        axes[axis] = KeyAxis { groups, keys: Vec::new(), labels: Vec::new(), ..axes[axis].of_groups() };
         Self { axes, planes: self.planes.clone(), constants: self.constants.clone(), times_given: 1, _memory: None }
     }
 
@@ -136,23 +154,26 @@ struct Together<'k> {
     keys: Vec<&'k (Column, Expr)>,
 }
 
-/// Keys with the dimensions that they depend on; those that have one in common are together, and so are constants.
+/// Keys with the dimensions that they depend on.
 fn keys_by_dims<'k>(program: &Program, keys: &'k [(Column, Expr)]) -> Result<Vec<Together<'k>>> {
-    let mut out: Vec<Together<'k>> = Vec::new();
-    for key in keys {
-        let dims = program.dims_of_key(&key.1)?;
-        let meets = |other: &mut Together<'k>| {
-            other.dims.dims().any(|dim| dims.contains(dim)) || (dims.is_empty() && other.dims.is_empty())
-        };
-        let mut own = Together { dims, keys: Vec::new() };
-        for met in out.extract_if(.., meets).collect::<Vec<_>>() {
-            own.dims = own.dims.union(met.dims);
-            own.keys.extend(met.keys);
-        }
-        own.keys.push(key);
-        out.push(own);
-    }
-    Ok(out)
+    let with_dims = |key: &'k (Column, Expr)| Ok((program.dims_of_key(&key.1)?, key));
+    let keys = keys.iter().map(with_dims).collect::<Result<Vec<_>>>()?;
+    Ok(Footprint::together(keys).into_iter().map(|(dims, keys)| Together { dims, keys }).collect())
+}
+
+/// The selected positions along some dimensions, and the lengths of these.
+fn positions_along(program: &Program, dims: Footprint) -> Vec<(usize, &IndexSet, usize)> {
+    dims.dims().map(|dim| (dim, &program.region.sets()[dim], program.shape[dim])).collect()
+}
+
+/// The tuples of keys for the places of some dimensions, and the memory that numbering them takes.
+fn numbered(program: &Program, keys: &[&Expr], dims: Footprint, context: &Context) -> Result<(Numbers, Reservation)> {
+    let (mut numbers, mut memory) = (Numbers::default(), context.memory().reserve(0, WHAT)?);
+    program.visit_plane(keys, dims, context, &mut |values, places| {
+        numbers.add(&values, places)?;
+        memory.resize(numbers.memory())
+    })?;
+    Ok((numbers, memory))
 }
 
 /// Tuples of keys, numbered by first appearance.
@@ -232,7 +253,45 @@ impl KeyAxis {
         let groups = numbers.count();
         let one_each = groups == places && dims.len() == 1;
         let same_until = stretches(&numbers.of);
-        Self { dims, adds, group_of: numbers.of, same_until, groups, one_each, keys }
+        Self { dims, adds, group_of: numbers.of, same_until, groups, one_each, keys, labels: Vec::new() }
+    }
+
+    /// Each place of some dimensions as a group of its own; `own` has the keys of each dimension.
+    fn of_places(along: &[(usize, &IndexSet, usize)], keys: Vec<(ColumnId, ArrayRef)>, own: Vec<Self>) -> Self {
+        let groups: usize = along.iter().map(|(_, selected, _)| selected.len()).product();
+        let mut labels: Vec<Labels> = Vec::new();
+        let mut stride = 1;
+        for axis in own.into_iter().rev() {
+            labels.push(Labels { stride, positions: axis.groups, keys: axis.keys });
+            stride *= axis.groups;
+        }
+        Self { groups, labels, ..Self::new(along, keys, Numbers::default()) }
+    }
+
+    /// Whether labels tell each of its groups from all others.
+    pub(super) fn has_labels(&self) -> bool {
+        !self.labels.is_empty()
+    }
+
+    /// How many keys lie on it.
+    pub(super) fn key_count(&self) -> usize {
+        self.keys.len() + self.labels.iter().map(|labels| labels.keys.len()).sum::<usize>()
+    }
+
+    /// The keys of some groups.
+    pub(super) fn keys_of(&self, groups: &UInt32Array) -> Result<Vec<(ColumnId, ArrayRef)>> {
+        let mut out = Vec::new();
+        for (id, values) in &self.keys {
+            out.push((*id, take(values, groups, None)?));
+        }
+        for Labels { stride, positions, keys } in &self.labels {
+            let rank = |group: &u32| (*group as usize / stride % positions) as u32;
+            let ranks: UInt32Array = groups.values().iter().map(rank).collect::<Vec<_>>().into();
+            for (id, values) in keys {
+                out.push((*id, take(values, &ranks, None)?));
+            }
+        }
+        Ok(out)
     }
 
     /// Each selected position of a dimension as a group of its own, without keys.
@@ -251,7 +310,8 @@ impl KeyAxis {
     fn of_groups(&self) -> Self {
         let (dims, keys) = (self.dims.clone(), self.keys.clone());
         let (group_of, same_until) = (Vec::new(), Vec::new());
-        Self { dims, adds: Vec::new(), group_of, same_until, groups: self.groups, one_each: self.one_each, keys }
+        let (adds, groups, one_each) = (Vec::new(), self.groups, self.one_each);
+        Self { dims, adds, group_of, same_until, groups, one_each, keys, labels: self.labels.clone() }
     }
 
     /// Whether a key lies on it.
@@ -277,12 +337,12 @@ impl KeyAxis {
 
     /// The group of a place.
     pub(super) fn group(&self, place: usize) -> usize {
-        self.group_of[place] as usize
+        if self.group_of.is_empty() { place } else { self.group_of[place] as usize }
     }
 
     /// The first place after this one that has another group.
     pub(super) fn same_until(&self, place: usize) -> usize {
-        self.same_until[place] as usize
+        if self.same_until.is_empty() { place + 1 } else { self.same_until[place] as usize }
     }
 
     /// Groups along a dimension whose positions are all selected.
@@ -291,7 +351,7 @@ impl KeyAxis {
         let groups = group_of.iter().max().map_or(0, |max| *max as usize + 1);
         let adds = vec![(0..group_of.len() as u32).collect()];
         let (group_of, same_until) = (group_of.to_vec(), stretches(group_of));
-        Self { dims: vec![dim], adds, group_of, same_until, groups, one_each, keys: Vec::new() }
+        Self { dims: vec![dim], adds, group_of, same_until, groups, one_each, keys: Vec::new(), labels: Vec::new() }
     }
 }
 

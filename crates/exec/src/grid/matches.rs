@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::lower::lower;
 use crate::memory::Reservation;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::rows::evaluate::{evaluate, keep};
 use crate::rows::key_table::{ABSENT, KeyTable};
 use crate::source::{Batch, SourceColumn, array_bytes};
@@ -70,7 +70,7 @@ impl Matches {
             })
         };
         let (mut tuples, mut pairs) = (Numbers::default(), Vec::<Pair>::new());
-        fold_partitions(context, source.partitions(), run, |_, (met, _own)| {
+        fold_anew(context, source.partitions(), run, |_, (met, _own)| {
             for Met { places, keys } in met {
                 tuples.add(&keys, places.len())?;
                 pairs.extend(places.into_iter().zip(tuples.of().iter().copied()));

@@ -6,7 +6,9 @@ use super::program::Program;
 use super::table::Table;
 use super::vectors::{VECTOR_CELLS, vectors};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::memory::Reservation;
+use crate::source::array_bytes;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use hyperslab_expr::scalar::{Family, function};
@@ -65,12 +67,33 @@ impl Program {
 
     /// The values of an expression for each combination of selected positions along the dimensions that decide it, row-major.
     fn evaluate_plane(&self, expr: &Expr, dims: Footprint, context: &Context) -> Result<ArrayRef> {
-        let mut parts = Vec::new();
-        self.visit_plane(&[expr], dims, context, &mut |values, _| {
-            parts.extend(values);
+        let mut memory = context.memory().reserve(0, "what is computed for each place")?;
+        let mut values = self.values_of_places(&[expr], dims, &mut memory, context)?;
+        values.pop().ok_or_else(|| Error::internal("an expression has values"))
+    }
+
+    /// The same of several expressions, for which memory is taken.
+    pub(super) fn values_of_places(
+        &self,
+        exprs: &[&Expr],
+        dims: Footprint,
+        memory: &mut Reservation,
+        context: &Context,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); exprs.len()];
+        if exprs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.visit_plane(exprs, dims, context, &mut |values, _| {
+            memory.grow(values.iter().map(array_bytes).sum())?;
+            parts.iter_mut().zip(values).for_each(|(parts, values)| parts.push(values));
             Ok(())
         })?;
-        Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?)
+        // As long as they are put together both are there.
+        let largest = parts.iter().map(|parts| parts.iter().map(array_bytes).sum::<usize>()).max().unwrap_or(0);
+        let _joining = context.memory().reserve(largest, "what is computed for each place")?;
+        let joined = |parts: Vec<ArrayRef>| Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?);
+        parts.into_iter().map(joined).collect()
     }
 
     /// Calls `visit` with the values of expressions for some of the combinations of selected positions along the dimensions that

@@ -8,7 +8,7 @@ use super::window::{GridWindow, Held};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter;
@@ -119,7 +119,7 @@ fn hold_windows(program: &mut Program, context: &Context) -> Result<Reservation>
     let boxes = boxes.slabs_meeting(&program.region);
     let mut parts = Vec::new();
     let run = |at: usize| held_part(program, context, program.region.clip(&boxes[at]));
-    fold_partitions(context, boxes.len(), run, |_, held| {
+    fold_anew(context, boxes.len(), run, |_, held| {
         for part in held {
             // Once as they come, and once in their place.
             memory.grow(2 * part.memory())?;

@@ -9,7 +9,7 @@ use super::spill::buckets::{Side, by_key};
 use super::spill::places;
 use super::stored::{Pile, Place, StoredRows, cuts, hold};
 use crate::context::Context;
-use crate::error::{Error, OutOfMemory, Result};
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::fold_partitions;
@@ -96,11 +96,9 @@ fn in_memory(
 ) -> Result<Box<dyn Source>> {
     let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.on.iter().cloned().unzip();
     let (batches, memory) = hold(context, operator, right, RIGHT)?;
-    let limit = context.memory().limit();
-    if memory.bytes() > limit / 2 && !condition.on.is_empty() {
+    if memory.bytes() > context.memory().limit() / 2 && !condition.on.is_empty() {
         // The rest is for reading the left.
-        let (what, requested) = (RIGHT.to_string(), memory.bytes());
-        return Err(Error::OutOfMemory(OutOfMemory { what, requested, reserved: requested, limit }));
+        return Err(memory.is_too_much());
     }
     let built = operator.timed(|| {
         let mut built = Built::new(context, right.columns(), &batches, memory, &right_keys)?;

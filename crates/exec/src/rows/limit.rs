@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn collect(
         let missing = range.end - rows;
         let wave_end = input.partitions().min(next + wave);
         let run = |at| operator.timed(|| first_rows(context, operator, input, next + at, missing));
-        fold_partitions(context, wave_end - next, run, |_, first| {
+        fold_anew(context, wave_end - next, run, |_, first| {
             most = most.max(first.rows);
             if rows < range.end {
                 rows += first.rows;

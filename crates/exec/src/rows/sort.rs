@@ -6,7 +6,7 @@ use super::stored::Collected;
 use crate::context::Context;
 use crate::error::Result;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::{Begun, each_partition};
 use crate::source::{Batch, Source};
 use hyperslab_plan::SortKey;
 use std::ops::ControlFlow;
@@ -23,17 +23,18 @@ pub fn sort(
     keys: &[SortKey],
 ) -> Result<Box<dyn Source>> {
     let sorter = Sorter::new(context, operator, input.columns(), keys)?;
-    let run = |partition| operator.timed(|| push_partition(&sorter, input, partition));
-    fold_partitions(context, input.partitions(), run, |_, ()| Ok(ControlFlow::Continue(())))?;
+    let run = |partition, begun: &Begun| operator.timed(|| push_partition(&sorter, input, partition, begun));
+    each_partition(context, input.partitions(), run)?;
     operator.timed(|| sorter.finish())
 }
 
-fn push_partition(sorter: &Sorter<'_>, input: &dyn Source, partition: usize) -> Result<()> {
+fn push_partition(sorter: &Sorter<'_>, input: &dyn Source, partition: usize, begun: &Begun) -> Result<()> {
     let (mut collected, mut row) = (Collected::default(), 0);
     let mut push = |batches: Vec<Batch>| -> Result<()> {
         for batch in batches {
             let start = place(partition, row)?;
             row += batch.rows;
+            begun.begin();
             sorter.push(start, batch)?;
         }
         Ok(())

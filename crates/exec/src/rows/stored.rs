@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave};
@@ -127,7 +127,7 @@ pub(crate) fn hold(
             Ok((collected.finish()?, memory))
         })
     };
-    fold_partitions(context, source.partitions(), run, |_, (part, memory)| {
+    fold_anew(context, source.partitions(), run, |_, (part, memory)| {
         batches.extend(part);
         all.absorb(memory);
         Ok(ControlFlow::Continue(()))

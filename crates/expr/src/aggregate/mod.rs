@@ -44,6 +44,7 @@ mod tests;
 
 use crate::{Accumulator, AggregateCall, Error, Expr, Result, Scalar, SqlType};
 pub use functions::AGGREGATE_FUNCTIONS;
+pub(crate) use native::Native;
 pub use rounds::Rounds;
 use std::ops::Range;
 use types::{Bound, Types};

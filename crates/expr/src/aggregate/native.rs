@@ -10,7 +10,7 @@ use arrow::datatypes::{ArrowNativeType, DataType, Field, IntervalMonthDayNano};
 use std::sync::Arc;
 
 /// A value of fixed width in the order of SQL, in which NaN is the greatest number.
-pub(super) trait Native: ArrowNativeType {
+pub(crate) trait Native: ArrowNativeType {
     /// Nothing is less.
     const LEAST: Self;
     /// Nothing is greater.

@@ -2,6 +2,7 @@
 
 use super::signature::takes;
 use super::{Call, Fails, Family, Kernel, ScalarFunction, Value};
+use crate::aggregate::Native;
 use crate::{Error, Result, SqlType};
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_null_array};
 use arrow::compute::{cast, take};
@@ -41,7 +42,7 @@ fn found(call: &Call<'_>) -> Result<Value> {
     }
     let labels = items.value(0);
     let (ranked, values) = (Ranked::new(&labels)?, ranks(value.array())?);
-    let find: fn(&Ranked, i64) -> Option<u32> = match operator.value(0) {
+    let find: fn(&Ranked, u64) -> Option<u32> = match operator.value(0) {
         ">=" => |labels, value| labels.before(|label| label <= value),
         ">" => |labels, value| labels.before(|label| label < value),
         "<=" => |labels, value| labels.after(|label| label < value),
@@ -53,12 +54,12 @@ fn found(call: &Call<'_>) -> Result<Value> {
 }
 
 /// Labels that are not NULL, in order, each with its position; of equal ones the first position comes first.
-struct Ranked(Vec<(i64, u32)>);
+struct Ranked(Vec<(u64, u32)>);
 
 impl Ranked {
     fn new(labels: &ArrayRef) -> Result<Self> {
         let ranks = ranks(labels)?;
-        let mut all: Vec<(i64, u32)> = (0..).zip(ranks).filter_map(|(at, rank)| Some((rank?, at))).collect();
+        let mut all: Vec<(u64, u32)> = (0..).zip(ranks).filter_map(|(at, rank)| Some((rank?, at))).collect();
         if !all.is_sorted() {
             all.sort_unstable();
         }
@@ -66,32 +67,28 @@ impl Ranked {
     }
 
     /// The greatest label of those from the least on that are `within`.
-    fn before(&self, within: impl Fn(i64) -> bool) -> Option<u32> {
+    fn before(&self, within: impl Fn(u64) -> bool) -> Option<u32> {
         let last = self.0.partition_point(|(label, _)| within(*label)).checked_sub(1)?;
         let greatest = self.0[last].0;
         self.0.get(self.0.partition_point(|(label, _)| *label < greatest)).map(|(_, at)| *at)
     }
 
     /// The least label of those that are not `less`.
-    fn after(&self, less: impl Fn(i64) -> bool) -> Option<u32> {
+    fn after(&self, less: impl Fn(u64) -> bool) -> Option<u32> {
         self.0.get(self.0.partition_point(|(label, _)| less(*label))).map(|(_, at)| *at)
     }
 }
 
 /// Values as whole numbers in their order; NaN is the greatest.
-fn ranks(values: &ArrayRef) -> Result<Vec<Option<i64>>> {
+fn ranks(values: &ArrayRef) -> Result<Vec<Option<u64>>> {
     if values.data_type() == &DataType::Float64 {
-        let rank = |value: f64| {
-            let bits = if value.is_nan() { f64::NAN } else { value + 0.0 }.to_bits().cast_signed();
-            bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
-        };
-        return Ok(values.as_primitive::<Float64Type>().iter().map(|value| value.map(rank)).collect());
+        return Ok(values.as_primitive::<Float64Type>().iter().map(|value| value.map(Native::rank)).collect());
     }
     let whole = match values.data_type() {
         DataType::Date32 => cast(&cast(values, &DataType::Int32)?, &DataType::Int64)?,
         _ => cast(values, &DataType::Int64)?,
     };
-    Ok(whole.as_primitive::<Int64Type>().iter().collect())
+    Ok(whole.as_primitive::<Int64Type>().iter().map(|value| value.map(Native::rank)).collect())
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ fn places_of(query: &BoundQuery, grid: &GridPlan, key: &Expr) -> Option<Places> 
 fn have_bins(grid: &GridPlan, of_keys: &[Places]) -> bool {
     let sets = grid.region().sets();
     let cells = grid.region().cells();
-    let of_together = together(of_keys.iter().map(|key| key.dims));
+    let of_together: Vec<Footprint> =
+        Footprint::together(of_keys.iter().map(|key| (key.dims, ()))).into_iter().map(|(dims, _)| dims).collect();
     let is_apart = |dims: &Footprint| {
         let within = dims.dims().min().unwrap_or(0)..dims.dims().max().unwrap_or(0);
         of_together.iter().all(|other| other == dims || !other.dims().any(|dim| within.contains(&dim)))
@@ -117,27 +118,4 @@ fn have_bins(grid: &GridPlan, of_keys: &[Places]) -> bool {
         dims.len() < 2 && of_keys.iter().all(|key| key.is_label || key.dims.dims().all(|dim| !dims.contains(dim)))
     };
     of_together.iter().all(|dims| is_held(dims) || (is_apart(dims) && are_few(dims)))
-}
-
-/// Keys that have a dimension in common are numbered together.
-fn together(of_keys: impl Iterator<Item = Footprint>) -> Vec<Footprint> {
-    let mut out: Vec<Footprint> = Vec::new();
-    for dims in of_keys {
-        let meets = |other: &mut Footprint| other.dims().any(|dim| dims.contains(dim));
-        let met: Vec<Footprint> = out.extract_if(.., meets).collect();
-        out.push(met.into_iter().fold(dims, Footprint::union));
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_that_share_dimensions_are_together() {
-        let of = |dims: &[usize]| dims.iter().copied().collect::<Footprint>();
-        let parts = together([&[0][..], &[1, 2], &[3], &[2, 4], &[0]].into_iter().map(of));
-        assert_eq!(parts, [of(&[3]), of(&[1, 2, 4]), of(&[0])]);
-    }
 }

@@ -4,14 +4,19 @@
 use super::units::Finished;
 use super::{Dense, GROUPS, State, held};
 use crate::error::Result;
-use crate::grid::bins::KeyAxes;
+use crate::grid::bins::{KeyAxes, KeyAxis};
 use crate::grid::groups::GroupSpace;
 use crate::grid::spread::Spread;
+use crate::rows::BATCH_ROWS;
+use crate::rows::spill::kept::Kept;
 use crate::source::Batch;
 use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{filter, take};
 use hyperslab_expr::{ColumnId, Groups};
 use std::ops::Range;
+
+/// The rows of so many groups are made at a time.
+const GIVEN_AT_ONCE: usize = 16 * BATCH_ROWS;
 
 impl<'a> Dense<'a> {
     /// What classes of cells gave, in the groups of all of their rows.
@@ -48,15 +53,35 @@ impl<'a> Dense<'a> {
         self.spread.as_ref().map_or(&self.keys, |spread| &spread.keys)
     }
 
-    /// The rows of a finished unit: its groups that are present, in order.
-    pub(super) fn give_out(&self, mut unit: Finished<'_>, columns: &[ColumnId]) -> Result<Batch> {
-        // The numbers of groups along an axis, and their keys.
+    /// Keeps the rows of a finished unit, which may begin a partition: its groups that are present, in order, some at a time.
+    pub(super) fn give_out(
+        &self,
+        unit: Finished<'_>,
+        begins: bool,
+        columns: &[ColumnId],
+        kept: &mut Kept,
+    ) -> Result<()> {
+        let keys = self.given_keys();
+        let columns_of_keys = keys.axes.iter().map(KeyAxis::key_count).sum::<usize>()
+            + self.spread.as_ref().map_or(0, |spread| spread.key_count(&self.keys))
+            + keys.planes.iter().map(|plane| plane.keys.len()).sum::<usize>()
+            + keys.constants.len();
+        let width = size_of::<u32>() + (columns_of_keys + 2 * self.calls.len()) * size_of::<u64>();
+        let groups = unit.space.len();
+        let _making = self.context.memory().reserve(groups.min(GIVEN_AT_ONCE) * width, GROUPS)?;
+        if begins {
+            kept.begin()?;
+        }
+        for start in (0..groups.max(1)).step_by(GIVEN_AT_ONCE) {
+            kept.push(self.rows_of(&unit, start..groups.min(start + GIVEN_AT_ONCE), columns)?)?;
+        }
+        Ok(())
+    }
+
+    /// The rows of some groups of a unit.
+    fn rows_of(&self, unit: &Finished<'_>, groups: Range<usize>, columns: &[ColumnId]) -> Result<Batch> {
         let given = self.given_keys();
-        let keys: usize = given.axes.iter().map(|axis| axis.keys.len()).sum::<usize>()
-            + given.planes.iter().map(|plane| plane.keys.len()).sum::<usize>();
-        let keys = size_of::<u32>() + keys * size_of::<u64>();
-        let _making = self.context.memory().reserve(unit.space.len() * keys, GROUPS)?;
-        let present = self.watch_presence.then(|| BooleanArray::from(std::mem::take(&mut unit.seen)));
+        let present = self.watch_presence.then(|| BooleanArray::from(unit.seen[groups.clone()].to_vec()));
         let keep = |array: ArrayRef| -> Result<ArrayRef> {
             Ok(match &present {
                 Some(present) => filter(&array, present)?,
@@ -64,27 +89,31 @@ impl<'a> Dense<'a> {
             })
         };
         let mut out: Vec<(ColumnId, ArrayRef)> = Vec::new();
-        for (call, values) in self.calls.iter().zip(std::mem::take(&mut unit.results)) {
-            out.push((call.id, keep(values)?));
+        for (call, values) in self.calls.iter().zip(&unit.results) {
+            out.push((call.id, keep(values.slice(groups.start, groups.len()))?));
         }
-        let groups = present.as_ref().map_or(unit.space.len(), BooleanArray::true_count);
+        let rows = present.as_ref().map_or(groups.len(), BooleanArray::true_count);
         for (at, axis) in given.axes.iter().enumerate() {
-            let numbers: UInt32Array = unit.space.along(at).collect::<Vec<_>>().into();
-            for (id, values) in &axis.keys {
-                out.push((*id, keep(take(values, &numbers, None)?)?));
+            let numbers = unit.space.along(at, groups.clone()).collect::<Vec<_>>().into();
+            let keys = match &self.spread {
+                Some(spread) if spread.axis == at => spread.keys_of(&numbers, &self.keys)?,
+                _ => axis.keys_of(&numbers)?,
+            };
+            for (id, values) in keys {
+                out.push((id, keep(values)?));
             }
         }
         for plane in &given.planes {
-            let numbers = UInt32Array::from(unit.space.places(&plane.dims));
+            let numbers = UInt32Array::from(unit.space.places(&plane.dims, groups.clone()));
             for (id, values) in &plane.keys {
                 out.push((*id, keep(take(values, &numbers, None)?)?));
             }
         }
         for (id, value) in &given.constants {
-            out.push((*id, take(value, &UInt32Array::from_value(0, groups), None)?));
+            out.push((*id, take(value, &UInt32Array::from_value(0, rows), None)?));
         }
         let find = |id: &ColumnId| out.iter().find(|(own, _)| own == id).map(|(_, values)| values.clone());
         let columns = columns.iter().map(|id| find(id).expect("the bridge hands out columns of its grid")).collect();
-        Ok(Batch { columns, rows: groups })
+        Ok(Batch { columns, rows })
     }
 }

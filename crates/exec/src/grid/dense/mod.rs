@@ -1,12 +1,13 @@
 //! Aggregates whose groups are addressed by position: no rows, no hash table.
 
 mod given;
+mod room;
 mod rounds;
 mod transposed;
 mod units;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::bins::KeyAxes;
 use crate::grid::cells::{CellReader, Cells, truth};
 use crate::grid::groups::{GroupSpace, Runs};
@@ -16,7 +17,7 @@ use crate::grid::spread::Spread;
 use crate::grid::vectors::{VECTOR_CELLS, vectors};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::rows::spill::kept::Kept;
 use crate::source::{Source, SourceColumn, array_bytes};
 use arrow::array::ArrayRef;
@@ -25,6 +26,7 @@ use hyperslab_expr::{Accumulator, AggregateCall, ColumnId, Expr, GroupRun, Group
 use hyperslab_grid::{AxisChunks, ChunkGrid, Footprint, Region};
 use hyperslab_plan::numbers::count;
 use hyperslab_plan::{BoundQuery, Column, GridPlan};
+use room::HALVINGS;
 use rounds::Search;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub(super) fn aggregate(
     (context, operator): (&Context, &Arc<Operator>),
 ) -> Result<Box<dyn Source>> {
     let dense = Dense::new(input, keys, aggregates, query, context)?;
-    let layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
+    let mut layout = Layout::new(&dense.chunks, &dense.program.region, &dense.keys, dense.folding());
     let described = |id: &ColumnId| {
         let key = keys.iter().map(|(c, _)| c).chain(aggregates.iter().map(|(c, _)| c)).find(|c| c.id == *id);
         SourceColumn::from(key.expect("the bridge hands out columns of its grid"))
@@ -55,8 +57,10 @@ pub(super) fn aggregate(
         dense.find_in_rounds(&mut kept, columns)?;
     } else {
         let transposed = operator.timed(|| dense.transpose(&layout, operator))?;
-        dense.find_at_once(&layout, transposed.as_ref(), &mut kept, columns)?;
+        dense.make_room(&mut layout);
+        dense.find_at_once(&mut layout, transposed.as_ref(), &mut kept, columns)?;
     }
+    kept.close()?;
     Ok(Box::new(kept))
 }
 
@@ -65,6 +69,9 @@ const GROUPS: &str = "the groups of an aggregate";
 
 /// The most bytes that one thread holds of the values of groups.
 pub(crate) const KEPT_BYTES: usize = 256 << 20;
+
+/// The most cells without columns that are counted at a time, where not all have groups that are looked for.
+const CELLS_COUNTED: usize = 1 << 20;
 
 /// One aggregate, made ready to run.
 #[derive(Clone)]
@@ -126,7 +133,7 @@ impl<'a> Dense<'a> {
     ) -> Result<Self> {
         let mut program = Program::new(input, query, context)?;
         let folded = KeyAxes::new(&program, keys, context)?;
-        let (spread, keys) = (Spread::new(&program, &folded, keys)?, folded);
+        let (spread, keys) = (Spread::new(&program, &folded, keys, context)?, folded);
         let ready = |(column, call): &(Column, AggregateCall)| ready(&mut program, column, call, context);
         let calls = aggregates.iter().map(ready).collect::<Result<Vec<Call>>>()?;
         let grouped = !(keys.axes.is_empty() && keys.constants.is_empty());
@@ -157,30 +164,51 @@ impl<'a> Dense<'a> {
         })
     }
 
-    /// Folds all jobs, and keeps the groups of each unit that is complete.
+    /// Finds all groups. Where memory does not suffice for those of a unit it is cut, as far as it helps.
     fn find_at_once(
         &self,
+        layout: &mut Layout,
+        transposed: Option<&Transposed>,
+        kept: &mut Kept,
+        columns: &[ColumnId],
+    ) -> Result<()> {
+        if layout.jobs.is_empty() {
+            let none = self.finish(Units::new(self, layout).start(0)?)?;
+            return self.give_out(none, true, columns, kept);
+        }
+        let mut found = 0;
+        for _ in 0..HALVINGS {
+            match self.find_units(&mut found, layout, transposed, kept, columns) {
+                Err(Error::OutOfMemory(_)) if self.halve(layout, found) => {}
+                outcome => return outcome,
+            }
+        }
+        self.find_units(&mut found, layout, transposed, kept, columns)
+    }
+
+    /// Folds the jobs of units from one on, keeps the groups of each unit that is complete, and counts it.
+    fn find_units(
+        &self,
+        found: &mut usize,
         layout: &Layout,
         transposed: Option<&Transposed>,
         kept: &mut Kept,
         columns: &[ColumnId],
     ) -> Result<()> {
         let mut units = Units::new(self, layout);
-        if layout.jobs.is_empty() {
-            let none = self.finish(units.start(0)?)?;
-            kept.push(&self.give_out(none, columns)?)?;
-        }
+        let jobs = &layout.jobs[layout.jobs.partition_point(|job| job.unit < *found)..];
         let run = |at: usize| {
             let state = match transposed {
-                Some(transposed) => transposed.run(self, at, &layout.jobs[at])?,
-                None => self.run(&layout.jobs[at])?,
+                Some(transposed) => transposed.run(self, &jobs[at])?,
+                None => self.run(&jobs[at])?,
             };
             // What no other job adds to is finished by the thread that made it.
             Ok(if layout.is_disjoint { Part::Finished(self.finish(state)?) } else { Part::State(state) })
         };
-        fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
-            if let Some(unit) = units.add(&layout.jobs[at], part)? {
-                kept.push(&self.give_out(unit, columns)?)?;
+        fold_anew(self.context, jobs.len(), run, |at, part| {
+            if let Some(unit) = units.add(&jobs[at], part)? {
+                self.give_out(unit, layout.units[*found].begins, columns, kept)?;
+                *found += 1;
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -189,6 +217,12 @@ impl<'a> Dense<'a> {
     /// The state of some groups of a unit, without cells yet.
     fn state(&self, unit: usize, ranges: Vec<Range<usize>>) -> Result<State<'_>> {
         self.state_over(unit, GroupSpace::new(&self.keys, ranges))
+    }
+
+    /// The state of the groups of a job, without cells yet.
+    fn state_of(&self, job: &Job) -> Result<State<'_>> {
+        let space = GroupSpace::new(&self.keys, job.groups.clone()).of_cells_with(job.all_groups.clone());
+        self.state_over(job.unit, space)
     }
 
     /// The state of the groups of a space, of a unit, without cells yet.
@@ -212,7 +246,7 @@ impl<'a> Dense<'a> {
     }
 
     fn run(&self, job: &Job) -> Result<State<'_>> {
-        let mut state = self.state(job.unit, job.groups.clone())?;
+        let mut state = self.state_of(job)?;
         let mut reader = CellReader::new(&self.program, self.context)?;
         if !self.reads_columns {
             self.count(&job.region, &mut state)?;
@@ -224,6 +258,10 @@ impl<'a> Dense<'a> {
                 for part in self.program.computed_at_once(region, self.apart) {
                     reader.enter_part(&part)?;
                     for vector in vectors(&part, VECTOR_CELLS) {
+                        // What only cells of other groups need is not read.
+                        if state.space.is_partial() && state.space.runs(&vector, &mut state.runs).are_none() {
+                            continue;
+                        }
                         if let Some(cells) = reader.run(vector)? {
                             self.fold(&mut reader, cells, &mut state)?;
                         }
@@ -243,12 +281,14 @@ impl<'a> Dense<'a> {
 
     /// Folds cells that have no columns: they are only counted.
     fn count(&self, region: &Region, state: &mut State<'_>) -> Result<()> {
-        for vector in vectors(region, i32::MAX as usize) {
+        // Which cells have groups of the state takes memory: of few cells at a time.
+        let most = if state.space.is_partial() { CELLS_COUNTED } else { i32::MAX as usize };
+        for vector in vectors(region, most) {
             self.context.check()?;
             let runs = state.space.runs(&vector, &mut state.runs);
             state.seen.fill(true);
             for accumulator in &mut state.accumulators {
-                accumulator.update(&Groups::Runs(runs), &[], None)?;
+                accumulator.update(&Groups::Runs(runs.groups()), &[], runs.within())?;
             }
         }
         Ok(())
@@ -276,13 +316,17 @@ impl<'a> Dense<'a> {
     /// Folds in what the calls take of the cells of a vector.
     fn update(&self, region: &Region, given: &Given, state: &mut State<'_>) -> Result<()> {
         let runs = state.space.runs(region, &mut state.runs);
+        let both = |present: Option<&BooleanBuffer>| match (present, runs.within()) {
+            (Some(present), Some(within)) => Some(present & within),
+            (one, other) => one.or(other).cloned(),
+        };
         if self.watch_presence {
-            mark_seen(runs, given.present.as_ref(), &mut state.seen);
+            mark_seen(runs.groups(), both(given.present.as_ref()).as_ref(), &mut state.seen);
         }
         for ((call, accumulator), (args, counted)) in
             self.calls.iter().zip(&mut state.accumulators).zip(&given.of_calls)
         {
-            let outcome = accumulator.update(&Groups::Runs(runs), args, counted.as_ref());
+            let outcome = accumulator.update(&Groups::Runs(runs.groups()), args, both(counted.as_ref()).as_ref());
             outcome.map_err(|error| error.or_at(call.call.at))?;
         }
         Ok(())

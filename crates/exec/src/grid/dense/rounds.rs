@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::grid::groups::GroupSpace;
 use crate::grid::layout::Folding;
 use crate::memory::Reservation;
-use crate::parallel::fold_partitions;
+use crate::parallel::{fold_anew, share_of_state};
 use crate::rows::spill::kept::Kept;
 use crate::source::array_bytes;
 use arrow::array::ArrayRef;
@@ -81,7 +81,7 @@ impl Dense<'_> {
         for ((unit, known), found) in layout.units.iter().zip(known).zip(found) {
             let space = GroupSpace::new(&self.keys, unit.groups.clone());
             let finished = known.with(found.into_iter().flatten(), &searched)?.finished(space);
-            kept.push(&self.give_out(finished, columns)?)?;
+            self.give_out(finished, true, columns, kept)?;
         }
         Ok(())
     }
@@ -106,11 +106,9 @@ impl Dense<'_> {
         Ok(())
     }
 
-    /// The memory that each accumulator can have. As many wait to be merged as two threads' windows allow.
+    /// The memory that each accumulator can have.
     fn round_bytes(&self) -> usize {
-        let states = 2 * self.context.threads().current_num_threads() + 2;
-        let searched = self.calls.iter().filter(|call| aggregate::kept_values(&call.call) > 0).count();
-        self.context.memory().limit() / (4 * states * searched.max(1))
+        share_of_state(self.context, self.calls.iter().filter(|call| aggregate::kept_values(&call.call) > 0).count())
     }
 
     /// Folds the cells of all jobs: what their units give in the end, in order.
@@ -118,7 +116,7 @@ impl Dense<'_> {
         let mut units = Units::new(self, layout);
         let mut known = Vec::new();
         let run = |at| Ok(Part::State(self.run(&layout.jobs[at])?));
-        fold_partitions(self.context, layout.jobs.len(), run, |at, part| {
+        fold_anew(self.context, layout.jobs.len(), run, |at, part| {
             known.extend(units.add(&layout.jobs[at], part)?.map(Known::from));
             Ok(ControlFlow::Continue(()))
         })?;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::grid::cells::CellReader;
 use crate::grid::vectors::{VECTOR_CELLS, vectors};
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::{Begun, each_partition};
 use crate::rows::spill::bucket_writer::{BucketWriter, Waiting, Written, most_buckets};
 use crate::rows::spill::file::SpillFile;
 use crate::rows::stored::joined;
@@ -15,7 +15,6 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, new_null_array};
 use arrow::buffer::BooleanBuffer;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_grid::Hyperslab;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Boxes are read in so many stretches: each is worked on by one thread.
@@ -52,18 +51,19 @@ impl Dense<'_> {
         u32::try_from(slabs.len().max(jobs)).map_err(too_many)?;
         let writer = BucketWriter::new(self.context, operator, &self.given_columns(), buckets)?;
         let stretches = STRETCHES.min(slabs.len());
-        let run = |stretch: usize| {
-            let mut waiting = writer.begin();
+        let run = |stretch: usize, begun: &Begun| {
             let mut reader = CellReader::new(&self.program, self.context)?;
+            let mut waiting = writer.begin();
             let (from, to) = (stretch * slabs.len() / stretches, (stretch + 1) * slabs.len() / stretches);
-            for (at, slab) in (from..to).zip(&slabs[from..to]) {
+            let outcome = (from..to).zip(&slabs[from..to]).try_for_each(|(at, slab)| {
                 reader.enter(&self.program.region.clip(slab))?;
-                self.write_box(&mut reader, (at, slab), layout, &writer, &mut waiting)?;
-            }
+                self.write_box(&mut reader, (at, slab), layout, (&writer, begun), &mut waiting)
+            });
+            // Cells of other stretches may wait there too.
             writer.give_back(waiting);
-            Ok(())
+            outcome
         };
-        fold_partitions(self.context, stretches, run, |_, ()| Ok(ControlFlow::Continue(())))?;
+        each_partition(self.context, stretches, run)?;
         let (file, buckets) = writer.finish()?;
         Ok(Some(Transposed { slabs, file, buckets, jobs }))
     }
@@ -90,7 +90,7 @@ impl Dense<'_> {
         reader: &mut CellReader<'_>,
         (at, slab): (usize, &Hyperslab),
         layout: &Layout,
-        writer: &BucketWriter<Piece>,
+        (writer, begun): (&BucketWriter<Piece>, &Begun),
         waiting: &mut [Waiting<Piece>],
     ) -> Result<()> {
         for (job, region) in layout.jobs.iter().map(|job| job.region.clip(slab)).enumerate() {
@@ -103,6 +103,7 @@ impl Dense<'_> {
                 });
             }
             if !parts.is_empty() {
+                begun.begin();
                 let piece = Piece { slab: at as u32, job: job as u32 };
                 writer.push(waiting, bucket_of(job, layout.jobs.len(), writer.buckets()), joined(&parts)?, piece)?;
             }
@@ -160,8 +161,9 @@ impl Dense<'_> {
 
 impl Transposed {
     /// Folds the cells of a job, in the order in which they would have been read.
-    pub(super) fn run<'a>(&self, dense: &'a Dense<'_>, at: usize, job: &Job) -> Result<State<'a>> {
-        let mut state = dense.state(job.unit, job.groups.clone())?;
+    pub(super) fn run<'a>(&self, dense: &'a Dense<'_>, job: &Job) -> Result<State<'a>> {
+        let at = job.cells;
+        let mut state = dense.state_of(job)?;
         let mut memory = dense.context.memory().reserve(0, "the cells of some groups")?;
         let mut pieces = Vec::new();
         for written in &self.buckets[bucket_of(at, self.jobs, self.buckets.len())] {

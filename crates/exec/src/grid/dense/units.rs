@@ -36,7 +36,7 @@ pub(super) struct Units<'a> {
 /// What is there of the unit that is being put together.
 enum Open<'a> {
     Nothing,
-    State(State<'a>),
+    State(Box<State<'a>>),
     Finished(Vec<Finished<'a>>),
 }
 
@@ -63,11 +63,11 @@ impl<'a> Units<'a> {
                 self.fold_in(&mut into, state)?;
                 Open::State(into)
             }
-            (_, Part::State(state)) if unit.groups == job.groups => Open::State(state),
+            (_, Part::State(state)) if unit.groups == job.groups => Open::State(Box::new(state)),
             (_, Part::State(state)) => {
                 let mut into = self.start(job.unit)?;
                 self.fold_in(&mut into, state)?;
-                Open::State(into)
+                Open::State(Box::new(into))
             }
         };
         self.next += 1;
@@ -77,7 +77,7 @@ impl<'a> Units<'a> {
         self.next = 0;
         Ok(match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => None,
-            Open::State(state) => Some(self.dense.finish(state)?),
+            Open::State(state) => Some(self.dense.finish(*state)?),
             Open::Finished(parts) => Some(self.side_by_side(job.unit, parts)?),
         })
     }

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::{fold_anew, fold_partitions};
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
 use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
@@ -54,6 +54,8 @@ pub fn aggregate(
         {
             grouped.in_rounds(input)
         }
+        // Perhaps it is not the groups that take so much, but the input for all threads.
+        Err(Error::OutOfMemory(_)) if may_repeat => grouped.with_few_threads(input),
         outcome => outcome,
     }
 }
@@ -68,9 +70,17 @@ struct Grouped<'a> {
 
 impl Grouped<'_> {
     fn in_memory(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
-        let grouping = self.grouping(input);
+        self.finished(&self.grouping(input), input)
+    }
+
+    /// The same with as few threads as there is memory for.
+    fn with_few_threads(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
+        self.finished(&Grouping { runs_anew: true, ..self.grouping(input) }, input)
+    }
+
+    fn finished(&self, grouping: &Grouping<'_>, input: &dyn Source) -> Result<Box<dyn Source>> {
         let all = grouping.fold(input)?;
-        let (rows, memory, _) = self.operator.timed(|| all.finish(&grouping))?;
+        let (rows, memory, _) = self.operator.timed(|| all.finish(grouping))?;
         Ok(Box::new(StoredRows::cut(self.columns(), &rows, vec![memory])))
     }
 
@@ -82,6 +92,7 @@ impl Grouped<'_> {
             keys: self.keys.iter().map(|(_, key)| key).collect(),
             calls: self.aggregates.iter().map(|(_, call)| (call, None)).collect(),
             known: None,
+            runs_anew: false,
         }
     }
 
@@ -113,19 +124,25 @@ struct Grouping<'a> {
     calls: Vec<(&'a AggregateCall, Option<&'a dyn Rounds>)>,
     /// The groups, where an earlier round found them.
     known: Option<&'a KeyTable>,
+    /// Whether partitions for which there is not enough memory are run anew, fewer at a time.
+    runs_anew: bool,
 }
 
 impl Grouping<'_> {
     fn fold(&self, input: &dyn Source) -> Result<Table> {
         let mut all: Option<Table> = None;
         let run = |partition| self.operator.timed(|| self.fold_partition(input, partition));
-        fold_partitions(self.context, input.partitions(), run, |_, part| {
+        let merge = |_, part| {
             match &mut all {
                 None => all = Some(part),
                 Some(all) => self.operator.timed(|| all.merge(self, part))?,
             }
             Ok(ControlFlow::Continue(()))
-        })?;
+        };
+        match self.runs_anew {
+            true => fold_anew(self.context, input.partitions(), run, merge)?,
+            false => fold_partitions(self.context, input.partitions(), run, merge)?,
+        }
         all.map_or_else(|| self.table(), Ok)
     }
 

@@ -3,6 +3,7 @@
 
 use super::{Grouped, Grouping};
 use crate::error::Result;
+use crate::parallel::share_of_state;
 use crate::rows::key_table::KeyTable;
 use crate::rows::stored::StoredRows;
 use crate::source::{Batch, Source};
@@ -19,9 +20,8 @@ type Searched = Vec<Option<Box<dyn Rounds>>>;
 impl Grouped<'_> {
     /// The same groups as in memory.
     pub(super) fn in_rounds(&self, input: &dyn Source) -> Result<Box<dyn Source>> {
-        let states = 2 * self.context.threads().current_num_threads() + 2;
         let large = if self.keys.is_empty() { 1 } else { LARGE_GROUPS };
-        let mut searched = self.searched(self.context.memory().limit() / (4 * states * large))?;
+        let mut searched = self.searched(share_of_state(self.context, large))?;
         let (first, mut memory, known) = {
             let grouping = self.grouping_of(input, &searched, None);
             grouping.fold(input)?.finish(&grouping)?

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::{Begun, each_partition, fold_partitions};
 use crate::rows::evaluate::evaluate;
 use crate::rows::key_table::KeyHasher;
 use crate::rows::project::Projected;
@@ -77,8 +77,8 @@ impl Buckets<'_> {
     fn scatter(&self, side: &Side<'_>, unplaced: Option<u32>, round: u32) -> Result<Scattered> {
         let columns = side.input.columns().iter().cloned().chain(unplaced.map(places::column)).collect();
         let scatter = Scatter::new(self.context, self.operator, columns, side, round)?;
-        let run = |partition| scatter.take_partition(side.input, partition, unplaced.is_some());
-        fold_partitions(self.context, side.input.partitions(), run, |_, ()| Ok(ControlFlow::Continue(())))?;
+        let run = |partition, begun: &Begun| scatter.take_partition(side.input, partition, unplaced.is_some(), begun);
+        each_partition(self.context, side.input.partitions(), run)?;
         scatter.finish()
     }
 
@@ -165,10 +165,10 @@ impl<'a> Scatter<'a> {
         Ok(Self { columns, side, hasher: KeyHasher::new(&types)?, shift: round * BUCKET_BITS, writer })
     }
 
-    fn take_partition(&self, input: &dyn Source, partition: usize, adds_places: bool) -> Result<()> {
+    fn take_partition(&self, input: &dyn Source, partition: usize, adds_places: bool, begun: &Begun) -> Result<()> {
         let mut waiting = self.writer.begin();
         let mut row = 0;
-        input.run(partition, &mut |mut batch| {
+        let outcome = input.run(partition, &mut |mut batch| {
             let keys = self.side.keys.iter().map(|key| evaluate(key, input.columns(), &batch));
             let hashes = self.hasher.hashes(&keys.collect::<Result<Vec<_>>>()?)?;
             if adds_places {
@@ -177,11 +177,13 @@ impl<'a> Scatter<'a> {
                 let end = start + batch.rows as u64;
                 batch = places::with(batch, start..end);
             }
+            begun.begin();
             self.share_out(&batch, &hashes, &mut waiting)?;
             Ok(ControlFlow::Continue(()))
-        })?;
+        });
+        // Rows of other partitions may wait there too.
         self.writer.give_back(waiting);
-        Ok(())
+        outcome
     }
 
     fn share_out(&self, batch: &Batch, hashes: &[u64], waiting: &mut [Waiting<()>]) -> Result<()> {

@@ -48,6 +48,20 @@ impl SpillFile {
         Ok(Self { file, end: AtomicU64::new(0), schema, directory, operator: operator.clone() })
     }
 
+    /// The file of a place for one, which is made on first use.
+    ///
+    /// # Errors
+    /// Those of making it.
+    pub(crate) fn on_first_use(
+        place: &mut Option<Arc<Self>>,
+        make: impl FnOnce() -> Result<Self>,
+    ) -> Result<Arc<Self>> {
+        match place {
+            Some(file) => Ok(file.clone()),
+            none => Ok(none.insert(Arc::new(make()?)).clone()),
+        }
+    }
+
     /// Writes a batch behind those there are.
     ///
     /// # Errors

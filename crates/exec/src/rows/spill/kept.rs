@@ -5,18 +5,21 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::rows::stored::cuts;
+use crate::rows::BATCH_ROWS;
+use crate::rows::stored::{cuts, joined};
 use crate::source::{Batch, Sink, Source, SourceColumn};
 use std::sync::Arc;
 
-/// Rows in order, each batch pushed being a partition.
+/// Rows in order. How a partition is cut into batches does not depend on the pieces that it came in.
 pub(crate) struct Kept {
     context: Context,
     operator: Arc<Operator>,
     columns: Vec<SourceColumn>,
     partitions: Vec<Vec<Item>>,
     memory: Reservation,
-    file: Option<SpillFile>,
+    file: Option<Arc<SpillFile>>,
+    /// The last rows of the open partition, fewer than a batch.
+    rest: Option<Batch>,
 }
 
 enum Item {
@@ -34,14 +37,44 @@ impl Kept {
     ) -> Result<Self> {
         let memory = context.memory().reserve(0, what)?.counted_by(operator);
         let (context, operator) = (context.clone(), operator.clone());
-        Ok(Self { context, operator, columns, partitions: Vec::new(), memory, file: None })
+        Ok(Self { context, operator, columns, partitions: Vec::new(), memory, file: None, rest: None })
     }
 
-    /// Adds rows behind those there are.
+    /// Begins a partition, behind those there are.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.close()?;
+        self.partitions.push(Vec::new());
+        Ok(())
+    }
+
+    /// Adds rows to the partition that was begun last.
     ///
     /// # Errors
     /// If they do not fit, and cannot be written either.
-    pub(crate) fn push(&mut self, rows: &Batch) -> Result<()> {
+    pub(crate) fn push(&mut self, rows: Batch) -> Result<()> {
+        let rows = match self.rest.take() {
+            Some(rest) => joined(&[rest, rows])?,
+            None => rows,
+        };
+        let whole = rows.rows - rows.rows % BATCH_ROWS;
+        self.keep(&rows.slice(0, whole))?;
+        // On its own: it must not hold the others.
+        self.rest = (whole < rows.rows).then(|| joined(&[rows.slice(whole, rows.rows - whole)])).transpose()?;
+        Ok(())
+    }
+
+    /// Ends the last partition: all rows are there.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub(crate) fn close(&mut self) -> Result<()> {
+        self.rest.take().map_or(Ok(()), |rest| self.keep(&rest))
+    }
+
+    fn keep(&mut self, rows: &Batch) -> Result<()> {
         let bytes = rows.bytes();
         let has_room = self.memory.bytes() + bytes <= self.context.memory().limit() / 4;
         let is_held = has_room && self.memory.grow(bytes).is_ok();
@@ -50,15 +83,15 @@ impl Kept {
             let batch = rows.slice(cut.start, cut.len());
             items.push(if is_held { Item::Held(batch) } else { Item::Written(self.file()?.write(&batch)?) });
         }
-        self.partitions.push(items);
+        match self.partitions.last_mut() {
+            Some(open) => open.extend(items),
+            None => self.partitions.push(items),
+        }
         Ok(())
     }
 
-    fn file(&mut self) -> Result<&SpillFile> {
-        if self.file.is_none() {
-            self.file = Some(SpillFile::create(&self.context, &self.operator, &self.columns)?);
-        }
-        Ok(self.file.as_ref().expect("it was just made"))
+    fn file(&mut self) -> Result<Arc<SpillFile>> {
+        SpillFile::on_first_use(&mut self.file, || SpillFile::create(&self.context, &self.operator, &self.columns))
     }
 }
 
@@ -102,13 +135,16 @@ mod tests {
             let context = testing::with_memory(&testing::context(2), limit);
             let mut kept = Kept::new(&context, &operator, input.columns().to_vec(), "rows").unwrap();
             for partition in 0..input.partitions() {
+                kept.begin().unwrap();
                 input
                     .run(partition, &mut |batch| {
-                        kept.push(&batch)?;
+                        kept.push(batch)?;
                         Ok(std::ops::ControlFlow::Continue(()))
                     })
                     .unwrap();
             }
+            kept.close().unwrap();
+            assert!(kept.partitions.iter().flatten().any(|item| matches!(item, Item::Held(_))));
             assert!(testing::cells(&context, &kept).unwrap() == expected);
             assert_eq!(operator.spilled_bytes() > 0, limit < 1 << 20);
         }

@@ -107,15 +107,10 @@ impl<'a> Sorter<'a> {
 
     /// Writes what is in memory as a run. Others add rows meanwhile.
     fn make_room<'s>(&'s self, mut state: MutexGuard<'s, State>) -> Result<MutexGuard<'s, State>> {
-        let file = match &state.file {
-            Some(file) => file.clone(),
-            None => {
-                let columns: Vec<SourceColumn> = self.columns.iter().cloned().chain([places::column(0)]).collect();
-                let file = Arc::new(SpillFile::create(self.context, self.operator, &columns)?);
-                state.file = Some(file.clone());
-                file
-            }
-        };
+        let file = SpillFile::on_first_use(&mut state.file, || {
+            let columns: Vec<SourceColumn> = self.columns.iter().cloned().chain([places::column(0)]).collect();
+            SpillFile::create(self.context, self.operator, &columns)
+        })?;
         let none = self.context.memory().reserve(0, "sorting")?.counted_by(self.operator);
         let memory = std::mem::replace(&mut state.memory, none);
         let parts = std::mem::take(&mut state.parts);
