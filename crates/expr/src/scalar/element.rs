@@ -1,12 +1,14 @@
-//! `list_extract`: one item of a list.
+//! Lists and their items: `list_value`, `list_extract`, and how long a list is.
 
-use super::signature::takes;
+use super::signature::{meeting, takes};
 use super::{Call, Fails, Family, Kernel, ScalarFunction, Value};
 use crate::{Error, Result, SqlType};
-use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
-use arrow::compute::take;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Int64Type};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// `list_extract(list, index)`
 pub(super) const LIST_EXTRACT: ScalarFunction = ScalarFunction {
@@ -25,6 +27,44 @@ pub(super) const LIST_EXTRACT: ScalarFunction = ScalarFunction {
     kernel: Kernel::Eager(extract),
     fails: Fails::Never,
 };
+
+/// `list_value(item, ..)`
+pub(super) const LIST_VALUE: ScalarFunction = ScalarFunction {
+    names: &["list_value", "list_pack"],
+    family: Family::List,
+    usage: "list_value(item, ..)",
+    doc: "A list of the arguments. Also [item, ..]",
+    bind: |args| match meeting(args)? {
+        Some(ty) if !args.is_empty() => {
+            let list = SqlType::List(Box::new(ty.clone()));
+            takes(vec![ty; args.len()], list)
+        }
+        _ => Ok(None),
+    },
+    kernel: Kernel::Eager(together),
+    fails: Fails::Never,
+};
+
+fn together(call: &Call<'_>) -> Result<Value> {
+    let arrays: Vec<&dyn Array> = call.args.iter().map(|arg| arg.array().as_ref()).collect();
+    let (rows, len) = (call.count(), arrays.len());
+    let places = (0..rows).flat_map(|row| call.args.iter().enumerate().map(move |(at, arg)| (at, arg.place(row))));
+    let items = interleave(&arrays, &places.collect::<Vec<_>>())?;
+    let DataType::List(item) = call.ty.to_arrow() else { return Err(Error::new("a list was bound to no list")) };
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(len, rows));
+    Ok(call.wrap(Arc::new(ListArray::try_new(item, offsets, items, None)?)))
+}
+
+/// How many items lists have.
+pub(super) fn lengths(call: &Call<'_>) -> Result<Value> {
+    let lists = call.args[0].array();
+    let (_, span) = parts(lists)?;
+    let length = |row: usize| {
+        let list = call.args[0].place(row);
+        lists.is_valid(list).then(|| span(list).len() as i64)
+    };
+    Ok(call.wrap(Arc::new((0..call.count()).map(length).collect::<Int64Array>())))
+}
 
 fn extract(call: &Call<'_>) -> Result<Value> {
     let (lists, index) = (call.args[0].array(), call.reader::<Int64Type>(1));

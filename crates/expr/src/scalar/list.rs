@@ -26,6 +26,7 @@ pub static SCALAR_FUNCTIONS: &[ScalarFunction] = &[
     compare::IS_NOT_NULL,
     compare::NOT,
     element::LIST_EXTRACT,
+    element::LIST_VALUE,
     bits::AND,
     bits::OR,
     bits::XOR,

@@ -33,10 +33,16 @@ of_text!(/// `reverse(s)`
 /// `length(s)`
 pub(super) const LENGTH: ScalarFunction = entry(
     &["length", "len", "char_length", "character_length"],
-    "length(text)",
-    "How many characters",
-    |args| exactly(args, &[SqlType::Varchar], SqlType::BigInt),
+    "length(text) or length(list)",
+    "How many characters, or items",
+    |args| match args {
+        [list @ (SqlType::List(_) | SqlType::Array(..))] => exactly(args, std::slice::from_ref(list), SqlType::BigInt),
+        _ => exactly(args, &[SqlType::Varchar], SqlType::BigInt),
+    },
     |call| {
+        if call.types[0] != SqlType::Varchar {
+            return super::element::lengths(call);
+        }
         let texts = call.text(0);
         let out = call.rows::<Int64Type>(|row| Ok(texts.get(row).map(|text| text.chars().count() as i64)))?;
         Ok(call.wrap(Arc::new(out)))

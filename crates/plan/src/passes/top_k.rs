@@ -3,8 +3,8 @@
 use super::{Pass, any_volatile};
 use crate::RowPlan;
 
-/// Above this many rows a full sort is as good.
-const MOST_ROWS: u64 = 100_000;
+/// Above this many rows a full sort is about as good. Where they do not fit the memory limit all rows are sorted after all.
+const MOST_ROWS: u64 = 1 << 20;
 
 pub(super) const PASS: Pass = Pass {
     name: "top_k",
