@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::metrics::Operator;
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, MutableArrayData, UInt32Array, make_array};
 use arrow::compute::take;
 use hyperslab_expr::{ColumnId, SqlType};
 use hyperslab_plan::Column;
@@ -43,6 +43,17 @@ impl Batch {
 /// The bytes of an array's values, without those of a larger array that it may be a part of.
 pub fn array_bytes(array: &ArrayRef) -> usize {
     array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
+}
+
+/// A copy of an array's values: a part of an array holds on to all of it.
+///
+/// # Errors
+/// None but those of copying.
+pub(crate) fn copied(array: &ArrayRef) -> Result<ArrayRef> {
+    let values = array.to_data();
+    let mut copy = MutableArrayData::new(vec![&values], false, array.len());
+    copy.try_extend(0, 0, array.len())?;
+    Ok(make_array(copy.freeze()))
 }
 
 /// A column of a source.

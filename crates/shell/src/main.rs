@@ -28,7 +28,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    allocator::keep_pages();
     if let Some(message) = processor::lacks() {
         return refused(message).into();
     }
@@ -39,8 +38,10 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &Args) -> Result<(), Exit> {
+    let settings = args.session.settings();
+    allocator::keep_pages(settings.memory_limit);
     let interrupt = Interrupt::default();
-    let session = || Session::with_settings(args.session.settings()).map_err(|e| failed(&e));
+    let session = || Session::with_settings(settings.clone()).map_err(|e| failed(&e));
     match &args.command {
         Some(Command::Info { files }) => {
             args.check_info().map_err(|message| refused(&message))?;

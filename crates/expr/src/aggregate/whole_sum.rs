@@ -148,6 +148,11 @@ impl<N: Native + Into<i64>> NarrowSum<N> {
         }
     }
 
+    /// Leaves the accumulator empty.
+    fn totals_taken(&mut self) {
+        (self.sums, self.rows, self.most) = (Vec::new(), Vec::new(), 0);
+    }
+
     fn totals(&mut self) -> (Vec<i128>, Vec<i64>) {
         let (sums, carried) = (std::mem::take(&mut self.sums), std::mem::take(&mut self.carried));
         let mut totals: Vec<i128> = sums.into_iter().map(i128::from).collect();
@@ -191,6 +196,13 @@ impl<N: Native + Into<i64>> Accumulator for NarrowSum<N> {
     }
 
     fn finish(&mut self) -> Result<ArrayRef> {
+        if let (Outcome::Mean { scale }, []) = (&self.outcome, &self.carried[..]) {
+            // Without sums of 128 bits, which take as much again as all that is held.
+            let mean = |(sum, rows): (&i64, &i64)| (*rows > 0).then(|| *sum as f64 / scale / *rows as f64);
+            let means = doubles(self.sums.iter().zip(&self.rows).map(mean));
+            self.totals_taken();
+            return Ok(means);
+        }
         let (sums, rows) = self.totals();
         self.outcome.of(sums, &rows)
     }

@@ -12,6 +12,7 @@ use hyperslab_grid::schema::CALENDAR_EXTENSION;
 use std::sync::Arc;
 
 /// How a column is stored.
+#[cfg_attr(not(feature = "c-engine"), expect(dead_code, reason = "nothing is written without the library"))]
 pub(super) struct Coding {
     /// The type in the file: a number of at most 64 bits, or text.
     pub(super) stored: DataType,

@@ -47,6 +47,7 @@ struct Variable {
 }
 
 /// How a variable lies in the file.
+#[cfg_attr(not(feature = "c-engine"), expect(dead_code, reason = "nothing is written without the library"))]
 struct Layout<'a> {
     name: &'a str,
     dims: &'a [&'a str],

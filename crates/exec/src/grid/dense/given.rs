@@ -9,7 +9,7 @@ use crate::grid::groups::GroupSpace;
 use crate::grid::spread::Spread;
 use crate::rows::BATCH_ROWS;
 use crate::rows::spill::kept::Kept;
-use crate::source::Batch;
+use crate::source::{Batch, copied};
 use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{filter, take};
 use hyperslab_expr::{ColumnId, Groups};
@@ -90,7 +90,9 @@ impl<'a> Dense<'a> {
         };
         let mut out: Vec<(ColumnId, ArrayRef)> = Vec::new();
         for (call, values) in self.calls.iter().zip(&unit.results) {
-            out.push((call.id, keep(values.slice(groups.start, groups.len()))?));
+            let own = values.slice(groups.start, groups.len());
+            let is_part = present.is_none() && groups.len() < unit.space.len();
+            out.push((call.id, if is_part { copied(&own)? } else { keep(own)? }));
         }
         let rows = present.as_ref().map_or(groups.len(), BooleanArray::true_count);
         for (at, axis) in given.axes.iter().enumerate() {

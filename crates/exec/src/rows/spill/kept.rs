@@ -7,7 +7,7 @@ use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::rows::BATCH_ROWS;
 use crate::rows::stored::{cuts, joined};
-use crate::source::{Batch, Sink, Source, SourceColumn};
+use crate::source::{Batch, Sink, Source, SourceColumn, copied};
 use std::sync::Arc;
 
 /// Rows in order. How a partition is cut into batches does not depend on the pieces that it came in.
@@ -62,7 +62,11 @@ impl Kept {
         let whole = rows.rows - rows.rows % BATCH_ROWS;
         self.keep(&rows.slice(0, whole))?;
         // On its own: it must not hold the others.
-        self.rest = (whole < rows.rows).then(|| joined(&[rows.slice(whole, rows.rows - whole)])).transpose()?;
+        let rest = rows.slice(whole, rows.rows - whole);
+        self.rest = match rest.rows {
+            0 => None,
+            rows => Some(Batch { columns: rest.columns.iter().map(copied).collect::<Result<_>>()?, rows }),
+        };
         Ok(())
     }
 
