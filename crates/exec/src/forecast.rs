@@ -243,9 +243,7 @@ impl Model<'_> {
             if variable.dims.len() < 2 {
                 return 0;
             }
-            let dims: Vec<usize> =
-                variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
-            let (region, chunks) = dataset.stored(v, &scan.region.project(&dims));
+            let (region, chunks) = dataset.stored(v, &scan.selected(dataset, v));
             let size = variable.stored_size as u64;
             let whole = if in_row_order { inner_cells(&chunks).min(ROW_BLOCK_BYTES / size.max(1)) } else { 0 };
             let cells = largest_chunk(&chunks).max(4 * CELLS_AT_ONCE).max(whole).min(region.cells() as u64);
@@ -311,15 +309,10 @@ impl Model<'_> {
         let Base::Scan(scan) = grid.base() else { return 1 };
         let dataset = self.query.dataset(scan.dataset);
         let full = Footprint::all(scan.dims.len());
-        let variable = scan.columns.iter().find_map(|column| match column.source {
-            ColumnSource::Variable(v) if column.footprint == full => Some(v),
-            _ => None,
-        });
-        let Some(v) = variable else { return 1 };
-        let of_scan = |own: &usize| scan.dims.iter().position(|dim| dim == own);
-        let dims: Vec<usize> = dataset.schema().variables[v].dims.iter().filter_map(of_scan).collect();
-        let (region, chunks) = dataset.stored(v, &scan.region.project(&dims));
-        let axis = dims.iter().position(|own| *own == dim);
+        let on_all = scan.columns.iter().filter(|column| column.footprint == full);
+        let Some(v) = on_all.filter_map(|column| column.source.variable()).next() else { return 1 };
+        let (region, chunks) = dataset.stored(v, &scan.selected(dataset, v));
+        let axis = scan.dims_of(dataset, v).iter().position(|own| *own == dim);
         axis.map_or(1, |axis| chunks.axes()[axis].meeting(&region.sets()[axis]).len() as u64)
     }
 

@@ -36,4 +36,5 @@ pub use error::{Error, OutOfMemory, Result};
 pub use lower::{execute, lower, schema};
 pub use memory::{MemoryPool, Reservation};
 pub use metrics::{Metrics, Operator, OperatorReport, OperatorScope};
+pub use rows::key_table::{ABSENT, KeyTable};
 pub use source::{Batch, Measured, Sink, Source, SourceColumn, array_bytes};

@@ -66,11 +66,9 @@ pub fn fold_partitions<S: Send>(
     context: &Context,
     partitions: usize,
     run: impl Fn(usize) -> Result<S> + Sync,
-    mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
+    merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue::new(context, 0, Anew::Never)?;
-    run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
+    fold(context, partitions, Anew::Never, run, merge)
 }
 
 /// Like [`fold_partitions`], where nothing is left of a partition that failed, so that it can be run anew with fewer others
@@ -82,10 +80,20 @@ pub(crate) fn fold_anew<S: Send>(
     context: &Context,
     partitions: usize,
     run: impl Fn(usize) -> Result<S> + Sync,
+    merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    fold(context, partitions, Anew::All, run, merge)
+}
+
+fn fold<S: Send>(
+    context: &Context,
+    partitions: usize,
+    anew: Anew,
+    run: impl Fn(usize) -> Result<S> + Sync,
     mut merge: impl FnMut(usize, S) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let produce = |partition: usize, give: &mut Give<'_, S>| give(run(partition)?).map(drop);
-    let queue = Queue::new(context, 0, Anew::All)?;
+    let queue = Queue::new(context, 0, anew)?;
     run_ordered(context, partitions, queue, &produce, &|_| 0, &mut |partition, state| merge(partition, state))
 }
 

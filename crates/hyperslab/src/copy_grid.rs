@@ -6,14 +6,13 @@
 
 use crate::session::from_exec;
 use crate::{Error, ErrorKind, Query, Result};
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
-use arrow::compute::{cast, concat, take};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use hyperslab_exec::{Reservation, array_bytes};
+use hyperslab_exec::{ABSENT, KeyTable, Reservation, array_bytes};
 use hyperslab_grid::Hyperslab;
 use hyperslab_storage::{NewDimension, NewGrid};
-use std::collections::HashMap;
 use std::path::Path;
 
 /// Rows of a slab are held, put together and put in order.
@@ -70,64 +69,31 @@ impl Columns {
     }
 }
 
-/// A label to be looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Number(i64),
-    Text(String),
-}
-
-/// Labels as keys: floats by their bits, zero being one number.
-fn keys(labels: &ArrayRef) -> Result<Vec<Key>> {
-    let failed = |error: arrow::error::ArrowError| Error::new(ErrorKind::Internal, error.to_string());
-    let numbers = |ty: &DataType| cast(labels, ty).map_err(failed);
-    Ok(match labels.data_type() {
-        DataType::Utf8 => {
-            labels.as_string::<i32>().iter().map(|text| Key::Text(text.unwrap_or_default().into())).collect()
-        }
-        DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) => {
-            let bits = |value: &f64| Key::Number((value + 0.0).to_bits().cast_signed());
-            numbers(&DataType::Float64)?.as_primitive::<Float64Type>().values().iter().map(bits).collect()
-        }
-        DataType::UInt64 => {
-            let whole = labels.as_primitive::<arrow::datatypes::UInt64Type>().values().iter();
-            whole.map(|value| Key::Number(value.cast_signed())).collect()
-        }
-        DataType::Date32 => {
-            let days = cast(labels, &DataType::Int32).and_then(|days| cast(&days, &DataType::Int64)).map_err(failed)?;
-            days.as_primitive::<Int64Type>().values().iter().map(|value| Key::Number(*value)).collect()
-        }
-        _ => numbers(&DataType::Int64)?.as_primitive::<Int64Type>().values().iter().map(|v| Key::Number(*v)).collect(),
-    })
-}
-
 /// A dimension, and where its labels lie.
 struct Axis {
     name: String,
-    labels: Vec<Key>,
-    places: HashMap<Key, usize>,
+    len: usize,
+    /// The labels, by the numbers of their positions.
+    places: KeyTable,
 }
 
 impl Axis {
     fn new(dimension: &NewDimension) -> Result<Self> {
-        let labels = keys(&dimension.labels)?;
-        let places = labels.iter().enumerate().map(|(at, key)| (key.clone(), at)).collect();
-        Ok(Self { name: dimension.field.name().clone(), labels, places })
+        let NewDimension { field, labels } = dimension;
+        let mut places = KeyTable::new(&[labels.data_type().clone()]).map_err(|error| from_exec(error, None))?;
+        places.number(std::slice::from_ref(labels), labels.len()).map_err(|error| from_exec(error, None))?;
+        Ok(Self { name: field.name().clone(), len: labels.len(), places })
     }
 
-    /// The places of labels: mostly that of the one before, or the next.
-    fn places(&self, labels: &ArrayRef) -> Result<Vec<usize>> {
-        let mut last = 0;
-        let place = |key: Key| {
-            let near = [last, last + 1].into_iter().find(|at| self.labels.get(*at) == Some(&key));
-            let found = near.or_else(|| self.places.get(&key).copied());
-            last = found.ok_or_else(|| {
-                Error::new(ErrorKind::Internal, format!("a label of {} was not there before", self.name))
-                    .with_hint("a query that gives other rows each time cannot be written as a grid")
-            })?;
-            Ok(last)
-        };
-        keys(labels)?.into_iter().map(place).collect()
+    /// The places of labels.
+    fn places(&self, labels: &ArrayRef) -> Result<Vec<u32>> {
+        let found =
+            self.places.find(std::slice::from_ref(labels), labels.len()).map_err(|error| from_exec(error, None))?;
+        if found.contains(&ABSENT) {
+            let error = Error::new(ErrorKind::Internal, format!("a label of {} was not there before", self.name));
+            return Err(error.with_hint("a query that gives other rows each time cannot be written as a grid"));
+        }
+        Ok(found)
     }
 }
 
@@ -151,7 +117,7 @@ struct Slabs {
 
 impl Slabs {
     fn new(file: NewGrid, axes: Vec<Axis>, memory: Reservation, (bytes, limit): (usize, usize)) -> Result<Self> {
-        let shape: Vec<usize> = axes.iter().map(|axis| axis.labels.len()).collect();
+        let shape: Vec<usize> = axes.iter().map(|axis| axis.len).collect();
         let inner = shape[1..].iter().try_fold(1usize, |cells, len| cells.checked_mul(*len));
         let inner = inner.filter(|cells| *cells < NONE as usize).ok_or_else(|| {
             Error::new(ErrorKind::OutOfMemory, "the grid has too many cells at one position of its first dimension")
@@ -195,7 +161,7 @@ impl Slabs {
         let rows = places.first().map_or(0, Vec::len);
         let mut from = 0;
         while from < rows {
-            let outer = places[0][from];
+            let outer = places[0][from] as usize;
             if outer < self.start {
                 return Err(self.out_of_order());
             }
@@ -203,7 +169,7 @@ impl Slabs {
                 self.flush()?;
                 self.begin(outer - outer % self.rows)?;
             }
-            let is_here = |row: &usize| (self.start..self.start + self.rows).contains(&places[0][*row]);
+            let is_here = |row: &usize| (self.start..self.start + self.rows).contains(&(places[0][*row] as usize));
             let len = (from..rows).take_while(is_here).count();
             self.place(&places, from..from + len)?;
             let part = values.iter().map(|values| values.slice(from, len)).collect::<Vec<_>>();
@@ -214,10 +180,11 @@ impl Slabs {
     }
 
     /// Notes which rows stand for which cells.
-    fn place(&mut self, places: &[Vec<usize>], rows: std::ops::Range<usize>) -> Result<()> {
+    fn place(&mut self, places: &[Vec<u32>], rows: std::ops::Range<usize>) -> Result<()> {
         for row in rows {
             let along = places.iter().zip(&self.shape).skip(1);
-            let cell = along.fold(places[0][row] - self.start, |cell, (place, len)| cell * len + place[row]);
+            let cell =
+                along.fold(places[0][row] as usize - self.start, |cell, (place, len)| cell * len + place[row] as usize);
             if self.cells[cell] != NONE {
                 let names: Vec<&str> = self.axes.iter().map(|axis| axis.name.as_str()).collect();
                 let message = format!("two rows have the same labels of {}", names.join(", "));

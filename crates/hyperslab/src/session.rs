@@ -3,8 +3,8 @@
 use crate::query::{Answer, Outlet, metrics, on_deep_stack};
 use crate::settings::Settings;
 use crate::{Error, ErrorKind, Parameters, Query, Result, analyze, copy, describe};
-use arrow::array::{StringArray, new_empty_array};
-use arrow::compute::concat;
+use arrow::array::StringArray;
+use arrow::compute::concat_batches;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use hyperslab_exec::catalog::FileCatalog;
@@ -351,17 +351,13 @@ fn with_enough(error: Error, query: &BoundQuery, context: &Context) -> Error {
 
 /// The labels of a dimension, which are all rows of a query.
 fn known_labels(query: &BoundQuery, context: &Context, sql: &Arc<str>) -> Result<NewDimension> {
-    let schema = hyperslab_exec::schema(query);
-    let mut parts = Vec::new();
+    let (schema, mut batches) = (hyperslab_exec::schema(query), Vec::new());
     execute(query, context, sql, &mut |batch| {
-        parts.push(batch.column(0).clone());
+        batches.push(batch);
         ControlFlow::Continue(())
     })?;
-    let field = schema.fields()[0].clone();
-    let labels = match &parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()[..] {
-        [] => new_empty_array(field.data_type()),
-        parts => concat(parts).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
-    };
+    let all = concat_batches(&schema, &batches).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+    let (field, labels) = (schema.fields()[0].clone(), all.column(0).clone());
     Ok(NewDimension { field, labels })
 }
 

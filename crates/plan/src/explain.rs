@@ -73,8 +73,7 @@ fn estimate_column(query: &BoundQuery, scan: &Scan, source: &ColumnSource) -> Op
     if crate::axis::is_label(source, dataset) && variable.dims.len() <= 1 {
         return None;
     }
-    let dims: Vec<usize> = variable.dims.iter().filter_map(|d| scan.dims.iter().position(|own| own == d)).collect();
-    let selected = scan.region.project(&dims);
+    let selected = scan.selected(dataset, v);
     let (region, chunks) = dataset.stored(v, &selected);
     Some(ReadEstimate {
         chunks: chunks.count_meeting(&region),

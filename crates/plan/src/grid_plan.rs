@@ -2,7 +2,7 @@
 
 use crate::align::{Align, Base};
 use crate::window::{Window, WindowCall};
-use crate::{Column, DatasetId, JoinKind, Result, RowPlan};
+use crate::{Column, DatasetId, DatasetSource, JoinKind, Result, RowPlan};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use hyperslab_expr::{AggregateCall, ColumnId, Expr};
@@ -191,6 +191,17 @@ impl Scan {
         let dim_names = dims.iter().map(|d| dimensions[*d].name.clone()).collect();
         let region = Region::all(&shape);
         Self { dataset, name, dims, dim_names, shape, columns: Vec::new(), region }
+    }
+
+    /// The dimensions of the scan that a variable of its dataset lies on, in stored order.
+    pub fn dims_of(&self, dataset: &dyn DatasetSource, variable: usize) -> Vec<usize> {
+        let on_scan = |dim: &usize| self.dims.iter().position(|own| own == dim);
+        dataset.schema().variables[variable].dims.iter().filter_map(on_scan).collect()
+    }
+
+    /// The cells of a variable that are read, over its own dimensions.
+    pub fn selected(&self, dataset: &dyn DatasetSource, variable: usize) -> Region {
+        self.region.project(&self.dims_of(dataset, variable))
     }
 
     /// The column with this id.

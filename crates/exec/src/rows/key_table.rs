@@ -13,11 +13,11 @@ use hashbrown::HashTable;
 use hyperslab_expr::key_form::{key_form, key_type};
 
 /// What [`KeyTable::find`] gives for a key that the table does not have.
-pub(crate) const ABSENT: u32 = u32::MAX;
+pub const ABSENT: u32 = u32::MAX;
 
 /// Distinct keys and their numbers.
 #[derive(Debug)]
-pub(crate) struct KeyTable {
+pub struct KeyTable {
     keys: Keys,
 }
 
@@ -29,7 +29,10 @@ enum Keys {
 
 impl KeyTable {
     /// A table for keys of these types.
-    pub(crate) fn new(types: &[DataType]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If values of one of them cannot be keys.
+    pub fn new(types: &[DataType]) -> Result<Self> {
         let types = types.iter().map(key_type).collect::<Result<Vec<_>, _>>()?;
         let keys = match WordLayout::new(types.clone()) {
             Some(layout) => Keys::Words(WordKeys::new(layout)),
@@ -47,7 +50,10 @@ impl KeyTable {
     }
 
     /// The numbers of the keys of all rows, and the rows whose keys were new, ascending: those got the next numbers.
-    pub(crate) fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
+    ///
+    /// # Errors
+    /// If there are more distinct keys than numbers.
+    pub fn number(&mut self, keys: &[ArrayRef], rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
         let keys = keys.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
         match &mut self.keys {
             Keys::Words(table) => table.number(&keys, rows),
@@ -56,7 +62,10 @@ impl KeyTable {
     }
 
     /// The numbers of the keys of all rows, [`ABSENT`] for those that the table does not have.
-    pub(crate) fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+    ///
+    /// # Errors
+    /// None for keys of its types.
+    pub fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
         let keys = keys.iter().map(key_form).collect::<Result<Vec<_>, _>>()?;
         match &self.keys {
             Keys::Words(table) => table.find(&keys, rows),

@@ -25,13 +25,9 @@ fn rewrite(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
     // What the columns that are handed out are computed from, where that is not themselves.
     let mut results = HashMap::new();
     for packed in packed_variables(&input, context) {
-        if !is_only_folded(&packed, &mut input, &keys, &aggregates)? {
-            continue;
-        }
-        write_over(&packed, &mut input)?;
-        let before = std::mem::take(&mut aggregates);
-        for (column, call) in before {
-            let folded = Folded::of(call, &packed)?;
+        let Some(written) = Written::over(&packed, &mut input, &keys, &aggregates)? else { continue };
+        let columns = std::mem::take(&mut aggregates).into_iter().map(|(column, _)| column);
+        for (column, folded) in columns.zip(written.place(&packed, &mut input)) {
             aggregates.extend(folded.placed(column, &mut results, &mut context.next_column)?);
         }
     }
@@ -54,8 +50,9 @@ fn rewrite(plan: RowPlan, context: &mut PassContext<'_>) -> Result<RowPlan> {
 /// Cells, of which packed variables may be compared with constants, but are not handed out.
 fn only_tested(mut grid: GridPlan, columns: Vec<ColumnId>, context: &mut PassContext<'_>) -> Result<RowPlan> {
     for packed in packed_variables(&grid, context) {
-        if !columns.contains(&packed.values) && is_only_folded(&packed, &mut grid, &[], &[])? {
-            write_over(&packed, &mut grid)?;
+        let is_given = columns.contains(&packed.values);
+        if let Some(written) = Written::over(&packed, &mut grid, &[], &[])?.filter(|_| !is_given) {
+            written.place(&packed, &mut grid);
         }
     }
     Ok(RowPlan::Materialize { grid: Box::new(grid), columns })
@@ -88,44 +85,41 @@ fn packing(query: &BoundQuery, scan: &Scan, variable: usize) -> Option<hyperslab
     is_data.then(|| dataset.packing(variable)).flatten()
 }
 
-/// Whether nothing needs the values of a packed variable: what reads them can be written over its integers.
-fn is_only_folded(
-    packed: &Packed,
-    input: &mut GridPlan,
-    keys: &[(Column, Expr)],
-    aggregates: &[(Column, AggregateCall)],
-) -> Result<bool> {
-    let needs = |expr: &Expr| -> Result<bool> {
-        Ok(expr.columns().contains(&packed.values)
-            && packed.rewritten(expr.clone())?.columns().contains(&packed.values))
-    };
-    let mut is_needed = false;
-    for expr in input.exprs_mut().into_iter().map(|expr| &*expr).chain(keys.iter().map(|(_, key)| key)) {
-        is_needed |= needs(expr)?;
-    }
-    for (_, call) in aggregates {
-        let Folded { call, .. } = Folded::of(call.clone(), packed)?;
-        is_needed |= call.args.iter().chain(&call.filter).any(|expr| expr.columns().contains(&packed.values));
-    }
-    Ok(!is_needed)
+/// What reads the values of a packed variable, written over its integers.
+struct Written<'a> {
+    exprs: Vec<Expr>,
+    calls: Vec<Folded<'a>>,
 }
 
-/// Reads the integers of a packed variable, and writes what reads its values over them.
-fn write_over(packed: &Packed, grid: &mut GridPlan) -> Result<()> {
-    for expr in grid.exprs_mut() {
-        let before = std::mem::replace(expr, packed.integers());
-        *expr = packed.rewritten(before)?;
+impl<'a> Written<'a> {
+    /// Of the expressions and the aggregates of a grid; nothing if one of them, or a key, needs the values.
+    fn over(
+        packed: &'a Packed,
+        input: &mut GridPlan,
+        keys: &[(Column, Expr)],
+        aggregates: &[(Column, AggregateCall)],
+    ) -> Result<Option<Self>> {
+        let exprs =
+            input.exprs_mut().into_iter().map(|expr| packed.rewritten(expr.clone())).collect::<Result<Vec<_>>>()?;
+        let calls = aggregates.iter().map(|(_, call)| Folded::of(call.clone(), packed)).collect::<Result<Vec<_>>>()?;
+        let of_calls = calls.iter().flat_map(|folded| folded.call.args.iter().chain(&folded.call.filter));
+        let all = exprs.iter().chain(keys.iter().map(|(_, key)| key)).chain(of_calls);
+        let is_needed = all.into_iter().any(|expr| expr.columns().contains(&packed.values));
+        Ok((!is_needed).then_some(Self { exprs, calls }))
     }
-    for scan in grid.scans_mut() {
-        for column in scan.columns.iter_mut().filter(|column| column.column.id == packed.values) {
-            column.source = match column.source {
-                ColumnSource::Variable(variable) => ColumnSource::Packed(variable),
-                ref other => other.clone(),
-            };
+
+    /// Has a grid read the integers; the aggregates over them are returned.
+    fn place(self, packed: &Packed, grid: &mut GridPlan) -> Vec<Folded<'a>> {
+        grid.exprs_mut().into_iter().zip(self.exprs).for_each(|(expr, written)| *expr = written);
+        let scans = grid.scans_mut().into_iter().flat_map(|scan| &mut scan.columns);
+        for column in scans.filter(|column| column.column.id == packed.values) {
+            if let ColumnSource::Variable(variable) = column.source {
+                column.source = ColumnSource::Packed(variable);
+            }
             column.column = packed.integers.clone();
         }
+        self.calls
     }
-    Ok(())
 }
 
 /// An aggregate over integers, and what its result has to do with that over the values.

@@ -55,6 +55,25 @@ struct Numbers<T> {
     unpack: Unpack,
 }
 
+/// Runs `$body` with the numbers that cells are, of whatever type, or `$other` for cells that are none.
+macro_rules! by_number {
+    ($cells:expr, $numbers:ident => $body:expr, else $other:expr) => {
+        match $cells {
+            Cells::I8($numbers) => $body,
+            Cells::U8($numbers) => $body,
+            Cells::I16($numbers) => $body,
+            Cells::U16($numbers) => $body,
+            Cells::I32($numbers) => $body,
+            Cells::U32($numbers) => $body,
+            Cells::I64($numbers) => $body,
+            Cells::U64($numbers) => $body,
+            Cells::F16($numbers) | Cells::F32($numbers) => $body,
+            Cells::F64($numbers) => $body,
+            Cells::Chars(_) | Cells::Strings(_) | Cells::Values(_) => $other,
+        }
+    };
+}
+
 /// What a number means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unpack {
@@ -143,48 +162,22 @@ impl Decoder {
 
     /// The type of a value; instants are `Int64` microseconds.
     pub(crate) fn data_type(&self) -> DataType {
-        match &self.cells {
-            Cells::I8(numbers) => numbers.data_type(),
-            Cells::U8(numbers) => numbers.data_type(),
-            Cells::I16(numbers) => numbers.data_type(),
-            Cells::U16(numbers) => numbers.data_type(),
-            Cells::I32(numbers) => numbers.data_type(),
-            Cells::U32(numbers) => numbers.data_type(),
-            Cells::I64(numbers) => numbers.data_type(),
-            Cells::U64(numbers) => numbers.data_type(),
-            Cells::F16(numbers) | Cells::F32(numbers) => numbers.data_type(),
-            Cells::F64(numbers) => numbers.data_type(),
-            Cells::Chars(_) | Cells::Strings(_) => DataType::Utf8,
+        by_number!(&self.cells, numbers => numbers.data_type(), else match &self.cells {
             Cells::Values(ty) => ty.clone(),
-        }
+            _ => DataType::Utf8,
+        })
     }
 
     /// How integers stand for the values, if they do and each for another.
     pub(crate) fn packing(&self) -> Option<Packing> {
-        match &self.cells {
-            Cells::I8(numbers) => numbers.packing(),
-            Cells::U8(numbers) => numbers.packing(),
-            Cells::I16(numbers) => numbers.packing(),
-            Cells::U16(numbers) => numbers.packing(),
-            Cells::I32(numbers) => numbers.packing(),
-            Cells::U32(numbers) => numbers.packing(),
-            Cells::I64(_) | Cells::U64(_) | Cells::F16(_) | Cells::F32(_) | Cells::F64(_) => None,
-            Cells::Chars(_) | Cells::Strings(_) | Cells::Values(_) => None,
-        }
+        by_number!(&self.cells, numbers => numbers.packing(), else None)
     }
 
     /// The same cells as [`decode`](Self::decode) gives with scale and offset left out, NULL where these are. `None` for cells
-    /// that are not packed.
+    /// that are not [packed](Self::packing).
     pub(crate) fn decode_packed(&self, stored: &AlignedBytes, runs: &[Range<usize>], width: Width) -> Option<ArrayRef> {
-        Some(match &self.cells {
-            Cells::I8(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            Cells::U8(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            Cells::I16(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            Cells::U16(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            Cells::I32(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            Cells::U32(numbers) => numbers.decode_packed(&gather(stored.as_slice(), runs, width)),
-            _ => return None,
-        })
+        self.packing()?;
+        by_number!(&self.cells, numbers => Some(numbers.decode_packed(&gather(stored.as_slice(), runs, width))), else None)
     }
 
     /// Whether the cells are strings, which are read as such and not as bytes.
@@ -200,24 +193,16 @@ impl Decoder {
     /// Decodes the values at `runs`, which count values of `width` cells from the start of `stored`. Chars make one text a
     /// value, numbers `width.kept` numbers a value.
     pub(crate) fn decode(&self, stored: &AlignedBytes, runs: &[Range<usize>], width: Width) -> ArrayRef {
-        match &self.cells {
-            Cells::I8(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::U8(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::I16(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::U16(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::I32(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::U32(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::I64(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::U64(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::F16(numbers) => numbers.decode(&widen(&gather(stored.as_slice(), runs, width))),
-            Cells::F32(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
-            Cells::F64(numbers) => numbers.decode(&gather(stored.as_slice(), runs, width)),
+        if let Cells::F16(numbers) = &self.cells {
+            return numbers.decode(&widen(&gather(stored.as_slice(), runs, width)));
+        }
+        by_number!(&self.cells, numbers => numbers.decode(&gather(stored.as_slice(), runs, width)), else match &self.cells {
             Cells::Chars(fill) => text::decode_chars(&gather(stored.as_slice(), runs, width), width.kept, *fill),
-            // Read by `decode_strings`; as bytes there are none.
-            Cells::Strings(_) => text::decode_strings(std::iter::empty(), &[]),
             // Read as values; as bytes there are none.
             Cells::Values(ty) => arrow::array::new_empty_array(ty),
-        }
+            // Read by `decode_strings`; as bytes there are none.
+            _ => text::decode_strings(std::iter::empty(), &[]),
+        })
     }
 
     /// Decodes the strings at `runs`.

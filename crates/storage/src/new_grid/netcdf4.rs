@@ -120,14 +120,17 @@ impl Writer {
         self.file.add_attribute(name, value).map(drop).map_err(failed)
     }
 
+    fn variable(&mut self, variable: usize) -> Result<VariableMut<'_>> {
+        let name = &self.names[variable];
+        self.file.variable_mut(name).ok_or_else(|| Error::not_found(format!("{name} is not there")))
+    }
+
     /// Writes encoded values to a box of a variable.
     pub(super) fn write(&mut self, variable: usize, slab: &Hyperslab, values: &ArrayRef) -> Result<()> {
         if slab.is_empty() {
             return Ok(());
         }
-        let name = &self.names[variable];
-        let mut variable =
-            self.file.variable_mut(name).ok_or_else(|| Error::not_found(format!("{name} is not there")))?;
+        let mut variable = self.variable(variable)?;
         let extents = Extents::from(slab.ranges());
         by_number!(values.data_type(), T => {
             variable.put_values(values.as_primitive::<T>().values(), extents).map_err(failed)
@@ -138,9 +141,7 @@ impl Writer {
 
     /// Says which number stands for missing values of a variable.
     pub(super) fn add_missing_value(&mut self, variable: usize, coding: &Coding) -> Result<()> {
-        let name = &self.names[variable];
-        let mut variable =
-            self.file.variable_mut(name).ok_or_else(|| Error::not_found(format!("{name} is not there")))?;
+        let mut variable = self.variable(variable)?;
         put_numbers(&mut variable, coding, "missing_value", &[coding.fill])
     }
 
