@@ -5,7 +5,7 @@ use super::native::{array_where, values};
 use super::quantile::{Fractions, Real, median_of};
 use super::rounds::{Quantiles, Rounds};
 use super::{AggregateFunction, types};
-use crate::{Accumulator, Groups, Result};
+use crate::{Accumulator, Groups, Result, SqlType};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Float64Type};
@@ -76,7 +76,7 @@ pub(super) fn in_rounds(bytes_a_group: usize) -> Box<dyn Rounds> {
 }
 
 fn medians(bytes_a_group: usize) -> Quantiles<f64, Real> {
-    Quantiles::new(&DataType::Float64, Fractions::One(0.5), bytes_a_group)
+    Quantiles::new(&SqlType::Double, Fractions::One(0.5), bytes_a_group)
 }
 
 struct DeviationRounds {

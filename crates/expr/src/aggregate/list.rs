@@ -7,7 +7,6 @@ use super::types::{self, Bound};
 use crate::{Accumulator, Error, Groups, Result, SqlType};
 use arrow::array::{ArrayRef, ListArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
-use arrow::datatypes::Field;
 use std::sync::Arc;
 
 /// `list(x)`
@@ -18,7 +17,7 @@ pub(super) const LIST: AggregateFunction = AggregateFunction {
     parameters: 0..0,
     keeps_units: false,
     bind: |args, parameters| listed(types::same(args, parameters)),
-    create: |types, _| Ok(Box::new(List { gathered: Gathered::new(&types.args) })),
+    create: |types, _| Ok(Box::new(List { item: types.args[0].clone(), gathered: Gathered::new(&types.args) })),
 };
 
 /// A list of what was bound.
@@ -26,13 +25,13 @@ pub(super) fn listed(bound: Bound) -> Bound {
     Ok(bound?.map(|types| types::Types { result: SqlType::List(Box::new(types.result)), ..types }))
 }
 
-/// One list a group, NULL where there is nothing to list. `items` lie in group order, `sizes` of them in each group.
-pub(super) fn list_array(items: ArrayRef, sizes: &[usize]) -> Result<ArrayRef> {
+/// One list a group, NULL where there is nothing to list. `items` of a type lie in group order, `sizes` of them in each group.
+pub(super) fn list_array(item: &SqlType, items: ArrayRef, sizes: &[usize]) -> Result<ArrayRef> {
     if i32::try_from(items.len()).is_err() {
         let error = Error::new(format!("the lists of all groups have {} items, more than a result holds", items.len()));
         return Err(error.with_hint("list fewer rows, or count them: histogram_1d(x, [edge, ..])"));
     }
-    let field = Arc::new(Field::new("item", items.data_type().clone(), true));
+    let field = Arc::new(item.to_field("item"));
     let offsets = OffsetBuffer::from_lengths(sizes.iter().copied());
     let nulls: NullBuffer = sizes.iter().map(|size| *size > 0).collect();
     Ok(Arc::new(ListArray::try_new(field, offsets, items, Some(nulls))?))
@@ -40,6 +39,7 @@ pub(super) fn list_array(items: ArrayRef, sizes: &[usize]) -> Result<ArrayRef> {
 
 /// The values of all groups.
 struct List {
+    item: SqlType,
     gathered: Gathered,
 }
 
@@ -62,7 +62,7 @@ impl Accumulator for List {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let ByGroup { mut columns, sizes } = self.gathered.take()?;
-        list_array(columns.swap_remove(0), &sizes)
+        list_array(&self.item, columns.swap_remove(0), &sizes)
     }
 
     fn memory(&self) -> usize {

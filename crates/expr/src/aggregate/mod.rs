@@ -19,7 +19,6 @@ mod kept;
 mod keys;
 mod lanes;
 mod list;
-mod listed;
 mod mode;
 mod monoid;
 mod native;
@@ -161,7 +160,7 @@ pub fn create(call: &AggregateCall) -> Result<Box<dyn Accumulator>> {
     let all: Vec<SqlType> = call.args.iter().map(Expr::sql_type).collect();
     let args = &all[..all.len().saturating_sub(call.order.len())];
     let (function, types) = resolved(call, args).map_err(|error| error.or_at(call.at))?;
-    let plain = listed::listed(&types.result, (function.create)(&types, &call.parameters)?);
+    let plain = (function.create)(&types, &call.parameters)?;
     let folded = match (call.distinct, args.is_empty()) {
         (false, _) => plain,
         (true, false) => distinct::distinct(args, function.takes_nulls(), plain)?,

@@ -7,7 +7,7 @@ use super::types::Types;
 use crate::{Accumulator, Error, Groups, Result, Scalar, SqlType};
 use arrow::array::{ArrayRef, ListArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -48,14 +48,15 @@ impl Fractions {
     }
 
     /// The quantiles of groups, one group's after the other, as one value or one list a group; NULL where `valid` says no.
-    pub(super) fn result<N: Native>(&self, item: &DataType, found: Vec<N>, valid: &[bool]) -> Result<ArrayRef> {
+    pub(super) fn result<N: Native>(&self, item: &SqlType, found: Vec<N>, valid: &[bool]) -> Result<ArrayRef> {
         if !self.is_list() {
-            return array_where(item, found, valid);
+            return array_where(&item.to_arrow(), found, valid);
         }
-        let field = Arc::new(Field::new("item", item.clone(), true));
+        let field = Arc::new(item.to_field("item"));
         let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(self.all().len(), valid.len()));
         let nulls = NullBuffer::from(valid);
-        Ok(Arc::new(ListArray::try_new(field, offsets, array(item, found, None)?, Some(nulls))?))
+        let items = array(&item.to_arrow(), found, None)?;
+        Ok(Arc::new(ListArray::try_new(field, offsets, items, Some(nulls))?))
     }
 }
 
@@ -208,7 +209,7 @@ fn at_once<N: Native, B: Between<N>>(
     result: &SqlType,
     fractions: Fractions,
 ) -> Result<Box<dyn Accumulator>> {
-    let (arg, item) = (arg.to_arrow(), result.to_arrow());
+    let (arg, item) = (arg.to_arrow(), result.clone());
     let collected = Collected::default();
     Ok(Box::new(Quantile::<N, B> { arg, item, fractions, collected, nan: false, between: PhantomData }))
 }
@@ -230,14 +231,14 @@ fn in_rounds<N: Native, B: Between<N>>(
     fractions: Fractions,
     bytes_a_group: usize,
 ) -> Result<Option<Box<dyn Rounds>>> {
-    let search = || Quantiles::<N, B>::new(&result.to_arrow(), fractions, bytes_a_group);
+    let search = || Quantiles::<N, B>::new(result, fractions, bytes_a_group);
     Ok((N::RANK_BITS > 0).then(|| Box::new(search()) as Box<dyn Rounds>))
 }
 
 /// All values of all groups, and what to find among them.
 struct Quantile<N, B> {
     arg: DataType,
-    item: DataType,
+    item: SqlType,
     fractions: Fractions,
     collected: Collected<N>,
     nan: bool,

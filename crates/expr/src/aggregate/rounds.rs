@@ -8,9 +8,8 @@
 use super::counting::{Counted, Counting, Entry, Watched, bytes_a_beginning};
 use super::native::Native;
 use super::quantile::{Between, Fractions, Places};
-use crate::{Accumulator, Error, Result};
+use crate::{Accumulator, Error, Result, SqlType};
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::DataType;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -44,7 +43,7 @@ pub trait Rounds: Send + Sync {
 
 /// The search for the quantiles of all groups.
 pub(super) struct Quantiles<N, B> {
-    item: DataType,
+    item: SqlType,
     fractions: Fractions,
     bits: u32,
     watched: Arc<Watched>,
@@ -71,7 +70,7 @@ struct Sought {
 
 impl<N: Native, B: Between<N>> Quantiles<N, B> {
     /// With accumulators that hold at most so many bytes for each group, if the fewest bits do.
-    pub(super) fn new(item: &DataType, fractions: Fractions, bytes_a_group: usize) -> Self {
+    pub(super) fn new(item: &SqlType, fractions: Fractions, bytes_a_group: usize) -> Self {
         let beginnings = 2 * fractions.all().len();
         let fits = |bits: &u32| bytes_a_beginning(*bits).saturating_mul(beginnings) <= bytes_a_group;
         let bits = (LEAST_BITS..=MOST_BITS).rev().find(fits).unwrap_or(LEAST_BITS);

@@ -28,7 +28,8 @@ pub(super) fn count(parameter: &Scalar) -> Result<usize> {
 /// The accumulator over values and what they are chosen by, which are the same argument for `min` and `max`.
 pub(super) fn top(value: &SqlType, by: &SqlType, parameter: &Scalar, greatest: bool) -> Result<Box<dyn Accumulator>> {
     let (values, bys) = (Encoding::new(std::slice::from_ref(value))?, Encoding::new(std::slice::from_ref(by))?);
-    Ok(Box::new(Top { count: count(parameter)?, greatest, values, bys, by: by.clone(), groups: Vec::new(), bytes: 0 }))
+    let (count, value, by) = (count(parameter)?, value.clone(), by.clone());
+    Ok(Box::new(Top { count, greatest, values, bys, value, by, groups: Vec::new(), bytes: 0 }))
 }
 
 /// A value and what it is chosen by, as bytes that compare as it does.
@@ -49,6 +50,7 @@ struct Top {
     greatest: bool,
     values: Encoding,
     bys: Encoding,
+    value: SqlType,
     by: SqlType,
     groups: Vec<Vec<Entry>>,
     bytes: usize,
@@ -125,7 +127,7 @@ impl Accumulator for Top {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         let ([values, _], sizes) = self.take()?;
-        list_array(values, &sizes)
+        list_array(&self.value, values, &sizes)
     }
 
     fn memory(&self) -> usize {

@@ -13,7 +13,7 @@ use super::quantile::Fractions;
 use super::rows::{Mask, fold};
 use super::weighted_spread::check_weights;
 use super::{AggregateFunction, types};
-use crate::{Accumulator, Groups, Result};
+use crate::{Accumulator, Groups, Result, SqlType};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::DataType;
@@ -126,7 +126,7 @@ impl Accumulator for WeightedQuantile {
                 slots.iter_mut().zip(quantiles(kept, fractions)).for_each(|(slot, found)| *slot = found);
             }
         });
-        self.fractions.result(&DataType::Float64, out, &valid)
+        self.fractions.result(&SqlType::Double, out, &valid)
     }
 
     fn memory(&self) -> usize {
