@@ -210,8 +210,9 @@ impl Model<'_> {
             }
             GridPlan::Lookup { rows, .. } => {
                 let other = self.rows(rows);
-                let held = other.rows.saturating_mul(width(&rows.columns()) + ENTRY_BYTES);
-                below.beside(other).holding(held, self.limit, false)
+                // Columns, the number of each row, and where a number is.
+                let held = other.rows.saturating_mul(width(&rows.columns()) + 12);
+                below.beside(other).holding(held, self.limit, true)
             }
             GridPlan::Matches { rows, .. } => {
                 let other = self.rows(rows);

@@ -4,19 +4,18 @@
 //! class gives is put together for the keys of each of its rows. Of the rows nothing is held but two numbers each.
 
 use super::bins::Numbers;
-use super::program::{Label, Program};
-use super::table::{Table, by_dimension};
+use super::program::Program;
+use super::table::{Numbering, Table, too_many};
 use crate::context::Context;
 use crate::error::Result;
 use crate::lower::lower;
 use crate::memory::Reservation;
 use crate::parallel::fold_anew;
 use crate::rows::evaluate::{evaluate, keep};
-use crate::rows::key_table::{ABSENT, KeyTable};
+use crate::rows::key_table::ABSENT;
 use crate::source::{Batch, SourceColumn, array_bytes};
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::take;
 use hyperslab_expr::{ColumnId, Expr, SqlType};
 use hyperslab_plan::{BoundQuery, Column, RowPlan};
 use std::collections::HashMap;
@@ -48,20 +47,22 @@ impl Matches {
     pub(super) fn new(
         program: &mut Program,
         rows: &RowPlan,
-        (labels, on): (&[Label], &[Expr]),
+        on: &[(Expr, Expr)],
         keys: &[(Column, Expr)],
         query: &BoundQuery,
         context: &Context,
     ) -> Result<(Self, Table)> {
         let operator = context.metrics().enter("Matches");
         let source = lower(rows, query, context)?;
-        let places = Places::new(program, labels)?;
+        let labels = on.iter().map(|(left, _)| program.label_of(left)).collect::<Result<Vec<_>>>()?;
+        let numbering = Numbering::new(&program.region, &program.shape, &labels)?;
+        let places = u32::try_from(numbering.count).map_err(|_| too_many())? as usize;
         let mut memory = context.memory().reserve(0, WHAT)?.counted_by(&operator);
         let run = |partition| {
             operator.timed(|| {
                 let (mut met, mut own) = (Vec::new(), context.memory().reserve(0, WHAT)?);
                 source.run(partition, &mut |batch| {
-                    let part = places.met(source.columns(), &batch, on, keys)?;
+                    let part = Met::new(&numbering, source.columns(), &batch, on, keys)?;
                     own.grow(part.bytes())?;
                     met.push(part);
                     Ok(ControlFlow::Continue(()))
@@ -81,10 +82,10 @@ impl Matches {
         })?;
         operator.gave(pairs.len());
         // The classes of places, and as much again while they are found.
-        memory.grow(places.count * size_of::<u32>() + pairs.len() * size_of::<Pair>())?;
-        let classes = Classes::new(pairs, places.count);
+        memory.grow(places * size_of::<u32>() + pairs.len() * size_of::<Pair>())?;
+        let classes = Classes::new(pairs, places);
         let class = program.new_column();
-        let table = Table::of_classes(places.adds, (classes.of, classes.tuples.len()), class, context)?;
+        let table = Table::of_classes(&numbering, (classes.of, classes.tuples.len()), class, context)?;
         let values = tuples.values(keys.iter().map(|(_, key)| key.sql_type()))?;
         let keys = keys.iter().map(|(column, _)| column.id).zip(values).collect();
         let of_classes: usize = classes.tuples.iter().map(|tuples| size_of_val(&tuples[..])).sum();
@@ -106,56 +107,6 @@ impl Matches {
     }
 }
 
-/// The places that rows are found at: the distinct labels along some dimensions.
-struct Places {
-    /// For each dimension the pairs of the key that lie on it, its distinct labels, and the distance between two of them.
-    axes: Vec<(Vec<usize>, KeyTable, u32)>,
-    /// For each dimension what each of its positions adds to the number of a place.
-    adds: Vec<(usize, Vec<Option<u64>>)>,
-    count: usize,
-}
-
-impl Places {
-    fn new(program: &Program, labels: &[Label]) -> Result<Self> {
-        let (mut axes, mut adds, mut count) = (Vec::new(), Vec::new(), 1_usize);
-        for (dim, pairs) in by_dimension(labels)? {
-            let selected: UInt32Array =
-                program.region.sets()[dim].iter().map(|at| at as u32).collect::<Vec<_>>().into();
-            let of_pair = |pair: &usize| Ok(take(&labels[*pair].values, &selected, None)?);
-            let values = pairs.iter().map(of_pair).collect::<Result<Vec<ArrayRef>>>()?;
-            let mut table = KeyTable::new(&values.iter().map(|values| values.data_type().clone()).collect::<Vec<_>>())?;
-            let (codes, _) = table.number(&values, selected.len())?;
-            let mut along = vec![None; program.shape[dim]];
-            for (rank, (at, code)) in selected.values().iter().zip(codes).enumerate() {
-                let has_value = values.iter().all(|values| values.is_valid(rank));
-                along[*at as usize] = has_value.then_some(u64::from(code) * count as u64);
-            }
-            adds.push((dim, along));
-            let stride = u32::try_from(count).map_err(|_| super::table::too_many())?;
-            count = count.saturating_mul(table.len().max(1));
-            axes.push((pairs, table, stride));
-        }
-        u32::try_from(count).map_err(|_| super::table::too_many())?;
-        Ok(Self { axes, adds, count })
-    }
-
-    /// The rows of a batch of which a place has the values. Of the others nothing is computed: it may fail.
-    fn met(&self, columns: &[SourceColumn], batch: &Batch, on: &[Expr], keys: &[(Column, Expr)]) -> Result<Met> {
-        let mut places = vec![Some(0_u32); batch.rows];
-        for (own, table, stride) in &self.axes {
-            let values = own.iter().map(|pair| evaluate(&on[*pair], columns, batch)).collect::<Result<Vec<_>>>()?;
-            let found = table.find(&values, batch.rows)?;
-            for (row, (place, code)) in places.iter_mut().zip(found).enumerate() {
-                let is_found = code != ABSENT && values.iter().all(|values| values.is_valid(row));
-                *place = place.filter(|_| is_found).map(|place| place + code * stride);
-            }
-        }
-        let batch = keep(batch, &BooleanBuffer::collect_bool(places.len(), |row| places[row].is_some()))?;
-        let keys = keys.iter().map(|(_, key)| evaluate(key, columns, &batch)).collect::<Result<Vec<_>>>()?;
-        Ok(Met { places: places.into_iter().flatten().collect(), keys })
-    }
-}
-
 /// Rows of which a place has the values.
 struct Met {
     /// The number of the place of each.
@@ -164,6 +115,21 @@ struct Met {
 }
 
 impl Met {
+    /// The rows of a batch of which a place has the values. Of the others nothing is computed: it may fail.
+    fn new(
+        numbering: &Numbering,
+        columns: &[SourceColumn],
+        batch: &Batch,
+        on: &[(Expr, Expr)],
+        keys: &[(Column, Expr)],
+    ) -> Result<Self> {
+        let numbered = numbering.number(batch.rows, |pair| evaluate(&on[pair].1, columns, batch))?;
+        let places = numbered.numbers;
+        let batch = keep(batch, &BooleanBuffer::collect_bool(places.len(), |row| places[row].is_some()))?;
+        let keys = keys.iter().map(|(_, key)| evaluate(key, columns, &batch)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { places: places.into_iter().flatten().map(|place| place as u32).collect(), keys })
+    }
+
     fn bytes(&self) -> usize {
         size_of_val(&self.places[..]) + self.keys.iter().map(array_bytes).sum::<usize>()
     }

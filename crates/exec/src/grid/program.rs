@@ -152,14 +152,13 @@ impl Program {
         query: &BoundQuery,
         context: &Context,
     ) -> Result<()> {
-        let labels = on.iter().map(|(left, _)| self.label_of(left)).collect::<Result<Vec<_>>>()?;
-        let rights: Vec<Expr> = on.iter().map(|(_, right)| right.clone()).collect();
-        let mut table = Table::new(rows, &labels, &rights, query, context)?;
+        let (table, keys) = Table::new(self, rows, (on, kind), query, context)?;
         if kind == JoinKind::Inner {
-            for ((_, right), label) in on.iter().zip(std::mem::take(&mut table.keys)) {
+            for (pair, values) in keys {
+                let (left, right) = &on[pair];
                 if let Expr::Column(id, _) = right {
+                    let label = Label { values, ..self.label_of(left)? };
                     self.labels.insert(*id, label);
-                    table.forget(*id);
                 }
             }
             self.keep_matched(&table);
@@ -177,9 +176,7 @@ impl Program {
         query: &BoundQuery,
         context: &Context,
     ) -> Result<()> {
-        let labels = on.iter().map(|(left, _)| self.label_of(left)).collect::<Result<Vec<_>>>()?;
-        let rights: Vec<Expr> = on.iter().map(|(_, right)| right.clone()).collect();
-        let (matches, table) = Matches::new(self, rows, (&labels, &rights), keys, query, context)?;
+        let (matches, table) = Matches::new(self, rows, on, keys, query, context)?;
         self.keep_matched(&table);
         self.tables.push(table);
         self.matches = Some(matches);

@@ -1,43 +1,56 @@
-//! Rows held in memory that cells look up: each cell finds one at most, by values along axes. What is looked up for each
-//! position of an axis is found once; for each cell there is nothing left but to add numbers.
+//! Rows that cells look up: each cell finds one at most, by values along axes. What is looked up for each position of an axis is
+//! found once; for each cell there is nothing left but to add numbers.
+//!
+//! Rows are kept in memory as long as there is room, else on disk in the order of their numbers: cells that lie together find
+//! rows that lie together.
 
-use super::program::Label;
+mod numbering;
+mod places;
+mod values;
+
+pub(super) use numbering::{Numbering, too_many};
+
+use super::program::Program;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lower::lower;
 use crate::memory::Reservation;
-use crate::rows::evaluate::evaluate;
-use crate::rows::key_table::{ABSENT, KeyTable};
-use crate::rows::stored::{hold, joined_or_empty};
-use crate::source::array_bytes;
-use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::take;
+use crate::metrics::Operator;
+use crate::parallel::stream_mapped;
+use crate::rows::BATCH_ROWS;
+use crate::rows::evaluate::{evaluate, keep};
+use crate::rows::sort::sort;
+use crate::rows::spill::kept::Kept;
+use crate::rows::spill::places as numbers;
+use crate::source::{Batch, Source, SourceColumn, array_bytes};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::buffer::BooleanBuffer;
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{Footprint, IndexSet, Region};
-use hyperslab_plan::{BoundQuery, RowPlan};
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use hyperslab_plan::{BoundQuery, JoinKind, RowPlan};
+use numbering::{MetValues, Numbered};
+use places::{Layout, Places};
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use values::Values;
 
-/// A table of places is direct while it has no more entries than this, or than this many for each row.
-const DIRECT: u64 = 1 << 22;
-const DIRECT_A_ROW: u64 = 8;
+/// What memory is reserved for.
+const WHAT: &str = "the rows that cells look up";
 
 /// What a table takes for each position of an axis.
 const ADD_BYTES: usize = size_of::<Option<u64>>() + size_of::<u32>();
-
-/// The number of a key that equals nothing.
-const NO_KEY: u64 = u64::MAX;
 
 /// Rows that cells look up.
 pub(super) struct Table {
     axes: Vec<TableAxis>,
     places: Places,
-    columns: Vec<(ColumnId, ArrayRef)>,
-    /// For each pair of the key the values of the rows, along the dimension that they are found on.
-    pub(super) keys: Vec<Label>,
-    _memory: Reservation,
+    values: Values,
+    _memory: Vec<Reservation>,
 }
+
+/// A table, and for pairs of its key the values of the rows, along the dimension that they are found on.
+pub(super) type TableAndKeys = (Table, Vec<(usize, ArrayRef)>);
 
 /// The part of a key that lies on one dimension of the grid.
 struct TableAxis {
@@ -67,14 +80,6 @@ impl TableAxis {
     }
 }
 
-/// From the number of a key to a row.
-enum Places {
-    /// The number is the row.
-    Same,
-    Direct(Vec<u32>),
-    Sparse(HashMap<u64, u32>),
-}
-
 /// The rows that the cells of a vector found.
 #[derive(Debug, PartialEq)]
 pub(super) enum Found {
@@ -85,46 +90,39 @@ pub(super) enum Found {
 }
 
 impl Table {
-    /// Runs a plan and holds its rows, to be found where `labels` are equal to `keys` over the rows.
+    /// Runs a plan and keeps its rows, to be found where labels of a program are equal to the keys over the rows. What an inner
+    /// join equates with a label is no column of it.
     pub(super) fn new(
+        program: &Program,
         plan: &RowPlan,
-        labels: &[Label],
-        keys: &[Expr],
+        (on, kind): (&[(Expr, Expr)], JoinKind),
         query: &BoundQuery,
         context: &Context,
-    ) -> Result<Self> {
+    ) -> Result<TableAndKeys> {
         let operator = context.metrics().enter("Lookup");
         let source = lower(plan, query, context)?;
-        let (batches, mut memory) = hold(context, &operator, source.as_ref(), "the rows that cells look up")?;
-        let columns = source.columns().to_vec();
+        let labels = on.iter().map(|(left, _)| program.label_of(left)).collect::<Result<Vec<_>>>()?;
+        let mut numbering = Numbering::new(&program.region, &program.shape, &labels)?;
+        let is_label = |id: ColumnId| kind == JoinKind::Inner && on.iter().any(|(_, right)| is_column(right, id));
+        let kept: Vec<usize> = (0..source.columns().len()).filter(|at| !is_label(source.columns()[*at].id)).collect();
+        let columns: Vec<SourceColumn> = kept.iter().map(|at| source.columns()[*at].clone()).collect();
+        let mut rows = Rows::new(context, &operator, &columns)?;
+        let mut met = MetValues::new(&numbering);
+        let number = |batch: Batch| NumberedRows::new(&numbering, source.as_ref(), batch, (on, &kept));
+        stream_mapped(context, source.as_ref(), &number, &NumberedRows::bytes, &mut |batch| {
+            operator.timed(|| {
+                met.add(&batch.numbered, &batch.keys)?;
+                rows.push(batch.rows, &batch.numbered)?;
+                Ok(ControlFlow::Continue(()))
+            })
+        })?;
         drop(source);
-        let rows = joined_or_empty(&columns, batches)?;
-        operator.gave(rows.rows);
-        let keys = keys.iter().map(|key| evaluate(key, &columns, &rows)).collect::<Result<Vec<_>>>()?;
-        let mut numbers = vec![0u64; rows.rows];
-        let (mut axes, mut stride) = (Vec::new(), 1u64);
-        let mut key_labels = labels.to_vec();
-        for (dim, pairs) in by_dimension(labels)? {
-            let (on_dim, of_rows): (Vec<ArrayRef>, Vec<ArrayRef>) =
-                pairs.iter().map(|pair| (labels[*pair].values.clone(), keys[*pair].clone())).unzip();
-            let coded = Coded::new(&of_rows, rows.rows, &on_dim)?;
-            for (number, code) in numbers.iter_mut().zip(&coded.of_rows) {
-                *number = match code {
-                    Some(code) if *number != NO_KEY => *number + u64::from(*code) * stride,
-                    _ => NO_KEY,
-                };
-            }
-            let adds = coded.on_axis.iter().map(|code| code.map(|code| u64::from(code) * stride)).collect();
-            axes.push(TableAxis::new(dim, adds));
-            for pair in pairs {
-                key_labels[pair].values = take(&keys[pair], &coded.first_rows(), None)?;
-            }
-            stride = stride.checked_mul(coded.count.max(1)).filter(|stride| *stride < NO_KEY).ok_or_else(too_many)?;
-        }
-        let places = Places::new(&numbers, stride)?;
-        memory.grow(places.memory() + axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum::<usize>())?;
-        let columns = columns.iter().map(|column| column.id).zip(rows.columns).collect();
-        Ok(Self { axes, places, columns, keys: key_labels, _memory: memory })
+        operator.gave(rows.count);
+        let keys = met.keep_met(&mut numbering)?;
+        let axes: Vec<TableAxis> = numbering.adds().into_iter().map(|(dim, adds)| TableAxis::new(dim, adds)).collect();
+        let memory = context.memory().reserve(bytes_of_axes(&axes), WHAT)?.counted_by(&operator);
+        let (places, values, held) = operator.timed(|| rows.finish(columns, numbering.count))?;
+        Ok((Self { axes, places, values, _memory: held.into_iter().chain([memory]).collect() }, keys))
     }
 
     /// A column with a value for each combination of selected positions along some dimensions, row-major.
@@ -141,25 +139,24 @@ impl Table {
             axes.push(TableAxis::new(*dim, adds));
             stride *= set.len() as u64;
         }
-        let adds: usize = axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum();
-        let memory = context.memory().reserve(adds + array_bytes(&column.1), "what is computed for each place")?;
-        Ok(Self { axes, places: Places::Same, columns: vec![column], keys: Vec::new(), _memory: memory })
+        let bytes = bytes_of_axes(&axes) + array_bytes(&column.1);
+        let memory = context.memory().reserve(bytes, "what is computed for each place")?;
+        Ok(Self { axes, places: Places::Same, values: Values::Joined(vec![column]), _memory: vec![memory] })
     }
 
-    /// The classes of places: what positions add to the number of a place, the class of each number, and how many classes there
-    /// are.
+    /// The classes of places: the class of each number, and how many classes there are.
     pub(super) fn of_classes(
-        adds: Vec<(usize, Vec<Option<u64>>)>,
+        numbering: &Numbering,
         (of, classes): (Vec<u32>, usize),
         id: ColumnId,
         context: &Context,
     ) -> Result<Self> {
-        let axes: Vec<TableAxis> = adds.into_iter().map(|(dim, adds)| TableAxis::new(dim, adds)).collect();
-        let adds: usize = axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum();
-        let held = adds + of.len() * size_of::<u32>() + classes * size_of::<u32>();
+        let axes: Vec<TableAxis> = numbering.adds().into_iter().map(|(dim, adds)| TableAxis::new(dim, adds)).collect();
+        let held = bytes_of_axes(&axes) + of.len() * size_of::<u32>() + classes * size_of::<u32>();
         let memory = context.memory().reserve(held, "the rows that places have")?;
         let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..classes as u32));
-        Ok(Self { axes, places: Places::Direct(of), columns: vec![(id, numbers)], keys: Vec::new(), _memory: memory })
+        let values = Values::Joined(vec![(id, numbers)]);
+        Ok(Self { axes, places: Places::Direct(of), values, _memory: vec![memory] })
     }
 
     /// For each dimension of the key the positions whose values some row has.
@@ -169,16 +166,7 @@ impl Table {
 
     /// The values of a column that it has, for the rows found.
     pub(super) fn values(&self, id: ColumnId, found: &Found) -> Option<Result<ArrayRef>> {
-        let (_, column) = self.columns.iter().find(|(own, _)| *own == id)?;
-        Some(match found {
-            Found::Run(rows) => Ok(column.slice(rows.start, rows.len())),
-            Found::Each(rows) => take(column, rows, None).map_err(Into::into),
-        })
-    }
-
-    /// Lets go of a column that is known otherwise.
-    pub(super) fn forget(&mut self, id: ColumnId) {
-        self.columns.retain(|(own, _)| *own != id);
+        self.values.of(id, found)
     }
 
     /// The dimensions along which it is looked up.
@@ -188,7 +176,7 @@ impl Table {
 
     /// Whether it has a column.
     pub(super) fn has(&self, id: ColumnId) -> bool {
-        self.columns.iter().any(|(own, _)| *own == id)
+        self.values.has(id)
     }
 
     /// What decides which rows the cells of a region find: its positions along the dimensions of the key, how many there
@@ -208,104 +196,286 @@ impl Table {
             let at = region.sets()[axis.dim].iter();
             adds[axis.dim] = at.map(|at| axis.adds[at]).collect();
         }
-        let mut rows = Vec::with_capacity(region.cells());
-        self.push_rows(&adds, Some(0), &mut rows);
-        let counts_up = rows.first().is_some_and(Option::is_some)
-            && rows.windows(2).all(|pair| pair[1].is_some() && pair[1] == pair[0].map(|row| row + 1));
-        match rows.first() {
-            Some(Some(first)) if counts_up => Found::Run(*first as usize..*first as usize + rows.len()),
-            _ => Found::Each(UInt32Array::from(rows)),
+        // Along the innermost dimensions numbers count up by one.
+        let (mut dims, mut together) = (adds.len(), 1);
+        while dims > 0 && counts_up(&adds[dims - 1], together as u64) {
+            together *= adds[dims - 1].len();
+            dims -= 1;
+        }
+        let first: Option<u64> = adds[dims..].iter().map(|adds| adds.first().copied().flatten()).sum();
+        let mut finder = Finder { places: &self.places, together, run: Some((0, 0)), each: Vec::new() };
+        if !region.is_empty() {
+            finder.find(&adds[..dims], first);
+        }
+        finder.found()
+    }
+}
+
+/// Whether numbers along a dimension are as far apart as the numbers along the dimensions within it are many.
+fn counts_up(adds: &[Option<u64>], step: u64) -> bool {
+    adds.iter().all(Option::is_some) && adds.windows(2).all(|pair| pair[1] == pair[0].map(|add| add + step))
+}
+
+/// Finds rows of cells, as many together as their numbers count up.
+struct Finder<'a> {
+    places: &'a Places,
+    together: usize,
+    /// The first of the rows found, and how many they are, while they are consecutive.
+    run: Option<(usize, usize)>,
+    each: Vec<Option<u32>>,
+}
+
+impl Finder<'_> {
+    fn find(&mut self, adds: &[Vec<Option<u64>>], base: Option<u64>) {
+        match adds {
+            [] => self.push(base),
+            [own, inner @ ..] => {
+                own.iter().for_each(|add| self.find(inner, base.zip(*add).map(|(base, add)| base + add)));
+            }
         }
     }
 
-    fn push_rows(&self, adds: &[Vec<Option<u64>>], base: Option<u64>, out: &mut Vec<Option<u32>>) {
-        match adds {
-            [] => out.push(base.and_then(|number| self.places.row(number))),
-            [own, inner @ ..] => {
-                own.iter().for_each(|add| self.push_rows(inner, base.zip(*add).map(|(base, add)| base + add), out));
+    /// The cells from this number on.
+    fn push(&mut self, number: Option<u64>) {
+        let row = number.and_then(|number| self.places.run(number, self.together)).map(|row| row as usize);
+        match (row, &mut self.run) {
+            (Some(row), Some((first, rows @ 0))) => {
+                (*first, *rows) = (row, self.together);
+                return;
+            }
+            (Some(row), Some((first, rows))) if *first + *rows == row => {
+                *rows += self.together;
+                return;
+            }
+            _ => self.spell_out(),
+        }
+        match (row, number) {
+            (Some(row), _) => self.each.extend((row..row + self.together).map(|row| Some(row as u32))),
+            (None, Some(number)) => {
+                let numbers = number..number + self.together as u64;
+                self.each.extend(numbers.map(|number| self.places.row(number)));
+            }
+            (None, None) => self.each.extend(std::iter::repeat_n(None, self.together)),
+        }
+    }
+
+    /// The rows found are not consecutive any more.
+    fn spell_out(&mut self) {
+        let (first, rows) = self.run.take().unwrap_or_default();
+        self.each.extend((first..first + rows).map(|row| Some(row as u32)));
+    }
+
+    fn found(mut self) -> Found {
+        match self.run {
+            Some((first, rows @ 1..)) => Found::Run(first..first + rows),
+            _ => {
+                self.spell_out();
+                Found::Each(UInt32Array::from(self.each))
             }
         }
     }
 }
 
-impl Places {
-    /// Rows by the numbers of their keys, which are less than `keys`; those without a number are found by nothing.
-    fn new(numbers: &[u64], keys: u64) -> Result<Self> {
-        let numbered = numbers.iter().enumerate().filter(|(_, number)| **number != NO_KEY);
-        let numbered = numbered.map(|(row, number)| (row as u32, *number));
-        if u32::try_from(numbers.len()).is_err() {
+/// Rows of a batch that some cell may find.
+struct NumberedRows {
+    rows: Batch,
+    numbered: Numbered,
+    /// The keys of all rows of the batch.
+    keys: Vec<ArrayRef>,
+}
+
+impl NumberedRows {
+    fn new(
+        numbering: &Numbering,
+        source: &dyn Source,
+        batch: Batch,
+        (on, kept): (&[(Expr, Expr)], &[usize]),
+    ) -> Result<Self> {
+        let key = |(_, right): &(Expr, Expr)| evaluate(right, source.columns(), &batch);
+        let keys = on.iter().map(key).collect::<Result<Vec<_>>>()?;
+        let numbered = numbering.number(batch.rows, |pair| Ok(keys[pair].clone()))?;
+        let columns = kept.iter().map(|at| batch.columns[*at].clone()).collect();
+        Ok(Self { rows: Batch { columns, rows: batch.rows }, numbered, keys })
+    }
+
+    fn bytes(&self) -> usize {
+        let numbers = size_of_val(&self.numbered.numbers[..]) * 2;
+        self.rows.bytes() + numbers + self.keys.iter().map(array_bytes).sum::<usize>()
+    }
+}
+
+/// Rows with numbers, the number as a last column.
+struct Rows<'a> {
+    context: &'a Context,
+    operator: &'a Arc<Operator>,
+    kept: Kept,
+    count: usize,
+    last: Option<u64>,
+    ascending: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn new(context: &'a Context, operator: &'a Arc<Operator>, columns: &[SourceColumn]) -> Result<Self> {
+        let columns = columns.iter().cloned().chain([numbers::column(0)]).collect();
+        let kept = Kept::new(context, operator, columns, WHAT)?;
+        Ok(Self { context, operator, kept, count: 0, last: None, ascending: true })
+    }
+
+    /// Adds the rows that have a number.
+    fn push(&mut self, rows: Batch, numbered: &Numbered) -> Result<()> {
+        let has_number = |row: usize| numbered.numbers[row].is_some();
+        let rows = keep(&rows, &BooleanBuffer::collect_bool(rows.rows, has_number))?;
+        for number in numbered.numbers.iter().flatten() {
+            self.ascending &= self.last.is_none_or(|last| last < *number);
+            self.last = Some(*number);
+        }
+        self.count += rows.rows;
+        self.kept.push(numbers::with(rows, numbered.numbers.iter().copied().flatten()))
+    }
+
+    /// How rows are found by numbers less than `count`, and these columns of them.
+    fn finish(
+        mut self,
+        columns: Vec<SourceColumn>,
+        count: u64,
+    ) -> Result<(Places, Values, impl IntoIterator<Item = Reservation>)> {
+        self.kept.close()?;
+        if u32::try_from(self.count).is_err() {
             return Err(too_many());
         }
-        let direct = keys <= DIRECT.max(numbers.len() as u64 * DIRECT_A_ROW);
-        let (mut table, mut map) = (vec![ABSENT; if direct { keys as usize } else { 0 }], HashMap::new());
-        for (row, number) in numbered {
-            let taken = match direct {
-                true => std::mem::replace(&mut table[number as usize], row) != ABSENT,
-                false => map.insert(number, row).is_some(),
+        let mut layout = Layout::new(self.count, count, self.ascending);
+        let mut memory = self.context.memory().reserve(layout.bytes(self.count, count), WHAT);
+        // On disk rows have to lie in the order in which cells ask for them.
+        if !self.ascending && (self.kept.held_bytes(0).is_none() || memory.is_err()) {
+            drop(memory);
+            self.sort()?;
+            layout = Layout::new(self.count, count, true);
+            memory = self.context.memory().reserve(layout.bytes(self.count, count), WHAT);
+        }
+        let memory = memory?.counted_by(self.operator);
+        let mut places = Places::new(layout, count);
+        for at in 0..self.kept.batches() {
+            places.add(numbers::of(&self.kept.batch(at)?).values(), at * BATCH_ROWS)?;
+        }
+        places.close();
+        let (values, held) = Values::new(columns, self.kept, self.context)?;
+        Ok((places, values, [Some(memory), held].into_iter().flatten()))
+    }
+
+    /// Brings rows into the order of their numbers.
+    fn sort(&mut self) -> Result<()> {
+        let sorted = sort(self.context, self.operator, &self.kept, &[numbers::order(0)])?;
+        let mut kept = Kept::new(self.context, self.operator, self.kept.columns().to_vec(), WHAT)?;
+        for partition in 0..sorted.partitions() {
+            sorted.run(partition, &mut |batch| {
+                kept.push(batch)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        kept.close()?;
+        drop(sorted);
+        self.kept = kept;
+        Ok(())
+    }
+}
+
+fn is_column(expr: &Expr, id: ColumnId) -> bool {
+    matches!(expr, Expr::Column(own, _) if *own == id)
+}
+
+fn bytes_of_axes(axes: &[TableAxis]) -> usize {
+    axes.iter().map(|axis| axis.adds.len() * ADD_BYTES).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::testing::{self, Random};
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::UInt32Type;
+
+    /// A table of rows that are their own numbers, found by adding numbers of three dimensions.
+    fn table(adds: [Vec<Option<u64>>; 3], places: Places, rows: u32) -> Table {
+        let axes = adds.into_iter().enumerate().map(|(dim, adds)| TableAxis::new(dim, adds)).collect();
+        let column: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows));
+        Table { axes, places, values: Values::Joined(vec![(ColumnId(1), column)]), _memory: Vec::new() }
+    }
+
+    #[test]
+    fn rows_of_regions_are_those_of_their_cells() {
+        let mut random = Random(11);
+        for round in 0..60 {
+            let along = |len: u64, stride: u64, random: &mut Random| -> Vec<Option<u64>> {
+                let gaps = random.below(3) == 0;
+                (0..len).map(|at| (!gaps || random.below(5) > 0).then_some(at * stride)).collect()
             };
-            if taken {
-                return Err(Error::internal("two rows that cells look up have the same key"));
+            let adds = [along(4, 30, &mut random), along(5, 6, &mut random), along(6, 1, &mut random)];
+            let has_row: Vec<u64> = (0..120).filter(|_| round % 3 == 0 || random.below(9) > 0).collect();
+            let layouts = [Layout::Ranked, Layout::Direct, Layout::Sparse];
+            let mut places = Places::new(layouts[round % 3], 120);
+            places.add(&has_row, 0).unwrap();
+            places.close();
+            let table = table(adds.clone(), places, has_row.len() as u32);
+            let part = |len: usize, random: &mut Random| {
+                let start = random.below(len as u64) as usize;
+                IndexSet::range(start..start + 1 + random.below((len - start) as u64) as usize)
+            };
+            let region = Region::new(vec![
+                part(4, &mut random),
+                part(5, &mut random),
+                IndexSet::from_mask((0..6).map(|at| round % 4 > 0 || at % 2 == 0)),
+            ]);
+            let mut expected = Vec::new();
+            for a in region.sets()[0].iter() {
+                for b in region.sets()[1].iter() {
+                    for c in region.sets()[2].iter() {
+                        let number = adds[0][a].zip(adds[1][b]).zip(adds[2][c]).map(|((a, b), c)| a + b + c);
+                        let row = number.and_then(|number| has_row.iter().position(|own| *own == number));
+                        expected.push(row.map(|row| row as u32));
+                    }
+                }
             }
-        }
-        Ok(if direct { Self::Direct(table) } else { Self::Sparse(map) })
-    }
-
-    #[inline]
-    fn row(&self, number: u64) -> Option<u32> {
-        match self {
-            Self::Same => Some(number as u32),
-            Self::Direct(table) => Some(table[number as usize]).filter(|row| *row != ABSENT),
-            Self::Sparse(map) => map.get(&number).copied(),
+            let found = table.find(&region);
+            let values = table.values(ColumnId(1), &found).unwrap().unwrap();
+            let values: Vec<Option<u32>> = values.as_primitive::<UInt32Type>().iter().collect();
+            assert_eq!(values, expected, "round {round}");
+            let runs_on = expected.windows(2).all(|pair| pair[1].is_some() && pair[1] == pair[0].map(|row| row + 1));
+            let is_run = matches!(found, Found::Run(_));
+            assert_eq!(is_run, runs_on && expected[0].is_some(), "round {round}: {found:?}");
         }
     }
 
-    fn memory(&self) -> usize {
-        match self {
-            Self::Same => 0,
-            Self::Direct(table) => table.len() * size_of::<u32>(),
-            Self::Sparse(map) => map.capacity() * (size_of::<(u64, u32)>() + 1),
+    #[test]
+    fn rows_on_disk_are_the_same_rows() {
+        let context = testing::with_memory(&testing::context(2), 1 << 20);
+        let columns = [SourceColumn { id: ColumnId(1), ty: hyperslab_expr::SqlType::BigInt }];
+        let count = 100_000_u64;
+        let value = |number: u64| number as i64 * 3 - 7;
+        for ascending in [true, false] {
+            let operator = Arc::default();
+            let mut rows = Rows::new(&context, &operator, &columns).unwrap();
+            let mut order: Vec<u64> = (0..count).filter(|number| number % 5 != 2).collect();
+            if !ascending {
+                order.reverse();
+            }
+            for part in order.chunks(5000) {
+                let values: ArrayRef =
+                    Arc::new(arrow::array::Int64Array::from_iter_values(part.iter().map(|n| value(*n))));
+                let numbered = Numbered::of(part.iter().map(|number| Some(*number)).collect());
+                rows.push(Batch { columns: vec![values], rows: part.len() }, &numbered).unwrap();
+            }
+            let (places, values, _memory) = rows.finish(columns.to_vec(), count).unwrap();
+            assert!(operator.spilled_bytes() > 0 && matches!(values, Values::Pieces { .. }));
+            let numbers = (0..count).step_by(997).chain(count - 3..count);
+            let found = UInt32Array::from_iter(numbers.clone().map(|number| places.row(number)));
+            let got = values.of(ColumnId(1), &Found::Each(found)).unwrap().unwrap();
+            let expected: Vec<Option<i64>> = numbers.map(|number| (number % 5 != 2).then(|| value(number))).collect();
+            assert_eq!(got.as_primitive::<arrow::datatypes::Int64Type>().iter().collect::<Vec<_>>(), expected);
+            let run = values.of(ColumnId(1), &Found::Run(8000..25_000)).unwrap().unwrap();
+            assert_eq!(run.len(), 17_000);
+            let by_row = |row: u64| value(row / 4 * 5 + [0, 1, 3, 4][(row % 4) as usize]);
+            let got = run.as_primitive::<arrow::datatypes::Int64Type>();
+            assert!((8000..25_000).zip(got.values()).all(|(row, got)| by_row(row) == *got));
         }
     }
-}
-
-/// The pairs of a key by the dimension that they lie on.
-pub(super) fn by_dimension(labels: &[Label]) -> Result<BTreeMap<usize, Vec<usize>>> {
-    let mut pairs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (pair, label) in labels.iter().enumerate() {
-        let dim = label.dim.ok_or_else(|| Error::internal("a key that cells look up lies on no axis"))?;
-        pairs.entry(dim).or_default().push(pair);
-    }
-    Ok(pairs)
-}
-
-/// The distinct tuples among the keys of rows by number. NULL equals nothing.
-struct Coded {
-    of_rows: Vec<Option<u32>>,
-    on_axis: Vec<Option<u32>>,
-    /// The first row of each number.
-    first: Vec<u32>,
-    count: u64,
-}
-
-impl Coded {
-    fn new(keys: &[ArrayRef], rows: usize, labels: &[ArrayRef]) -> Result<Self> {
-        let types: Vec<_> = keys.iter().map(|key| key.data_type().clone()).collect();
-        let mut table = KeyTable::new(&types)?;
-        let has_value = |arrays: &[ArrayRef], at: usize| arrays.iter().all(|array| array.is_valid(at));
-        let (numbers, first) = table.number(keys, rows)?;
-        let of_rows = numbers.iter().enumerate().map(|(row, code)| has_value(keys, row).then_some(*code)).collect();
-        let found = table.find(labels, labels.first().map_or(0, |label| label.len()))?;
-        let code = |(at, code): (usize, &u32)| (*code != ABSENT && has_value(labels, at)).then_some(*code);
-        let on_axis = found.iter().enumerate().map(code).collect();
-        Ok(Self { of_rows, on_axis, first, count: table.len() as u64 })
-    }
-
-    /// For each position of the axis a row that has its values.
-    fn first_rows(&self) -> UInt32Array {
-        self.on_axis.iter().map(|code| code.map(|code| self.first[code as usize])).collect()
-    }
-}
-
-pub(super) fn too_many() -> Error {
-    Error::internal("there are more combinations of keys than can be numbered")
 }

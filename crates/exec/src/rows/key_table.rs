@@ -193,7 +193,18 @@ impl WordKeys {
                 each.map(find).collect()
             }
             WordIndex::Hashed(index) => {
-                each.map(|key| index.find(hash_words(key), |at| key_at(&self.words, at, width) == key)).collect()
+                // Keys often come in the order in which they were numbered.
+                let mut last = ABSENT;
+                let mut find = |key: &[u64]| {
+                    let is_key = |at: u32| (at as usize) < self.len && key_at(&self.words, at, width) == key;
+                    last = match (is_key(last), is_key(last.wrapping_add(1))) {
+                        (true, _) => last,
+                        (false, true) => last.wrapping_add(1),
+                        (false, false) => index.find(hash_words(key), |at| key_at(&self.words, at, width) == key),
+                    };
+                    last
+                };
+                each.map(|key| find(key)).collect()
             }
         })
     }

@@ -15,7 +15,7 @@ pub(crate) mod sort_key;
 pub(crate) mod spill;
 pub mod stored;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod top_k;
 pub mod union;
 pub mod values;

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A row of a table with a BIGINT, a DOUBLE and a VARCHAR.
-pub(super) type Row = (Option<i64>, Option<f64>, Option<String>);
+pub(crate) type Row = (Option<i64>, Option<f64>, Option<String>);
 
 /// A value of a result, comparable bit by bit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Null,
     Boolean(bool),
     Int(i64),
@@ -29,7 +29,7 @@ pub(super) enum Cell {
 
 impl Cell {
     /// The cells of a row.
-    pub(super) fn of((int, float, text): &Row) -> Vec<Self> {
+    pub(crate) fn of((int, float, text): &Row) -> Vec<Self> {
         let text = text.clone().map_or(Self::Null, Self::Text);
         vec![int.map_or(Self::Null, Self::Int), float.map_or(Self::Null, |float| Self::Float(float.to_bits())), text]
     }
@@ -49,11 +49,11 @@ impl Cell {
 }
 
 /// A sequence of numbers that is the same every time.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// A number below `end`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -61,7 +61,7 @@ impl Random {
     }
 
     /// Rows with few distinct values, NULL, both zeros and NaN among them.
-    pub(super) fn rows(&mut self, count: usize) -> Vec<Row> {
+    pub(crate) fn rows(&mut self, count: usize) -> Vec<Row> {
         (0..count).map(|_| self.row()).collect()
     }
 
@@ -75,28 +75,28 @@ impl Random {
 }
 
 /// The columns of a table, numbered from `first`.
-pub(super) fn columns(first: u32) -> Vec<SourceColumn> {
+pub(crate) fn columns(first: u32) -> Vec<SourceColumn> {
     let types = [SqlType::BigInt, SqlType::Double, SqlType::Varchar];
     (first..).zip(types).map(|(id, ty)| SourceColumn { id: ColumnId(id), ty }).collect()
 }
 
 /// An expression that is a column of a table.
-pub(super) fn column(columns: &[SourceColumn], at: usize) -> Expr {
+pub(crate) fn column(columns: &[SourceColumn], at: usize) -> Expr {
     Expr::Column(columns[at].id, columns[at].ty.clone())
 }
 
 /// A BIGINT constant.
-pub(super) fn int(value: i128) -> Expr {
+pub(crate) fn int(value: i128) -> Expr {
     Expr::Literal(Scalar::Integer(value, SqlType::BigInt))
 }
 
 /// A call of a scalar function that gives BOOLEAN.
-pub(super) fn test(function: &str, args: Vec<Expr>) -> Expr {
+pub(crate) fn test(function: &str, args: Vec<Expr>) -> Expr {
     Expr::Call { function: function.to_string(), args, ty: SqlType::Boolean, at: None }
 }
 
 /// A column for a result, with a number that no table has.
-pub(super) fn named(id: u32, ty: SqlType) -> Column {
+pub(crate) fn named(id: u32, ty: SqlType) -> Column {
     Column { id: ColumnId(1000 + id), name: format!("c{id}"), ty, metadata: Default::default() }
 }
 
@@ -108,7 +108,7 @@ fn batch(rows: &[Row]) -> Batch {
 }
 
 /// A table as a source of several partitions with several batches each.
-pub(super) fn source(random: &mut Random, first: u32, rows: &[Row]) -> Box<dyn Source> {
+pub(crate) fn source(random: &mut Random, first: u32, rows: &[Row]) -> Box<dyn Source> {
     let (mut partitions, mut rest) = (vec![Vec::new()], rows);
     while !rest.is_empty() {
         let (head, tail) = rest.split_at((random.below(40) as usize).min(rest.len()));
@@ -122,17 +122,17 @@ pub(super) fn source(random: &mut Random, first: u32, rows: &[Row]) -> Box<dyn S
 }
 
 /// A context with so many threads, and memory enough.
-pub(super) fn context(threads: usize) -> Context {
+pub(crate) fn context(threads: usize) -> Context {
     Context::new(thread_pool(threads).expect("threads can be started"), MemoryPool::new(1 << 30))
 }
 
 /// The same threads with so much memory of their own.
-pub(super) fn with_memory(context: &Context, limit: usize) -> Context {
+pub(crate) fn with_memory(context: &Context, limit: usize) -> Context {
     Context::new(context.threads().clone(), MemoryPool::new(limit))
 }
 
 /// All rows of a source.
-pub(super) fn cells(context: &Context, source: &dyn Source) -> Result<Vec<Vec<Cell>>> {
+pub(crate) fn cells(context: &Context, source: &dyn Source) -> Result<Vec<Vec<Cell>>> {
     let mut batches = Vec::new();
     stream_ordered(context, source, &mut |batch| {
         batches.push(batch);
@@ -146,7 +146,7 @@ pub(super) fn cells(context: &Context, source: &dyn Source) -> Result<Vec<Vec<Ce
 }
 
 /// What an operator makes of its context and its inputs, with 1 thread and with 2, which must be the same.
-pub(super) fn on_any_threads(run: impl Fn(&Context) -> Result<Box<dyn Source>>) -> Vec<Vec<Cell>> {
+pub(crate) fn on_any_threads(run: impl Fn(&Context) -> Result<Box<dyn Source>>) -> Vec<Vec<Cell>> {
     let [one, two] = [1, 2].map(|threads| {
         let context = context(threads);
         let source = run(&context).expect("the operator succeeds");
@@ -160,14 +160,14 @@ pub(super) fn on_any_threads(run: impl Fn(&Context) -> Result<Box<dyn Source>>) 
 }
 
 /// Counts the batches that are taken from a source.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     source: Box<dyn Source>,
     batches: Arc<AtomicUsize>,
 }
 
 impl Counted {
     /// The source, and the count.
-    pub(super) fn around(source: Box<dyn Source>) -> (Box<dyn Source>, Arc<AtomicUsize>) {
+    pub(crate) fn around(source: Box<dyn Source>) -> (Box<dyn Source>, Arc<AtomicUsize>) {
         let batches = Arc::new(AtomicUsize::new(0));
         (Box::new(Self { source, batches: batches.clone() }), batches)
     }

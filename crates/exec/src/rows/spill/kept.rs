@@ -2,12 +2,12 @@
 
 use super::file::{Segment, SpillFile};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::rows::BATCH_ROWS;
 use crate::rows::stored::{cuts, joined};
-use crate::source::{Batch, Sink, Source, SourceColumn, copied};
+use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes, copied};
 use std::sync::Arc;
 
 /// Rows in order. How a partition is cut into batches does not depend on the pieces that it came in.
@@ -78,6 +78,46 @@ impl Kept {
         self.rest.take().map_or(Ok(()), |rest| self.keep(&rest))
     }
 
+    /// How many batches the rows of the first partition are: all but the last have [`BATCH_ROWS`] rows.
+    pub(crate) fn batches(&self) -> usize {
+        self.partitions.first().map_or(0, Vec::len)
+    }
+
+    /// A batch of the first partition.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn batch(&self, at: usize) -> Result<Batch> {
+        self.read(&self.partitions[0][at])
+    }
+
+    /// The bytes of each of the first columns in memory; nothing if some rows are on disk.
+    pub(crate) fn held_bytes(&self, columns: usize) -> Option<Vec<usize>> {
+        let mut bytes = vec![0; columns];
+        for item in self.partitions.iter().flatten() {
+            let Item::Held(batch) = item else { return None };
+            bytes.iter_mut().zip(&batch.columns).for_each(|(bytes, column)| *bytes += array_bytes(column));
+        }
+        Some(bytes)
+    }
+
+    /// The rows in memory, and what is reserved for them.
+    pub(crate) fn into_held(self) -> (Vec<Batch>, Reservation) {
+        let held = |item| match item {
+            Item::Held(batch) => Some(batch),
+            Item::Written(_) => None,
+        };
+        (self.partitions.into_iter().flatten().filter_map(held).collect(), self.memory)
+    }
+
+    fn read(&self, item: &Item) -> Result<Batch> {
+        match (item, &self.file) {
+            (Item::Written(segment), Some(file)) => file.read(segment),
+            (Item::Held(batch), _) => Ok(batch.clone()),
+            (Item::Written(_), None) => Err(Error::internal("rows on disk without a file")),
+        }
+    }
+
     fn keep(&mut self, rows: &Batch) -> Result<()> {
         let bytes = rows.bytes();
         let has_room = self.memory.bytes() + bytes <= self.context.memory().limit() / 4;
@@ -110,12 +150,7 @@ impl Source for Kept {
 
     fn run(&self, partition: usize, sink: &mut Sink<'_>) -> Result<()> {
         for item in &self.partitions[partition] {
-            let batch = match (item, &self.file) {
-                (Item::Written(segment), Some(file)) => file.read(segment)?,
-                (Item::Held(batch), _) => batch.clone(),
-                (Item::Written(_), None) => return Err(crate::error::Error::internal("rows on disk without a file")),
-            };
-            if sink(batch)?.is_break() {
+            if sink(self.read(item)?)?.is_break() {
                 break;
             }
         }

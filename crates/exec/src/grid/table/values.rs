@@ -1,0 +1,122 @@
+//! The columns of rows that cells look up: in memory as one array each, or in pieces that may lie on disk.
+
+use super::Found;
+use crate::context::Context;
+use crate::error::Result;
+use crate::memory::Reservation;
+use crate::rows::BATCH_ROWS;
+use crate::rows::spill::kept::Kept;
+use crate::rows::stored::joined_or_empty;
+use crate::source::{Batch, SourceColumn};
+use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array, new_null_array};
+use arrow::compute::{concat, interleave, take};
+use hyperslab_expr::ColumnId;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Columns of rows.
+pub(super) enum Values {
+    Joined(Vec<(ColumnId, ArrayRef)>),
+    Pieces { columns: Vec<SourceColumn>, rows: Kept },
+}
+
+impl Values {
+    /// These columns of rows, which come before all others of them; each as one array if no row is on disk and there is room.
+    pub(super) fn new(
+        columns: Vec<SourceColumn>,
+        rows: Kept,
+        context: &Context,
+    ) -> Result<(Self, Option<Reservation>)> {
+        let largest = match rows.held_bytes(columns.len()) {
+            Some(bytes) => bytes.into_iter().max().unwrap_or(0),
+            None => return Ok((Self::Pieces { columns, rows }, None)),
+        };
+        // While a column is joined it is there twice.
+        let Ok(_joining) = context.memory().reserve(largest, super::WHAT) else {
+            return Ok((Self::Pieces { columns, rows }, None));
+        };
+        let (batches, mut memory) = rows.into_held();
+        let keep = |batch: Batch| Batch { columns: batch.columns[..columns.len()].to_vec(), ..batch };
+        let joined = joined_or_empty(&columns, batches.into_iter().map(keep).collect())?;
+        memory.resize(joined.bytes().min(memory.bytes()))?;
+        Ok((Self::Joined(columns.iter().map(|column| column.id).zip(joined.columns).collect()), Some(memory)))
+    }
+
+    /// Whether a column is among them.
+    pub(super) fn has(&self, id: ColumnId) -> bool {
+        match self {
+            Self::Joined(columns) => columns.iter().any(|(own, _)| *own == id),
+            Self::Pieces { columns, .. } => columns.iter().any(|column| column.id == id),
+        }
+    }
+
+    /// The values of a column that it has, for the rows found.
+    pub(super) fn of(&self, id: ColumnId, found: &Found) -> Option<Result<ArrayRef>> {
+        match self {
+            Self::Joined(columns) => {
+                let (_, column) = columns.iter().find(|(own, _)| *own == id)?;
+                Some(match found {
+                    Found::Run(rows) => Ok(column.slice(rows.start, rows.len())),
+                    Found::Each(rows) => take(column, rows, None).map_err(Into::into),
+                })
+            }
+            Self::Pieces { columns, rows } => {
+                let at = columns.iter().position(|column| column.id == id)?;
+                let pieces = Pieces { rows, column: at, ty: &columns[at] };
+                Some(match found {
+                    Found::Run(rows) => pieces.run(rows),
+                    Found::Each(rows) => pieces.each(rows),
+                })
+            }
+        }
+    }
+}
+
+/// A column in pieces.
+struct Pieces<'a> {
+    rows: &'a Kept,
+    column: usize,
+    ty: &'a SourceColumn,
+}
+
+impl Pieces<'_> {
+    fn piece(&self, at: usize) -> Result<ArrayRef> {
+        Ok(self.rows.batch(at)?.columns.swap_remove(self.column))
+    }
+
+    fn run(&self, rows: &Range<usize>) -> Result<ArrayRef> {
+        let part = |at: usize| {
+            let start = at * BATCH_ROWS;
+            let (from, to) = (rows.start.max(start), rows.end.min(start + BATCH_ROWS));
+            Ok(self.piece(at)?.slice(from - start, to - from))
+        };
+        let parts = (rows.start / BATCH_ROWS..rows.end.div_ceil(BATCH_ROWS)).map(part).collect::<Result<Vec<_>>>()?;
+        match parts.as_slice() {
+            [] => Ok(new_empty_array(&self.ty.ty.to_arrow())),
+            [one] => Ok(one.clone()),
+            parts => Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?),
+        }
+    }
+
+    /// Of each piece that has one of the rows only those are held.
+    fn each(&self, rows: &UInt32Array) -> Result<ArrayRef> {
+        let mut wanted: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        let mut places = Vec::with_capacity(rows.len());
+        for row in rows {
+            places.push(row.map(|row| {
+                let of_piece = wanted.entry(row as usize / BATCH_ROWS).or_default();
+                of_piece.push(row % BATCH_ROWS as u32);
+                (row as usize / BATCH_ROWS, of_piece.len() - 1)
+            }));
+        }
+        let mut parts = vec![new_null_array(&self.ty.ty.to_arrow(), 1)];
+        let mut number = BTreeMap::new();
+        for (piece, rows) in wanted {
+            number.insert(piece, parts.len());
+            parts.push(take(&self.piece(piece)?, &UInt32Array::from(rows), None)?);
+        }
+        let place = |place: Option<(usize, usize)>| place.map_or((0, 0), |(piece, row)| (number[&piece], row));
+        let places: Vec<(usize, usize)> = places.into_iter().map(place).collect();
+        Ok(interleave(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>(), &places)?)
+    }
+}
