@@ -123,8 +123,8 @@ impl<'a> CellReader<'a> {
                 }
                 Step::Match(table) => {
                     let found = self.find(*table, &cells.region).rows.clone();
-                    if let Found::Each(rows) = &*found
-                        && !cells.keep(rows)
+                    if let Some(present) = found.present()
+                        && !cells.keep(&present)
                     {
                         return Ok(None);
                     }
@@ -159,13 +159,17 @@ impl<'a> CellReader<'a> {
         let window = &program.windows[at];
         let is_small = |part: &Region| window.seen_from(part, &program.region).cells() <= PART_CELLS;
         let mut parts = Vec::new();
+        let mut memory = self.context.memory().reserve(0, "window functions")?;
         for part in halved(&region, window.own_dims(program.rank()), &is_small) {
             let seen = window.seen_from(&part, &program.region);
             let needed = seen.cells().saturating_mul(window.bytes_a_cell());
             let _computing = self.context.memory().reserve(needed, "window functions")?;
             let gathered = self.gather(seen, window, before)?;
             let columns = window.columns_of(window.compute(self.context, &gathered)?);
-            parts.push(Held { region: gathered.region, columns }.narrowed(&part)?);
+            let part = Held { region: gathered.region, columns }.narrowed(&part)?;
+            // Once as they come, and once in their place.
+            memory.grow(2 * part.memory())?;
+            parts.push(part);
         }
         self.windows[at].1 = Some(Held::of_parts(region, parts)?);
         self.count_memory()
@@ -423,8 +427,7 @@ impl Cells {
     }
 
     /// Keeps the cells that found a row; says whether any is left.
-    fn keep(&mut self, rows: &UInt32Array) -> bool {
-        let Some(found) = rows.nulls().map(|nulls| nulls.inner()) else { return true };
+    fn keep(&mut self, found: &BooleanBuffer) -> bool {
         let present = self.present.as_ref().map_or_else(|| found.clone(), |before| before & found);
         let left = present.count_set_bits();
         self.present = (left < self.rows).then_some(present);

@@ -76,11 +76,14 @@ impl Source for CellRows {
         for slab in &self.partitions[partition] {
             let region = self.program.region.clip(slab);
             reader.enter(&region)?;
-            for vector in vectors(&region, VECTOR_CELLS) {
-                if let Some(batch) = self.batch(&mut reader, vector)?
-                    && sink(batch)?.is_break()
-                {
-                    return Ok(());
+            for part in self.computed_at_once(&region) {
+                reader.enter_part(&part)?;
+                for vector in vectors(&part, VECTOR_CELLS) {
+                    if let Some(batch) = self.batch(&mut reader, vector)?
+                        && sink(batch)?.is_break()
+                    {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -89,6 +92,17 @@ impl Source for CellRows {
 }
 
 impl CellRows {
+    /// A box cut such that the columns of windows, twice while they are put together, fit a thread's share of memory. Cells next to
+    /// a cut are looked at for both parts.
+    fn computed_at_once(&self, region: &Region) -> Vec<Region> {
+        let cell: usize = self.program.windows_needed().map(|window| 2 * size_of::<u64>() * window.calls.len()).sum();
+        let share = self.context.memory().limit() / (8 * self.context.threads().current_num_threads());
+        match share.checked_div(cell) {
+            Some(cells) => cut_in_order(region, cells),
+            None => vec![region.clone()],
+        }
+    }
+
     fn batch(&self, reader: &mut CellReader<'_>, vector: Region) -> Result<Option<Batch>> {
         let Some(mut cells) = reader.run(vector)? else { return Ok(None) };
         let column = |c: &SourceColumn| -> Result<ArrayRef> { reader.evaluate(&mut cells, &column_expr(c.id, &c.ty)) };
@@ -98,6 +112,23 @@ impl CellRows {
         let columns = columns.iter().map(|array| Ok(filter(array, &present)?)).collect::<Result<Vec<_>>>()?;
         Ok(Some(Batch { columns, rows: present.true_count() }))
     }
+}
+
+/// A region cut along its first dimension into parts of about `cells` cells, or as few as there can be. Laid end to end, their
+/// vectors are those of the region.
+fn cut_in_order(region: &Region, cells: usize) -> Vec<Region> {
+    let long = region.sets().iter().position(|set| set.len() > 1);
+    let Some(dim) = long.filter(|_| region.cells() > cells.max(VECTOR_CELLS)) else { return vec![region.clone()] };
+    let set = &region.sets()[dim];
+    let inner = region.cells() / set.len();
+    let step = (VECTOR_CELLS / inner).max(1);
+    let positions = (cells / inner / step).max(1) * step;
+    let part = |start: usize| {
+        let mut sets = region.sets().to_vec();
+        sets[dim] = set.ranked(start..(start + positions).min(set.len()));
+        Region::new(sets)
+    };
+    (0..set.len()).step_by(positions).map(part).collect()
 }
 
 /// Computes the columns of windows beforehand where boxes in row-major order do not hold what they see: where partitions
@@ -233,4 +264,29 @@ impl RowBoxes<'_> {
 
 fn longer(outer: &[Range<usize>], range: Range<usize>) -> Vec<Range<usize>> {
     outer.iter().cloned().chain([range]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyperslab_grid::IndexSet;
+
+    #[test]
+    fn vectors_of_the_parts_of_a_box_are_those_of_the_box() {
+        for shape in [vec![90, 192, 288], vec![1, 100, 100], vec![1, 81, 100], vec![50, 7, 9], vec![30_000], vec![]] {
+            let mut sets: Vec<IndexSet> = shape.iter().map(|len| IndexSet::all(*len)).collect();
+            if let Some(set) = sets.first_mut().filter(|set| set.len() > 1) {
+                *set = IndexSet::from_mask((0..set.len()).map(|at| at % 5 != 3));
+            }
+            let region = Region::new(sets);
+            let whole: Vec<Region> = vectors(&region, VECTOR_CELLS).collect();
+            for cells in [0, 1, 9000, 60_000, 300_000, usize::MAX] {
+                let parts = cut_in_order(&region, cells);
+                let of_parts = parts.iter().flat_map(|part| vectors(part, VECTOR_CELLS).collect::<Vec<_>>());
+                assert_eq!(of_parts.collect::<Vec<_>>(), whole, "{shape:?} {cells}");
+                let is_cut = region.cells() > VECTOR_CELLS && cells < region.cells();
+                assert_eq!(parts.len() > 1, is_cut && shape != [1, 81, 100], "{shape:?} {cells}");
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@ use crate::rows::sort::sort;
 use crate::rows::spill::kept::Kept;
 use crate::rows::spill::places as numbers;
 use crate::source::{Batch, Source, SourceColumn, array_bytes};
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanBufferBuilder, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{Footprint, IndexSet, Region};
@@ -85,8 +85,54 @@ impl TableAxis {
 pub(super) enum Found {
     /// Consecutive rows, one for each cell.
     Run(Range<usize>),
+    /// Runs of cells with consecutive rows, and of cells with none.
+    Runs(Vec<Stretch>),
     /// A row, or none, for each cell.
     Each(UInt32Array),
+}
+
+/// Neighbouring cells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stretch {
+    /// The row of the first; the others have the rows that follow. If none, no cell has one.
+    row: Option<u32>,
+    cells: usize,
+}
+
+/// Runs at least as long on average are copied together.
+const RUN_CELLS: usize = 8;
+
+impl Found {
+    /// What stretches of cells found.
+    fn new(stretches: Vec<Stretch>) -> Self {
+        let cells: usize = stretches.iter().map(|stretch| stretch.cells).sum();
+        match stretches.as_slice() {
+            [Stretch { row: Some(row), cells }] => Self::Run(*row as usize..*row as usize + cells),
+            all if all.len() * RUN_CELLS <= cells => Self::Runs(stretches),
+            all => Self::Each(all.iter().flat_map(Stretch::rows).collect()),
+        }
+    }
+
+    /// Which cells found one, if not all did.
+    pub(super) fn present(&self) -> Option<BooleanBuffer> {
+        match self {
+            Self::Run(_) => None,
+            Self::Runs(all) if all.iter().all(|stretch| stretch.row.is_some()) => None,
+            Self::Runs(all) => {
+                let mut present = BooleanBufferBuilder::new(0);
+                all.iter().for_each(|stretch| present.append_n(stretch.cells, stretch.row.is_some()));
+                Some(present.finish())
+            }
+            Self::Each(rows) => rows.nulls().map(|nulls| nulls.inner().clone()),
+        }
+    }
+}
+
+impl Stretch {
+    fn rows(&self) -> impl Iterator<Item = Option<u32>> {
+        let row = self.row;
+        (0..self.cells as u32).map(move |at| row.map(|row| row + at))
+    }
 }
 
 impl Table {
@@ -203,11 +249,11 @@ impl Table {
             dims -= 1;
         }
         let first: Option<u64> = adds[dims..].iter().map(|adds| adds.first().copied().flatten()).sum();
-        let mut finder = Finder { places: &self.places, together, run: Some((0, 0)), each: Vec::new() };
+        let mut finder = Finder { places: &self.places, together, stretches: Vec::new() };
         if !region.is_empty() {
             finder.find(&adds[..dims], first);
         }
-        finder.found()
+        Found::new(finder.stretches)
     }
 }
 
@@ -220,15 +266,13 @@ fn counts_up(adds: &[Option<u64>], step: u64) -> bool {
 struct Finder<'a> {
     places: &'a Places,
     together: usize,
-    /// The first of the rows found, and how many they are, while they are consecutive.
-    run: Option<(usize, usize)>,
-    each: Vec<Option<u32>>,
+    stretches: Vec<Stretch>,
 }
 
 impl Finder<'_> {
     fn find(&mut self, adds: &[Vec<Option<u64>>], base: Option<u64>) {
         match adds {
-            [] => self.push(base),
+            [] => self.push_from(base),
             [own, inner @ ..] => {
                 own.iter().for_each(|add| self.find(inner, base.zip(*add).map(|(base, add)| base + add)));
             }
@@ -236,42 +280,19 @@ impl Finder<'_> {
     }
 
     /// The cells from this number on.
-    fn push(&mut self, number: Option<u64>) {
-        let row = number.and_then(|number| self.places.run(number, self.together)).map(|row| row as usize);
-        match (row, &mut self.run) {
-            (Some(row), Some((first, rows @ 0))) => {
-                (*first, *rows) = (row, self.together);
-                return;
-            }
-            (Some(row), Some((first, rows))) if *first + *rows == row => {
-                *rows += self.together;
-                return;
-            }
-            _ => self.spell_out(),
-        }
-        match (row, number) {
-            (Some(row), _) => self.each.extend((row..row + self.together).map(|row| Some(row as u32))),
-            (None, Some(number)) => {
-                let numbers = number..number + self.together as u64;
-                self.each.extend(numbers.map(|number| self.places.row(number)));
-            }
-            (None, None) => self.each.extend(std::iter::repeat_n(None, self.together)),
+    fn push_from(&mut self, number: Option<u64>) {
+        let Some(number) = number else { return self.push(None, self.together) };
+        match self.places.run(number, self.together) {
+            Some(row) => self.push(Some(row), self.together),
+            None => (number..number + self.together as u64).for_each(|number| self.push(self.places.row(number), 1)),
         }
     }
 
-    /// The rows found are not consecutive any more.
-    fn spell_out(&mut self) {
-        let (first, rows) = self.run.take().unwrap_or_default();
-        self.each.extend((first..first + rows).map(|row| Some(row as u32)));
-    }
-
-    fn found(mut self) -> Found {
-        match self.run {
-            Some((first, rows @ 1..)) => Found::Run(first..first + rows),
-            _ => {
-                self.spell_out();
-                Found::Each(UInt32Array::from(self.each))
-            }
+    /// Cells with consecutive rows.
+    fn push(&mut self, row: Option<u32>, cells: usize) {
+        match self.stretches.last_mut() {
+            Some(last) if last.row.map(|first| first + last.cells as u32) == row => last.cells += cells,
+            _ => self.stretches.push(Stretch { row, cells }),
         }
     }
 }
@@ -391,7 +412,7 @@ fn bytes_of_axes(axes: &[TableAxis]) -> usize {
 mod tests {
     use super::*;
     use crate::rows::testing::{self, Random};
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
     use arrow::datatypes::UInt32Type;
 
     /// A table of rows that are their own numbers, found by adding numbers of three dimensions.

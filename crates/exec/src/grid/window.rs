@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::rows::sort_key::SortOrder;
 use crate::rows::window::Sorted;
 use crate::source::{Batch, SourceColumn, array_bytes};
-use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, new_empty_array};
+use arrow::array::{
+    Array, ArrayData, ArrayRef, Int64Array, MutableArrayData, UInt32Array, make_array, new_empty_array,
+};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{concat, take};
 use hyperslab_expr::{ColumnId, Expr, SqlType};
@@ -369,21 +371,27 @@ impl Held {
 /// The values of the cells of a region from those of its parts. Within the selected positions each part is a box.
 pub(super) fn side_by_side(region: &Region, parts: Vec<(Region, ArrayRef)>) -> Result<ArrayRef> {
     let whole = Region::all(&region.shape());
-    let mut place_of = vec![0u32; region.cells()];
-    let mut next = 0;
-    for (part, _) in &parts {
+    // Where cells of a part lie together, how many, and in which part. Within a part they are in order.
+    let mut runs: Vec<(usize, u32, u32)> = Vec::new();
+    for (number, (part, _)) in parts.iter().enumerate() {
         let ranks = region.sets().iter().zip(part.sets()).map(|(all, set)| {
             let bounds = set.bounds().unwrap_or_default();
             IndexSet::range(all.rank(bounds.start)..all.rank(bounds.end))
         });
         let ranks = Region::new(ranks.collect());
-        for cell in CellRuns::new(&ranks, &whole).runs().iter().flat_map(Clone::clone) {
-            place_of[cell] = next;
-            next += 1;
-        }
+        let cells = CellRuns::new(&ranks, &whole);
+        runs.extend(cells.runs().iter().map(|run| (run.start, run.len() as u32, number as u32)));
     }
-    let arrays: Vec<&dyn Array> = parts.iter().map(|(_, values)| values.as_ref()).collect();
-    Ok(take(&concat(&arrays)?, &UInt32Array::from(place_of), None)?)
+    runs.sort_unstable();
+    let values: Vec<ArrayData> = parts.iter().map(|(_, values)| values.to_data()).collect();
+    let mut out = MutableArrayData::new(values.iter().collect(), false, region.cells());
+    let mut taken = vec![0; values.len()];
+    for (_, cells, part) in runs {
+        let (cells, part) = (cells as usize, part as usize);
+        out.try_extend(part, taken[part], taken[part] + cells)?;
+        taken[part] += cells;
+    }
+    Ok(make_array(out.freeze()))
 }
 
 /// A region cut in halves, along the longest of some dimensions, as often as it takes for each part to be `small`. In

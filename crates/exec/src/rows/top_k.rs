@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
-use crate::parallel::fold_partitions;
+use crate::parallel::fold_anew;
 use crate::source::{Batch, Source, SourceColumn};
 use arrow::array::ArrayRef;
 use arrow::buffer::BooleanBuffer;
@@ -57,7 +57,7 @@ fn in_memory(
     let best = || Best::new(context, operator, columns, &order, wanted);
     let mut all = best()?;
     let run = |partition| operator.timed(|| best()?.collect(input, partition, &bound));
-    fold_partitions(context, input.partitions(), run, |_, part| {
+    fold_anew(context, input.partitions(), run, |_, part| {
         operator.timed(|| all.append(part))?;
         bound.tighten(&all.worst);
         Ok(ControlFlow::Continue(()))

@@ -62,15 +62,13 @@ impl Gathered {
         let each = std::mem::take(&mut self.each);
         let mut sizes = vec![0; std::mem::take(&mut self.groups)];
         each.iter().for_each(|group| sizes[*group as usize] += 1);
-        let too_many = |_| Error::new("more than 4,294,967,295 rows are gathered at a time");
-        let count = u32::try_from(each.len()).map_err(too_many)?;
-        let mut order: Vec<u32> = (0..count).collect();
-        order.sort_by_key(|row| each[*row as usize]);
-        let order = UInt32Array::from(order);
+        let order = UInt32Array::from(in_group_order(each, &sizes)?);
         let whole = |(pieces, ty): (&mut Vec<ArrayRef>, &DataType)| -> Result<ArrayRef> {
             let pieces = std::mem::take(pieces);
             let parts: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-            Ok(if parts.is_empty() { new_empty_array(ty) } else { take(&concat(&parts)?, &order, None)? })
+            let joined = if parts.is_empty() { return Ok(new_empty_array(ty)) } else { concat(&parts)? };
+            drop(pieces);
+            Ok(take(&joined, &order, None)?)
         };
         let columns = self.columns.iter_mut().zip(&self.types).map(whole).collect::<Result<_>>()?;
         self.bytes = 0;
@@ -97,4 +95,23 @@ impl Gathered {
     pub(super) fn memory(&self) -> usize {
         2 * (self.bytes + held(&self.each)) + self.columns.iter().map(held).sum::<usize>()
     }
+}
+
+/// The rows of groups of these sizes, those of the first group first; `each` says the group of each row.
+fn in_group_order(each: Vec<u32>, sizes: &[usize]) -> Result<Vec<u32>> {
+    let too_many = |_| Error::new("more than 4,294,967,295 rows are gathered at a time");
+    let count = u32::try_from(each.len()).map_err(too_many)?;
+    let first = |next: &mut u32, size: &usize| {
+        let first = *next;
+        *next += *size as u32;
+        Some(first)
+    };
+    let mut places: Vec<u32> = sizes.iter().scan(0, first).collect();
+    let mut order = vec![0; each.len()];
+    for (row, group) in (0..count).zip(each) {
+        let place = &mut places[group as usize];
+        order[*place as usize] = row;
+        *place += 1;
+    }
+    Ok(order)
 }

@@ -1,6 +1,6 @@
 //! The columns of rows that cells look up: in memory as one array each, or in pieces that may lie on disk.
 
-use super::Found;
+use super::{Found, Stretch};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
@@ -8,7 +8,7 @@ use crate::rows::BATCH_ROWS;
 use crate::rows::spill::kept::Kept;
 use crate::rows::stored::joined_or_empty;
 use crate::source::{Batch, SourceColumn};
-use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array, new_null_array};
+use arrow::array::{Array, ArrayRef, MutableArrayData, UInt32Array, make_array, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave, take};
 use hyperslab_expr::ColumnId;
 use std::collections::BTreeMap;
@@ -57,6 +57,7 @@ impl Values {
                 let (_, column) = columns.iter().find(|(own, _)| *own == id)?;
                 Some(match found {
                     Found::Run(rows) => Ok(column.slice(rows.start, rows.len())),
+                    Found::Runs(stretches) => stretched(column, stretches),
                     Found::Each(rows) => take(column, rows, None).map_err(Into::into),
                 })
             }
@@ -65,11 +66,27 @@ impl Values {
                 let pieces = Pieces { rows, column: at, ty: &columns[at] };
                 Some(match found {
                     Found::Run(rows) => pieces.run(rows),
+                    Found::Runs(stretches) => pieces.each(stretches.iter().flat_map(Stretch::rows)),
                     Found::Each(rows) => pieces.each(rows),
                 })
             }
         }
     }
+}
+
+/// The values of stretches of cells.
+fn stretched(column: &ArrayRef, stretches: &[Stretch]) -> Result<ArrayRef> {
+    let values = column.to_data();
+    let (cells, has_gaps) =
+        stretches.iter().fold((0, false), |(cells, gaps), one| (cells + one.cells, gaps || one.row.is_none()));
+    let mut out = MutableArrayData::new(vec![&values], has_gaps, cells);
+    for Stretch { row, cells } in stretches {
+        match row {
+            Some(row) => out.try_extend(0, *row as usize, *row as usize + cells)?,
+            None => out.try_extend_nulls(*cells)?,
+        }
+    }
+    Ok(make_array(out.freeze()))
 }
 
 /// A column in pieces.
@@ -99,9 +116,9 @@ impl Pieces<'_> {
     }
 
     /// Of each piece that has one of the rows only those are held.
-    fn each(&self, rows: &UInt32Array) -> Result<ArrayRef> {
+    fn each(&self, rows: impl IntoIterator<Item = Option<u32>>) -> Result<ArrayRef> {
         let mut wanted: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        let mut places = Vec::with_capacity(rows.len());
+        let mut places = Vec::new();
         for row in rows {
             places.push(row.map(|row| {
                 let of_piece = wanted.entry(row as usize / BATCH_ROWS).or_default();
