@@ -2,13 +2,17 @@
 
 use crate::error::Result;
 use crate::metrics::Operator;
-use arrow::array::{Array, ArrayRef, MutableArrayData, UInt32Array, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, OffsetSizeTrait, UInt32Array, make_array};
 use arrow::compute::take;
+use arrow::datatypes::DataType;
 use hyperslab_expr::{ColumnId, SqlType};
 use hyperslab_plan::Column;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// The most bytes that texts and lists should take in a batch.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// Rows: one array a column, all of the same length.
 #[derive(Clone, Debug)]
@@ -42,7 +46,52 @@ impl Batch {
 
 /// The bytes of an array's values, without those of a larger array that it may be a part of.
 pub fn array_bytes(array: &ArrayRef) -> usize {
+    if let Some(lists) = array.as_list_opt::<i32>() {
+        // Arrow counts the items of all lists, also of those that are not part of it.
+        let (first, last) = (lists.value_offsets()[0] as usize, lists.value_offsets()[lists.len()] as usize);
+        let own = (lists.len() + 1) * size_of::<i32>() + lists.nulls().map_or(0, |_| lists.len().div_ceil(8));
+        return own + array_bytes(&lists.values().slice(first, last - first));
+    }
     array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
+}
+
+/// The bytes of texts and lists in some rows of an array.
+fn varying_bytes(array: &ArrayRef, rows: &Range<usize>) -> usize {
+    fn between<O: OffsetSizeTrait>(offsets: &[O], rows: &Range<usize>) -> usize {
+        offsets[rows.end].as_usize() - offsets[rows.start].as_usize()
+    }
+    match array.data_type() {
+        DataType::Utf8 => between(array.as_string::<i32>().value_offsets(), rows),
+        DataType::LargeUtf8 => between(array.as_string::<i64>().value_offsets(), rows),
+        DataType::Binary => between(array.as_binary::<i32>().value_offsets(), rows),
+        DataType::LargeBinary => between(array.as_binary::<i64>().value_offsets(), rows),
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            let offsets = lists.value_offsets();
+            let items = offsets[rows.start] as usize..offsets[rows.end] as usize;
+            let width = lists.value_type().primitive_width().unwrap_or(size_of::<i32>());
+            items.len() * width + varying_bytes(lists.values(), &items)
+        }
+        _ => 0,
+    }
+}
+
+/// How many rows of some columns, at least one if there is one and at most `most`, have no more texts and lists from a row on than a
+/// batch should hold.
+pub(crate) fn rows_of_batch(columns: &[ArrayRef], start: usize, most: usize) -> usize {
+    let fits = |rows: usize| {
+        let bytes = columns.iter().map(|column| varying_bytes(column, &(start..start + rows)));
+        bytes.sum::<usize>() <= BATCH_BYTES
+    };
+    let (mut fitting, mut beyond) = (most.min(1), most + 1);
+    if fits(most) {
+        return most;
+    }
+    while fitting + 1 < beyond {
+        let middle = usize::midpoint(fitting, beyond);
+        if fits(middle) { fitting = middle } else { beyond = middle }
+    }
+    fitting
 }
 
 /// A copy of an array's values: a part of an array holds on to all of it.
@@ -140,5 +189,40 @@ impl Source for Measured {
         });
         self.operator.spent(start.elapsed().saturating_sub(in_sink));
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Int64Type;
+
+    #[test]
+    fn lists_are_counted_without_those_of_others() {
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>((0..100).map(|n| Some((0..n).map(Some))));
+        let lists: ArrayRef = Arc::new(lists);
+        let all = array_bytes(&lists);
+        assert!((99 * 50 * 8..99 * 50 * 8 + 2000).contains(&all), "{all}");
+        let part = array_bytes(&lists.slice(10, 2));
+        assert!(((10 + 11) * 8..300).contains(&part), "{part}");
+    }
+
+    #[test]
+    fn a_batch_holds_few_rows_with_long_texts() {
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..100).map(|n| "x".repeat(n * 10_000))));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let columns = [numbers, texts];
+        let (mut start, mut batches) = (0, Vec::new());
+        while start < 100 {
+            let rows = rows_of_batch(&columns, start, 100 - start);
+            let bytes = |rows: usize| (start..start + rows).map(|n| n * 10_000).sum::<usize>();
+            assert!(bytes(rows) <= BATCH_BYTES && (start + rows == 100 || bytes(rows + 1) > BATCH_BYTES));
+            batches.push(rows);
+            start += rows;
+        }
+        assert!(batches.len() > 10 && batches[0] == 29, "{batches:?}");
+        assert_eq!(rows_of_batch(&columns[..1], 0, 100), 100);
+        assert_eq!(rows_of_batch(&columns, 0, 0), 0);
     }
 }

@@ -17,7 +17,6 @@ use crate::lower::lower;
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::parallel::stream_mapped;
-use crate::rows::BATCH_ROWS;
 use crate::rows::evaluate::{evaluate, keep};
 use crate::rows::sort::sort;
 use crate::rows::spill::kept::Kept;
@@ -375,11 +374,15 @@ impl<'a> Rows<'a> {
         }
         let memory = memory?.counted_by(self.operator);
         let mut places = Places::new(layout, count);
+        let (mut starts, mut row) = (Vec::with_capacity(self.kept.batches()), 0);
         for at in 0..self.kept.batches() {
-            places.add(numbers::of(&self.kept.batch(at)?).values(), at * BATCH_ROWS)?;
+            let batch = self.kept.batch(at)?;
+            places.add(numbers::of(&batch).values(), row)?;
+            starts.push(row);
+            row += batch.rows;
         }
         places.close();
-        let (values, held) = Values::new(columns, self.kept, self.context)?;
+        let (values, held) = Values::new(columns, (self.kept, starts), self.context)?;
         Ok((places, values, [Some(memory), held].into_iter().flatten()))
     }
 

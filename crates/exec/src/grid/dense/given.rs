@@ -9,7 +9,7 @@ use crate::grid::groups::GroupSpace;
 use crate::grid::spread::Spread;
 use crate::rows::BATCH_ROWS;
 use crate::rows::spill::kept::Kept;
-use crate::source::{Batch, copied};
+use crate::source::{Batch, copied, rows_of_batch};
 use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{filter, take};
 use hyperslab_expr::{ColumnId, Groups};
@@ -72,8 +72,11 @@ impl<'a> Dense<'a> {
         if begins {
             kept.begin()?;
         }
-        for start in (0..groups.max(1)).step_by(GIVEN_AT_ONCE) {
-            kept.push(self.rows_of(&unit, start..groups.min(start + GIVEN_AT_ONCE), columns)?)?;
+        let mut start = 0;
+        while start < groups.max(1) {
+            let end = start + rows_of_batch(&unit.results, start, (groups - start).min(GIVEN_AT_ONCE)).max(1);
+            kept.push(self.rows_of(&unit, start..end.min(groups), columns)?)?;
+            start = end;
         }
         Ok(())
     }

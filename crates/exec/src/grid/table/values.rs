@@ -4,7 +4,6 @@ use super::{Found, Stretch};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
-use crate::rows::BATCH_ROWS;
 use crate::rows::spill::kept::Kept;
 use crate::rows::stored::joined_or_empty;
 use crate::source::{Batch, SourceColumn};
@@ -17,23 +16,24 @@ use std::ops::Range;
 /// Columns of rows.
 pub(super) enum Values {
     Joined(Vec<(ColumnId, ArrayRef)>),
-    Pieces { columns: Vec<SourceColumn>, rows: Kept },
+    Pieces { columns: Vec<SourceColumn>, rows: Kept, starts: Vec<usize> },
 }
 
 impl Values {
-    /// These columns of rows, which come before all others of them; each as one array if no row is on disk and there is room.
+    /// These columns of rows, which come before all others of them; each as one array if no row is on disk and there is room. `starts`
+    /// are the first rows of the batches.
     pub(super) fn new(
         columns: Vec<SourceColumn>,
-        rows: Kept,
+        (rows, starts): (Kept, Vec<usize>),
         context: &Context,
     ) -> Result<(Self, Option<Reservation>)> {
         let largest = match rows.held_bytes(columns.len()) {
             Some(bytes) => bytes.into_iter().max().unwrap_or(0),
-            None => return Ok((Self::Pieces { columns, rows }, None)),
+            None => return Ok((Self::Pieces { columns, rows, starts }, None)),
         };
         // While a column is joined it is there twice.
         let Ok(_joining) = context.memory().reserve(largest, super::WHAT) else {
-            return Ok((Self::Pieces { columns, rows }, None));
+            return Ok((Self::Pieces { columns, rows, starts }, None));
         };
         let (batches, mut memory) = rows.into_held();
         let keep = |batch: Batch| Batch { columns: batch.columns[..columns.len()].to_vec(), ..batch };
@@ -61,9 +61,9 @@ impl Values {
                     Found::Each(rows) => take(column, rows, None).map_err(Into::into),
                 })
             }
-            Self::Pieces { columns, rows } => {
+            Self::Pieces { columns, rows, starts } => {
                 let at = columns.iter().position(|column| column.id == id)?;
-                let pieces = Pieces { rows, column: at, ty: &columns[at] };
+                let pieces = Pieces { rows, starts, column: at, ty: &columns[at] };
                 Some(match found {
                     Found::Run(rows) => pieces.run(rows),
                     Found::Runs(stretches) => pieces.each(stretches.iter().flat_map(Stretch::rows)),
@@ -92,6 +92,7 @@ fn stretched(column: &ArrayRef, stretches: &[Stretch]) -> Result<ArrayRef> {
 /// A column in pieces.
 struct Pieces<'a> {
     rows: &'a Kept,
+    starts: &'a [usize],
     column: usize,
     ty: &'a SourceColumn,
 }
@@ -101,13 +102,21 @@ impl Pieces<'_> {
         Ok(self.rows.batch(at)?.columns.swap_remove(self.column))
     }
 
+    /// The piece that a row is in.
+    fn piece_of(&self, row: usize) -> usize {
+        self.starts.partition_point(|start| *start <= row).saturating_sub(1)
+    }
+
     fn run(&self, rows: &Range<usize>) -> Result<ArrayRef> {
-        let part = |at: usize| {
-            let start = at * BATCH_ROWS;
-            let (from, to) = (rows.start.max(start), rows.end.min(start + BATCH_ROWS));
-            Ok(self.piece(at)?.slice(from - start, to - from))
-        };
-        let parts = (rows.start / BATCH_ROWS..rows.end.div_ceil(BATCH_ROWS)).map(part).collect::<Result<Vec<_>>>()?;
+        let mut parts = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
+            let at = self.piece_of(row);
+            let (piece, start) = (self.piece(at)?, self.starts[at]);
+            let end = rows.end.min(start + piece.len());
+            parts.push(piece.slice(row - start, end - row));
+            row = end;
+        }
         match parts.as_slice() {
             [] => Ok(new_empty_array(&self.ty.ty.to_arrow())),
             [one] => Ok(one.clone()),
@@ -121,9 +130,10 @@ impl Pieces<'_> {
         let mut places = Vec::new();
         for row in rows {
             places.push(row.map(|row| {
-                let of_piece = wanted.entry(row as usize / BATCH_ROWS).or_default();
-                of_piece.push(row % BATCH_ROWS as u32);
-                (row as usize / BATCH_ROWS, of_piece.len() - 1)
+                let piece = self.piece_of(row as usize);
+                let of_piece = wanted.entry(piece).or_default();
+                of_piece.push(row - self.starts[piece] as u32);
+                (piece, of_piece.len() - 1)
             }));
         }
         let mut parts = vec![new_null_array(&self.ty.ty.to_arrow(), 1)];

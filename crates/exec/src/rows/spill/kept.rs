@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::rows::BATCH_ROWS;
-use crate::rows::stored::{cuts, joined};
-use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes, copied};
+use crate::rows::stored::joined;
+use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes, copied, rows_of_batch};
 use std::sync::Arc;
 
 /// Rows in order. How a partition is cut into batches does not depend on the pieces that it came in.
@@ -59,10 +59,18 @@ impl Kept {
             Some(rest) => joined(&[rest, rows])?,
             None => rows,
         };
-        let whole = rows.rows - rows.rows % BATCH_ROWS;
-        self.keep(&rows.slice(0, whole))?;
+        let (mut start, mut whole) = (0, Vec::new());
+        let rest = loop {
+            let left = rows.rows - start;
+            let cut = rows_of_batch(&rows.columns, start, left.min(BATCH_ROWS));
+            if cut == left && cut < BATCH_ROWS {
+                break rows.slice(start, left);
+            }
+            whole.push(rows.slice(start, cut));
+            start += cut;
+        };
+        self.keep(whole)?;
         // On its own: it must not hold the others.
-        let rest = rows.slice(whole, rows.rows - whole);
         self.rest = match rest.rows {
             0 => None,
             rows => Some(Batch { columns: rest.columns.iter().map(copied).collect::<Result<_>>()?, rows }),
@@ -75,10 +83,10 @@ impl Kept {
     /// # Errors
     /// As for [`Self::push`].
     pub(crate) fn close(&mut self) -> Result<()> {
-        self.rest.take().map_or(Ok(()), |rest| self.keep(&rest))
+        self.rest.take().map_or(Ok(()), |rest| self.keep(vec![rest]))
     }
 
-    /// How many batches the rows of the first partition are: all but the last have [`BATCH_ROWS`] rows.
+    /// How many batches the rows of the first partition are.
     pub(crate) fn batches(&self) -> usize {
         self.partitions.first().map_or(0, Vec::len)
     }
@@ -118,13 +126,12 @@ impl Kept {
         }
     }
 
-    fn keep(&mut self, rows: &Batch) -> Result<()> {
-        let bytes = rows.bytes();
+    fn keep(&mut self, batches: Vec<Batch>) -> Result<()> {
+        let bytes = batches.iter().map(Batch::bytes).sum::<usize>();
         let has_room = self.memory.bytes() + bytes <= self.context.memory().limit() / 4;
         let is_held = has_room && self.memory.grow(bytes).is_ok();
-        let mut items = Vec::new();
-        for cut in cuts(rows.rows) {
-            let batch = rows.slice(cut.start, cut.len());
+        let mut items = Vec::with_capacity(batches.len());
+        for batch in batches {
             items.push(if is_held { Item::Held(batch) } else { Item::Written(self.file()?.write(&batch)?) });
         }
         match self.partitions.last_mut() {
