@@ -38,6 +38,14 @@ impl Batch {
         Ok(Self { columns, rows: rows.len() })
     }
 
+    /// The same rows on their own: a part of a batch holds on to all of it.
+    ///
+    /// # Errors
+    /// None but those of copying.
+    pub(crate) fn copied(&self) -> Result<Self> {
+        Ok(Self { columns: self.columns.iter().map(copied).collect::<Result<_>>()?, rows: self.rows })
+    }
+
     /// The bytes of these rows, without those of a larger array that they may be a part of.
     pub fn bytes(&self) -> usize {
         self.columns.iter().map(array_bytes).sum()

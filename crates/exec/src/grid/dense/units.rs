@@ -95,10 +95,12 @@ impl<'a> Units<'a> {
         let mut memory = self.dense.context.memory().reserve(place_of.len() * size_of::<u32>(), GROUPS)?;
         let mut results = Vec::new();
         for call in 0..self.dense.calls.len() {
+            let bytes: usize = parts.iter().map(|part| array_bytes(&part.results[call])).sum();
+            // Once end to end, and once in their places.
+            memory.grow(2 * bytes)?;
             let arrays: Vec<&dyn arrow::array::Array> = parts.iter().map(|part| part.results[call].as_ref()).collect();
-            let values = take(&concat(&arrays)?, &place_of, None)?;
-            memory.grow(array_bytes(&values))?;
-            results.push(values);
+            results.push(take(&concat(&arrays)?, &place_of, None)?);
+            memory.shrink(bytes);
         }
         let seen: Vec<bool> = parts.iter().flat_map(|part| &part.seen).copied().collect();
         let seen = if seen.is_empty() { seen } else { place_of.values().iter().map(|at| seen[*at as usize]).collect() };

@@ -7,7 +7,7 @@ use crate::memory::Reservation;
 use crate::metrics::Operator;
 use crate::rows::BATCH_ROWS;
 use crate::rows::stored::joined;
-use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes, copied, rows_of_batch};
+use crate::source::{Batch, Sink, Source, SourceColumn, array_bytes, rows_of_batch};
 use std::sync::Arc;
 
 /// Rows in order. How a partition is cut into batches does not depend on the pieces that it came in.
@@ -66,15 +66,13 @@ impl Kept {
             if cut == left && cut < BATCH_ROWS {
                 break rows.slice(start, left);
             }
-            whole.push(rows.slice(start, cut));
+            let batch = rows.slice(start, cut);
+            // Few long rows are on their own: they must not hold the others.
+            whole.push(if cut < BATCH_ROWS { batch.copied()? } else { batch });
             start += cut;
         };
         self.keep(whole)?;
-        // On its own: it must not hold the others.
-        self.rest = match rest.rows {
-            0 => None,
-            rows => Some(Batch { columns: rest.columns.iter().map(copied).collect::<Result<_>>()?, rows }),
-        };
+        self.rest = if rest.rows == 0 { None } else { Some(rest.copied()?) };
         Ok(())
     }
 
