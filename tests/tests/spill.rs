@@ -228,6 +228,52 @@ fn a_result_of_many_groups() {
 }
 
 #[test]
+fn rows_that_cells_look_up() {
+    // 36,000 rows that lie in the order of the grid, also along an axis that runs backwards, with texts beside them.
+    let climatology = "SELECT floor(time / 4) AS part, y, x, avg(a) AS mean FROM FILES GROUP BY ALL";
+    let on = "floor(g.time / 4) = m.part AND g.y = m.y AND g.x = m.x";
+    check(
+        &format!(
+            "SELECT g.time, g.y, avg(g.a - m.mean), min(m.mean) FROM FILES g JOIN ({climatology}) m ON {on} GROUP BY ALL"
+        ),
+        2 << 20,
+    );
+    let backwards = "floor(g.time / 4) = m.part AND 29 - g.y = m.y AND 39 - g.x = m.x";
+    check(
+        &format!(
+            "SELECT g.time, g.y, avg(g.a - m.mean) FROM FILES g JOIN ({climatology}) m ON {backwards} GROUP BY ALL"
+        ),
+        2 << 20,
+    );
+    let texts =
+        "SELECT floor(time / 4) AS part, y, x, CAST(max(a) AS VARCHAR) AS text FROM FILES WHERE a > b GROUP BY ALL";
+    check(
+        &format!(
+            "SELECT g.time, g.y, min(m.text), count(m.text) FROM FILES g LEFT JOIN ({texts}) m ON {on} GROUP BY ALL"
+        ),
+        4 << 20,
+    );
+}
+
+#[test]
+fn lists_of_many_groups() {
+    check("SELECT y, x, list(a), list(b) FROM FILES GROUP BY ALL", 4 << 20);
+}
+
+#[test]
+fn running_means_as_rows_are_computed_in_parts() {
+    let select = "SELECT time, y, x, avg(a) OVER (PARTITION BY y, x ORDER BY time ROWS 3 PRECEDING) AS mean FROM FILES";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_grid(folder.path());
+    let sql = select.replace("FILES", &format!("'{}/*.nc'", folder.path().display()));
+    let (expected, _) = run(&sql, 1 << 30, 2);
+    assert_eq!(expected.len(), SHAPE.iter().product::<usize>());
+    for threads in [1, 2] {
+        assert!(run(&sql, 9 << 20, threads).0 == expected, "{threads} threads");
+    }
+}
+
+#[test]
 fn a_folder_that_takes_no_files_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_grid(folder.path());
