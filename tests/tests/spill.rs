@@ -176,6 +176,11 @@ fn all_values_as_one_group() {
         2 << 20,
         false,
     );
+    check_rounds(
+        "SELECT weighted_quantile(a, cos(y / 30), [0.05, 0.5]), weighted_quantile(b, a, -0.1), count(*) FROM FILES",
+        2 << 20,
+        false,
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! How often values occur, by their rank: each value of few, and beginnings of ranks of many. What [`super::rounds`] needs to
-//! know of all rows.
+//! How often values occur, or how much they weigh, by their rank: each value of few, and beginnings of ranks of many. What
+//! [`super::rounds`] and [`super::weighted_rounds`] need to know of all rows.
 
 use super::keys::Mixer;
-use super::native::{Native, any_nan, array, counts, lists, values};
+use super::native::{Native, any_nan, array, lists, values};
 use super::rows::{Fold, Mask, fold};
 use crate::{Accumulator, Error, Groups, Result};
 use arrow::array::{Array, ArrayRef, AsArray, LargeListArray, StructArray};
@@ -11,8 +11,22 @@ use arrow::datatypes::{DataType, Field};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::sync::Arc;
+
+/// What is added up for each rank: a number of rows, or their weight.
+pub(super) trait Amount: Native + Default + AddAssign {
+    /// What arrays of amounts are.
+    const TYPE: DataType;
+}
+
+impl Amount for i64 {
+    const TYPE: DataType = DataType::Int64;
+}
+
+impl Amount for i128 {
+    const TYPE: DataType = DataType::Decimal128(38, 0);
+}
 
 /// The ranks that count in a round.
 pub(super) struct Watched {
@@ -42,24 +56,24 @@ pub(super) fn bytes_a_beginning(bits: u32) -> usize {
     (25 << bits) + (1 << 10)
 }
 
-/// Counts of the values that have one beginning.
-enum Slot {
+/// Amounts of the values that have one beginning.
+enum Slot<A> {
     /// By their rank.
-    Few(HashMap<u64, u64, BuildHasherDefault<Mixer>>),
+    Few(HashMap<u64, A, BuildHasherDefault<Mixer>>),
     /// By the next bits of their rank.
-    Many(Box<[u64]>),
+    Many(Box<[A]>),
 }
 
-impl Slot {
+impl<A: Amount> Slot<A> {
     fn new() -> Self {
         Self::Few(HashMap::default())
     }
 
-    fn add(&mut self, watched: &Watched, mut ranks: impl Iterator<Item = u64>, times: u64) {
+    fn add(&mut self, watched: &Watched, mut ranks: impl Iterator<Item = (u64, A)>) {
         if let Self::Few(few) = self {
             let most = 1 << (watched.bits - 1);
-            for rank in ranks.by_ref() {
-                *few.entry(rank).or_insert(0) += times;
+            for (rank, amount) in ranks.by_ref() {
+                *few.entry(rank).or_default() += amount;
                 if few.len() > most {
                     break;
                 }
@@ -70,15 +84,15 @@ impl Slot {
         }
         let bins = self.bins(watched);
         let (known, rest) = (watched.known, u64::BITS - watched.bits);
-        ranks.for_each(|rank| bins[(rank << known >> rest) as usize] += times);
+        ranks.for_each(|(rank, amount)| bins[(rank << known >> rest) as usize] += amount);
     }
 
     /// Its bins, which it has from now on.
-    fn bins(&mut self, watched: &Watched) -> &mut [u64] {
+    fn bins(&mut self, watched: &Watched) -> &mut [A] {
         if let Self::Few(few) = self {
-            let mut bins = vec![0; 1 << watched.bits].into_boxed_slice();
-            for (rank, times) in few.iter() {
-                bins[(rank << watched.known >> (u64::BITS - watched.bits)) as usize] += times;
+            let mut bins = vec![A::default(); 1 << watched.bits].into_boxed_slice();
+            for (rank, amount) in few.iter() {
+                bins[(rank << watched.known >> (u64::BITS - watched.bits)) as usize] += *amount;
             }
             *self = Self::Many(bins);
         }
@@ -88,42 +102,41 @@ impl Slot {
         }
     }
 
-    /// What was counted, in the order of ranks.
-    fn counts(&self, watched: &Watched, beginning: u64) -> Vec<(u64, u64)> {
+    /// What there is of each rank, in their order.
+    fn amounts(&self, watched: &Watched, beginning: u64) -> Vec<(u64, A)> {
         match self {
             Self::Few(few) => {
-                let mut counts: Vec<(u64, u64)> = few.iter().map(|(rank, times)| (*rank, *times)).collect();
-                counts.sort_unstable();
-                counts
+                let mut amounts: Vec<(u64, A)> = few.iter().map(|(rank, amount)| (*rank, *amount)).collect();
+                amounts.sort_unstable_by_key(|(rank, _)| *rank);
+                amounts
             }
             Self::Many(bins) => {
                 let rank = |bin: usize| beginning | (bin as u64) << (u64::BITS - watched.bits) >> watched.known;
-                let met = bins.iter().enumerate().filter(|(_, times)| **times > 0);
-                met.map(|(bin, times)| (rank(bin), *times)).collect()
+                let met = bins.iter().enumerate().filter(|(_, amount)| **amount != A::default());
+                met.map(|(bin, amount)| (rank(bin), *amount)).collect()
             }
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Few(few) => few.capacity() * (2 * size_of::<u64>() + 1) * 8 / 7,
+            Self::Few(few) => few.capacity() * (size_of::<(u64, A)>() + 1) * 8 / 7,
             Self::Many(bins) => size_of_val(&bins[..]),
         }
     }
 }
 
-/// Counts the values of each group that are watched.
-pub(super) struct Counting<N> {
+/// Adds up the values of each group that are watched.
+pub(super) struct Counting<N, A> {
     watched: Arc<Watched>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<A>>,
     /// For each group its first slot, and the end of the last; empty where each group has one.
     starts: Vec<usize>,
     bytes: usize,
-    nan: bool,
     values: PhantomData<fn(N)>,
 }
 
-impl<N: Native> Counting<N> {
+impl<N: Native, A: Amount> Counting<N, A> {
     pub(super) fn new(watched: Arc<Watched>) -> Self {
         let mut starts = Vec::new();
         if let Some(groups) = &watched.beginnings {
@@ -133,9 +146,9 @@ impl<N: Native> Counting<N> {
                 Some(*end)
             }));
         }
-        let slots: Vec<Slot> = (0..starts.last().copied().unwrap_or(0)).map(|_| Slot::new()).collect();
-        let bytes = slots.len() * size_of::<Slot>();
-        Self { watched, slots, starts, bytes, nan: false, values: PhantomData }
+        let slots: Vec<Slot<A>> = (0..starts.last().copied().unwrap_or(0)).map(|_| Slot::new()).collect();
+        let bytes = slots.len() * size_of::<Slot<A>>();
+        Self { watched, slots, starts, bytes, values: PhantomData }
     }
 
     fn slots_of(&self, group: usize) -> Range<usize> {
@@ -146,16 +159,18 @@ impl<N: Native> Counting<N> {
         self.watched.beginnings.as_ref().map_or(0, |groups| groups[group][at])
     }
 
-    fn add(&mut self, group: usize, values: &[N]) {
+    /// Adds values of a group.
+    #[inline(always)]
+    pub(super) fn add(&mut self, group: usize, values: impl Iterator<Item = (N, A)> + Clone) {
         for (at, slot) in self.slots_of(group).enumerate() {
             let beginning = self.beginning(group, at);
             let (watched, slot) = (self.watched.as_ref(), &mut self.slots[slot]);
-            let ranks = values.iter().map(|value| value.rank());
+            let ranks = values.clone().map(|(value, amount)| (value.rank(), amount));
             let before = slot.bytes();
             if watched.known == 0 {
-                slot.add(watched, ranks, 1);
+                slot.add(watched, ranks);
             } else {
-                slot.add(watched, ranks.filter(|rank| watched.begins_so(*rank, beginning)), 1);
+                slot.add(watched, ranks.filter(|(rank, _)| watched.begins_so(*rank, beginning)));
             }
             self.bytes = self.bytes + slot.bytes() - before;
         }
@@ -164,69 +179,46 @@ impl<N: Native> Counting<N> {
     fn groups(&self) -> usize {
         if self.starts.is_empty() { self.slots.len() } else { self.starts.len() - 1 }
     }
-}
 
-struct Count<'a, N> {
-    values: &'a [N],
-    into: &'a mut Counting<N>,
-}
-
-impl<N: Native> Fold for Count<'_, N> {
-    fn one(&mut self, group: usize, row: usize) {
-        self.into.add(group, &self.values[row..=row]);
-    }
-
-    fn same(&mut self, group: usize, rows: Range<usize>) {
-        self.into.add(group, &self.values[rows]);
-    }
-}
-
-impl<N: Native> Accumulator for Counting<N> {
-    fn resize(&mut self, groups: usize) {
+    pub(super) fn resize(&mut self, groups: usize) {
         if self.watched.beginnings.is_none() && groups > self.slots.len() {
-            self.bytes += (groups - self.slots.len()) * size_of::<Slot>();
+            self.bytes += (groups - self.slots.len()) * size_of::<Slot<A>>();
             self.slots.resize_with(groups, Slot::new);
         }
     }
 
-    fn bytes_a_group(&self) -> usize {
-        size_of::<Slot>()
+    pub(super) fn bytes_a_group() -> usize {
+        size_of::<Slot<A>>()
     }
 
-    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
-        let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
-        self.nan = self.nan || any_nan(&values, mask.as_ref());
-        fold(groups, mask.as_ref(), &mut Count { values: &values, into: self });
-        Ok(())
-    }
-
-    /// For each group lists of ranks, of how often they were met, and of the slot that they belong to, twice, and one more if
-    /// only the beginning of the rank is given.
-    fn state(&mut self) -> Result<Vec<ArrayRef>> {
-        let (mut ranks, mut times, mut slots, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    /// For each group lists of ranks, of their amounts, and of the slot that they belong to, twice, and one more if only the
+    /// beginning of the rank is given.
+    pub(super) fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        let (mut ranks, mut amounts, mut slots, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for group in 0..self.groups() {
             let before = ranks.len();
             for (at, slot) in self.slots_of(group).enumerate() {
                 let (slot, kind) = (&self.slots[slot], 2 * at as u32);
                 let kind = kind + u32::from(matches!(slot, Slot::Many(_)));
-                for (rank, met) in slot.counts(&self.watched, self.beginning(group, at)) {
+                for (rank, amount) in slot.amounts(&self.watched, self.beginning(group, at)) {
                     ranks.push(rank);
-                    times.push(met as i64);
+                    amounts.push(amount);
                     slots.push(kind);
                 }
             }
             sizes.push(ranks.len() - before);
         }
-        *self = Self { nan: self.nan, ..Self::new(self.watched.clone()) };
+        *self = Self::new(self.watched.clone());
         Ok(vec![
             lists(array(&DataType::UInt64, ranks, None)?, sizes.iter().copied())?,
-            lists(counts(times), sizes.iter().copied())?,
+            lists(array(&A::TYPE, amounts, None)?, sizes.iter().copied())?,
             lists(array(&DataType::UInt32, slots, None)?, sizes)?,
         ])
     }
 
-    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
-        let counted = Counted::new(state);
+    /// Adds what [`Self::state`] gave.
+    pub(super) fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        let counted = Counted::<A>::new(state);
         let mut outcome = Ok(());
         groups.for_each(|at, group| {
             for entry in counted.group(at) {
@@ -240,23 +232,75 @@ impl<N: Native> Accumulator for Counting<N> {
                 if !entry.is_exact {
                     slot.bins(&self.watched);
                 }
-                slot.add(&self.watched, std::iter::once(entry.rank), entry.times);
+                slot.add(&self.watched, std::iter::once((entry.rank, entry.amount)));
                 self.bytes = self.bytes + slot.bytes() - before;
             }
         });
         outcome
     }
 
-    /// The state, as one array.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Counts rows.
+pub(super) struct Counts<N> {
+    counting: Counting<N, i64>,
+    nan: bool,
+}
+
+impl<N: Native> Counts<N> {
+    pub(super) fn new(watched: Arc<Watched>) -> Self {
+        Self { counting: Counting::new(watched), nan: false }
+    }
+}
+
+struct Count<'a, N> {
+    values: &'a [N],
+    into: &'a mut Counting<N, i64>,
+}
+
+impl<N: Native> Fold for Count<'_, N> {
+    fn one(&mut self, group: usize, row: usize) {
+        self.same(group, row..row + 1);
+    }
+
+    fn same(&mut self, group: usize, rows: Range<usize>) {
+        self.into.add(group, self.values[rows].iter().map(|value| (*value, 1)));
+    }
+}
+
+impl<N: Native> Accumulator for Counts<N> {
+    fn resize(&mut self, groups: usize) {
+        self.counting.resize(groups);
+    }
+
+    fn bytes_a_group(&self) -> usize {
+        Counting::<N, i64>::bytes_a_group()
+    }
+
+    fn update(&mut self, groups: &Groups<'_>, args: &[ArrayRef], present: Option<&BooleanBuffer>) -> Result<()> {
+        let (values, mask) = (values::<N>(&args[0]), Mask::of(args, present));
+        self.nan = self.nan || any_nan(&values, mask.as_ref());
+        fold(groups, mask.as_ref(), &mut Count { values: &values, into: &mut self.counting });
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ArrayRef>> {
+        self.counting.state()
+    }
+
+    fn merge(&mut self, groups: &Groups<'_>, state: &[ArrayRef]) -> Result<()> {
+        self.counting.merge(groups, state)
+    }
+
     fn finish(&mut self) -> Result<ArrayRef> {
-        let parts = self.state()?;
-        let fields = ["ranks", "times", "slots"].iter().zip(&parts);
-        let fields = fields.map(|(name, part)| Field::new(*name, part.data_type().clone(), true)).collect();
-        Ok(Arc::new(StructArray::try_new(fields, parts, None)?))
+        as_one(self.state()?)
     }
 
     fn memory(&self) -> usize {
-        self.bytes
+        self.counting.memory()
     }
 
     fn met_nan(&self) -> bool {
@@ -264,41 +308,48 @@ impl<N: Native> Accumulator for Counting<N> {
     }
 }
 
+/// A state as one array.
+pub(super) fn as_one(parts: Vec<ArrayRef>) -> Result<ArrayRef> {
+    let field = |(at, part): (usize, &ArrayRef)| Field::new(at.to_string(), part.data_type().clone(), true);
+    let fields = parts.iter().enumerate().map(field).collect();
+    Ok(Arc::new(StructArray::try_new(fields, parts, None)?))
+}
+
 /// The state of all groups, read.
-pub(super) struct Counted {
+pub(super) struct Counted<A: Amount> {
     lists: LargeListArray,
     ranks: ScalarBuffer<u64>,
-    times: ScalarBuffer<i64>,
+    amounts: ScalarBuffer<A>,
     slots: ScalarBuffer<u32>,
 }
 
 /// Values of one slot with the same rank, or the same beginning of a rank.
-pub(super) struct Entry {
+pub(super) struct Entry<A> {
     pub(super) slot: usize,
     pub(super) is_exact: bool,
     pub(super) rank: u64,
-    pub(super) times: u64,
+    pub(super) amount: A,
 }
 
-impl Counted {
+impl<A: Amount> Counted<A> {
     pub(super) fn new(state: &[ArrayRef]) -> Self {
         let lists = state[0].as_list::<i64>().clone();
         let items = |at: usize| state[at].as_list::<i64>().values();
-        Self { ranks: values(items(0)), times: values(items(1)), slots: values(items(2)), lists }
+        Self { ranks: values(items(0)), amounts: values(items(1)), slots: values(items(2)), lists }
     }
 
     pub(super) fn groups(&self) -> usize {
         self.lists.offsets().len() - 1
     }
 
-    /// What was counted in a group, by slot and rank.
-    pub(super) fn group(&self, group: usize) -> impl Iterator<Item = Entry> + '_ {
+    /// What there is in a group, by slot and rank.
+    pub(super) fn group(&self, group: usize) -> impl Iterator<Item = Entry<A>> + '_ {
         let offsets = self.lists.offsets();
         (offsets[group] as usize..offsets[group + 1] as usize).map(|at| Entry {
             slot: self.slots[at] as usize / 2,
             is_exact: self.slots[at].is_multiple_of(2),
             rank: self.ranks[at],
-            times: self.times[at] as u64,
+            amount: self.amounts[at],
         })
     }
 }

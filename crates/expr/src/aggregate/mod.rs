@@ -36,6 +36,7 @@ mod types;
 mod variance;
 mod weighted;
 mod weighted_quantile;
+mod weighted_rounds;
 mod weighted_spread;
 mod whole_sum;
 
@@ -189,6 +190,7 @@ pub fn in_rounds(call: &AggregateCall, bytes_a_group: usize) -> Result<Option<Bo
         "quantile_disc" => quantile(true),
         "approx_quantile" => quantile(types.args[0] != SqlType::Double),
         "mad" => Ok(Some(deviation::in_rounds(bytes_a_group))),
+        weighted_quantile::NAME => weighted_quantile::in_rounds(&call.parameters, bytes_a_group),
         _ => Ok(None),
     };
     rounds.map_err(|error| error.or_at(call.at))

@@ -5,7 +5,7 @@
 //! variables have, is counted value by value and known after the first round. What is found are values, not estimates: the
 //! results are those of [`super::quantile`], to the bit.
 
-use super::counting::{Counted, Counting, Entry, Watched, bytes_a_beginning};
+use super::counting::{Counted, Counts, Entry, Watched, bytes_a_beginning};
 use super::native::Native;
 use super::quantile::{Between, Fractions, Places};
 use crate::{Accumulator, Error, Result, SqlType};
@@ -14,10 +14,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// Rounds tell at most so many bits of a rank apart: two rounds for a FLOAT, four for a DOUBLE.
-const MOST_BITS: u32 = 16;
+pub(super) const MOST_BITS: u32 = 16;
 
 /// And at least so many.
-const LEAST_BITS: u32 = 4;
+pub(super) const LEAST_BITS: u32 = 4;
 
 /// An aggregate that is found in rounds. In each round all rows are folded into accumulators, any number of them for parts of
 /// the rows, which are merged; what the last of them finishes with tells what to look for in the next.
@@ -89,22 +89,23 @@ impl<N: Native, B: Between<N>> Quantiles<N, B> {
     }
 
     /// Where a value lies, as far as the counts of its slot tell.
-    fn narrowed(&self, sought: Sought, entries: &[Entry], slot: usize) -> Result<Sought> {
+    fn narrowed(&self, sought: Sought, entries: &[Entry<i64>], slot: usize) -> Result<Sought> {
         let mut place = sought.place;
         for entry in entries.iter().filter(|entry| entry.slot == slot) {
-            if place < entry.times {
+            let times = entry.amount as u64;
+            if place < times {
                 let beginning = if entry.is_exact { entry.rank } else { self.watched.beginning(entry.rank) };
                 let is_found = entry.is_exact || self.watched.known + self.watched.bits >= N::RANK_BITS;
                 return Ok(Sought { beginning, place, is_found });
             }
-            place -= entry.times;
+            place -= times;
         }
         Err(Error::new("the values changed between two rounds of reading them"))
     }
 
-    fn close_group(&self, number: usize, entries: &[Entry]) -> Result<Group> {
+    fn close_group(&self, number: usize, entries: &[Entry<i64>]) -> Result<Group> {
         let known = match &self.watched.beginnings {
-            None => &self.begun(entries.iter().map(|entry| entry.times).sum()),
+            None => &self.begun(entries.iter().map(|entry| entry.amount as u64).sum()),
             Some(_) => &self.groups[number],
         };
         let watched = self.watched.beginnings.as_ref().map(|groups| &groups[number]);
@@ -132,11 +133,11 @@ impl Group {
 
 impl<N: Native, B: Between<N>> Rounds for Quantiles<N, B> {
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Counting::<N>::new(self.watched.clone()))
+        Box::new(Counts::<N>::new(self.watched.clone()))
     }
 
     fn close(&mut self, counted: &ArrayRef) -> Result<()> {
-        let counted = Counted::new(counted.as_struct().columns());
+        let counted = Counted::<i64>::new(counted.as_struct().columns());
         let close = |number: usize| self.close_group(number, &counted.group(number).collect::<Vec<_>>());
         self.groups = (0..counted.groups()).map(close).collect::<Result<_>>()?;
         let known = (self.watched.known + self.watched.bits).min(N::RANK_BITS);

@@ -136,6 +136,60 @@ fn rounds_find_what_all_values_at_once_give() {
     }
 }
 
+/// Weights of a kind: equal, uneven, some of them 0, and such that few rows have nearly all of it.
+fn weights(words: &mut Words, kind: u32) -> ArrayRef {
+    let weight = |word: u64| match (kind, word % 11) {
+        (_, 0) => None,
+        (0, _) => Some(0.1),
+        (1, _) => Some(((word % 900) as f64 / 10.0).to_radians().cos()),
+        (2, 1..5) => Some(0.0),
+        (2, 5) => Some(1e-300),
+        (2, _) => Some(word as f64),
+        (3, 1) => Some(1e12),
+        _ => Some((word % 1000) as f64 * 1e-290),
+    };
+    Arc::new(Float64Array::from(words.take(ROWS).map(weight).collect::<Vec<_>>()))
+}
+
+#[test]
+fn rounds_find_weighted_quantiles_as_all_values_at_once_give_them() {
+    let fractions = Scalar::List([0.0, 0.1, -0.25, 0.5, 0.999, 1.0].map(Scalar::Double).to_vec(), SqlType::Double);
+    let both = [SqlType::Double, SqlType::Double];
+    let calls = [
+        call("weighted_quantile", &both, &[Scalar::Double(0.5)], false),
+        call("weighted_quantile", &both, &[fractions], false),
+    ];
+    let mut words = Words(23);
+    for (kind, of_weights) in (0..4).flat_map(|kind| (0..4).map(move |of_weights| (kind, of_weights))) {
+        let mut rows = Rows::new(&mut words, &SqlType::Double, kind);
+        rows.args.push(weights(&mut words, of_weights));
+        for call in &calls {
+            let wanted = at_once(call, &rows);
+            for (bytes, parts) in [(0, 1), (0, 5), (20_000, 3), (1 << 24, 2)] {
+                let (found, _) = by_rounds(call, &rows, bytes, parts);
+                assert_eq!(found.to_data(), wanted.to_data(), "values {kind} weights {of_weights} {bytes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_without_a_sum_give_no_number() {
+    let call = call("weighted_quantile", &[SqlType::Double, SqlType::Double], &[Scalar::Double(0.5)], false);
+    for weight in [0.0, f64::INFINITY, f64::NAN] {
+        let mut rows = Rows::new(&mut Words(3), &SqlType::Double, 1);
+        rows.args.push(Arc::new(Float64Array::from(vec![weight; ROWS])));
+        let (found, wanted) = (by_rounds(&call, &rows, 0, 2).0, at_once(&call, &rows));
+        for result in [found, wanted] {
+            let result = result.as_any().downcast_ref::<Float64Array>().unwrap();
+            assert!(
+                (0..GROUPS - 1).all(|group| result.value(group).is_nan()) && result.is_null(GROUPS - 1),
+                "{weight}"
+            );
+        }
+    }
+}
+
 #[test]
 fn few_different_values_are_known_after_one_round() {
     let mut words = Words(5);
