@@ -489,7 +489,7 @@ mod tests {
                 rows.push(Batch { columns: vec![values], rows: part.len() }, &numbered).unwrap();
             }
             let (places, values, _memory) = rows.finish(columns.to_vec(), count).unwrap();
-            assert!(operator.spilled_bytes() > 0 && matches!(values, Values::Pieces { .. }));
+            assert!(operator.spilled_bytes() > 0 && matches!(values, Values::Pieces(_)));
             let numbers = (0..count).step_by(997).chain(count - 3..count);
             let found = UInt32Array::from_iter(numbers.clone().map(|number| places.row(number)));
             let got = values.of(ColumnId(1), &Found::Each(found)).unwrap().unwrap();

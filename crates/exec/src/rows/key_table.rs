@@ -204,7 +204,7 @@ impl WordKeys {
                     };
                     last
                 };
-                each.map(|key| find(key)).collect()
+                each.map(&mut find).collect()
             }
         })
     }

@@ -89,7 +89,7 @@ impl Places {
                 Self::Sparse(map) => map.insert(*number, row).is_some(),
             }
         };
-        match numbers.iter().enumerate().any(|number| place(number)) {
+        match numbers.iter().enumerate().any(&mut place) {
             true => Err(Error::internal("two rows that cells look up have the same key")),
             false => Ok(()),
         }

@@ -9,14 +9,23 @@ use crate::rows::stored::joined_or_empty;
 use crate::source::{Batch, SourceColumn};
 use arrow::array::{Array, ArrayRef, MutableArrayData, UInt32Array, make_array, new_empty_array, new_null_array};
 use arrow::compute::{concat, interleave, take};
+use arrow::datatypes::DataType;
 use hyperslab_expr::ColumnId;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// Rows in batches that may lie on disk.
+pub(super) struct Pieces {
+    columns: Vec<SourceColumn>,
+    rows: Kept,
+    /// The first row of each batch.
+    starts: Vec<usize>,
+}
+
 /// Columns of rows.
 pub(super) enum Values {
     Joined(Vec<(ColumnId, ArrayRef)>),
-    Pieces { columns: Vec<SourceColumn>, rows: Kept, starts: Vec<usize> },
+    Pieces(Box<Pieces>),
 }
 
 impl Values {
@@ -29,11 +38,11 @@ impl Values {
     ) -> Result<(Self, Option<Reservation>)> {
         let largest = match rows.held_bytes(columns.len()) {
             Some(bytes) => bytes.into_iter().max().unwrap_or(0),
-            None => return Ok((Self::Pieces { columns, rows, starts }, None)),
+            None => return Ok((Self::Pieces(Box::new(Pieces { columns, rows, starts })), None)),
         };
         // While a column is joined it is there twice.
         let Ok(_joining) = context.memory().reserve(largest, super::WHAT) else {
-            return Ok((Self::Pieces { columns, rows, starts }, None));
+            return Ok((Self::Pieces(Box::new(Pieces { columns, rows, starts })), None));
         };
         let (batches, mut memory) = rows.into_held();
         let keep = |batch: Batch| Batch { columns: batch.columns[..columns.len()].to_vec(), ..batch };
@@ -46,7 +55,7 @@ impl Values {
     pub(super) fn has(&self, id: ColumnId) -> bool {
         match self {
             Self::Joined(columns) => columns.iter().any(|(own, _)| *own == id),
-            Self::Pieces { columns, .. } => columns.iter().any(|column| column.id == id),
+            Self::Pieces(pieces) => pieces.columns.iter().any(|column| column.id == id),
         }
     }
 
@@ -61,13 +70,12 @@ impl Values {
                     Found::Each(rows) => take(column, rows, None).map_err(Into::into),
                 })
             }
-            Self::Pieces { columns, rows, starts } => {
-                let at = columns.iter().position(|column| column.id == id)?;
-                let pieces = Pieces { rows, starts, column: at, ty: &columns[at] };
+            Self::Pieces(pieces) => {
+                let column = pieces.columns.iter().position(|column| column.id == id)?;
                 Some(match found {
-                    Found::Run(rows) => pieces.run(rows),
-                    Found::Runs(stretches) => pieces.each(stretches.iter().flat_map(Stretch::rows)),
-                    Found::Each(rows) => pieces.each(rows),
+                    Found::Run(rows) => pieces.run(column, rows),
+                    Found::Runs(stretches) => pieces.each(column, stretches.iter().flat_map(Stretch::rows)),
+                    Found::Each(rows) => pieces.each(column, rows),
                 })
             }
         }
@@ -89,17 +97,13 @@ fn stretched(column: &ArrayRef, stretches: &[Stretch]) -> Result<ArrayRef> {
     Ok(make_array(out.freeze()))
 }
 
-/// A column in pieces.
-struct Pieces<'a> {
-    rows: &'a Kept,
-    starts: &'a [usize],
-    column: usize,
-    ty: &'a SourceColumn,
-}
+impl Pieces {
+    fn piece(&self, column: usize, at: usize) -> Result<ArrayRef> {
+        Ok(self.rows.batch(at)?.columns.swap_remove(column))
+    }
 
-impl Pieces<'_> {
-    fn piece(&self, at: usize) -> Result<ArrayRef> {
-        Ok(self.rows.batch(at)?.columns.swap_remove(self.column))
+    fn ty(&self, column: usize) -> DataType {
+        self.columns[column].ty.to_arrow()
     }
 
     /// The piece that a row is in.
@@ -107,25 +111,25 @@ impl Pieces<'_> {
         self.starts.partition_point(|start| *start <= row).saturating_sub(1)
     }
 
-    fn run(&self, rows: &Range<usize>) -> Result<ArrayRef> {
+    fn run(&self, column: usize, rows: &Range<usize>) -> Result<ArrayRef> {
         let mut parts = Vec::new();
         let mut row = rows.start;
         while row < rows.end {
             let at = self.piece_of(row);
-            let (piece, start) = (self.piece(at)?, self.starts[at]);
+            let (piece, start) = (self.piece(column, at)?, self.starts[at]);
             let end = rows.end.min(start + piece.len());
             parts.push(piece.slice(row - start, end - row));
             row = end;
         }
         match parts.as_slice() {
-            [] => Ok(new_empty_array(&self.ty.ty.to_arrow())),
+            [] => Ok(new_empty_array(&self.ty(column))),
             [one] => Ok(one.clone()),
             parts => Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?),
         }
     }
 
     /// Of each piece that has one of the rows only those are held.
-    fn each(&self, rows: impl IntoIterator<Item = Option<u32>>) -> Result<ArrayRef> {
+    fn each(&self, column: usize, rows: impl IntoIterator<Item = Option<u32>>) -> Result<ArrayRef> {
         let mut wanted: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         let mut places = Vec::new();
         for row in rows {
@@ -136,11 +140,11 @@ impl Pieces<'_> {
                 (piece, of_piece.len() - 1)
             }));
         }
-        let mut parts = vec![new_null_array(&self.ty.ty.to_arrow(), 1)];
+        let mut parts = vec![new_null_array(&self.ty(column), 1)];
         let mut number = BTreeMap::new();
         for (piece, rows) in wanted {
             number.insert(piece, parts.len());
-            parts.push(take(&self.piece(piece)?, &UInt32Array::from(rows), None)?);
+            parts.push(take(&self.piece(column, piece)?, &UInt32Array::from(rows), None)?);
         }
         let place = |place: Option<(usize, usize)>| place.map_or((0, 0), |(piece, row)| (number[&piece], row));
         let places: Vec<(usize, usize)> = places.into_iter().map(place).collect();
