@@ -4,10 +4,13 @@
 //! Rows are kept in memory as long as there is room, else on disk in the order of their numbers: cells that lie together find
 //! rows that lie together.
 
+mod found;
 mod numbering;
 mod places;
+mod rows;
 mod values;
 
+pub(super) use found::Found;
 pub(super) use numbering::{Numbering, too_many};
 
 use super::program::Program;
@@ -15,22 +18,17 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::lower::lower;
 use crate::memory::Reservation;
-use crate::metrics::Operator;
 use crate::parallel::stream_mapped;
-use crate::rows::evaluate::{evaluate, keep};
-use crate::rows::sort::sort;
-use crate::rows::spill::kept::Kept;
-use crate::rows::spill::places as numbers;
-use crate::source::{Batch, Source, SourceColumn, array_bytes};
-use arrow::array::{Array, ArrayRef, BooleanBufferBuilder, UInt32Array};
-use arrow::buffer::BooleanBuffer;
+use crate::source::{Batch, SourceColumn, array_bytes};
+use arrow::array::{ArrayRef, UInt32Array};
 use hyperslab_expr::{ColumnId, Expr};
 use hyperslab_grid::{Footprint, IndexSet, Region};
 use hyperslab_plan::{BoundQuery, JoinKind, RowPlan};
-use numbering::{MetValues, Numbered};
-use places::{Layout, Places};
+use numbering::MetValues;
+use places::Places;
+use rows::{NumberedRows, Rows};
 use std::collections::HashMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use values::Values;
 
@@ -76,61 +74,6 @@ impl TableAxis {
             }
             _ => set.clone(),
         }
-    }
-}
-
-/// The rows that the cells of a vector found.
-#[derive(Debug, PartialEq)]
-pub(super) enum Found {
-    /// Consecutive rows, one for each cell.
-    Run(Range<usize>),
-    /// Runs of cells with consecutive rows, and of cells with none.
-    Runs(Vec<Stretch>),
-    /// A row, or none, for each cell.
-    Each(UInt32Array),
-}
-
-/// Neighbouring cells.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stretch {
-    /// The row of the first; the others have the rows that follow. If none, no cell has one.
-    row: Option<u32>,
-    cells: usize,
-}
-
-/// Runs at least as long on average are copied together.
-const RUN_CELLS: usize = 8;
-
-impl Found {
-    /// What stretches of cells found.
-    fn new(stretches: Vec<Stretch>) -> Self {
-        let cells: usize = stretches.iter().map(|stretch| stretch.cells).sum();
-        match stretches.as_slice() {
-            [Stretch { row: Some(row), cells }] => Self::Run(*row as usize..*row as usize + cells),
-            all if all.len() * RUN_CELLS <= cells => Self::Runs(stretches),
-            all => Self::Each(all.iter().flat_map(Stretch::rows).collect()),
-        }
-    }
-
-    /// Which cells found one, if not all did.
-    pub(super) fn present(&self) -> Option<BooleanBuffer> {
-        match self {
-            Self::Run(_) => None,
-            Self::Runs(all) if all.iter().all(|stretch| stretch.row.is_some()) => None,
-            Self::Runs(all) => {
-                let mut present = BooleanBufferBuilder::new(0);
-                all.iter().for_each(|stretch| present.append_n(stretch.cells, stretch.row.is_some()));
-                Some(present.finish())
-            }
-            Self::Each(rows) => rows.nulls().map(|nulls| nulls.inner().clone()),
-        }
-    }
-}
-
-impl Stretch {
-    fn rows(&self) -> impl Iterator<Item = Option<u32>> {
-        let row = self.row;
-        (0..self.cells as u32).map(move |at| row.map(|row| row + at))
     }
 }
 
@@ -241,165 +184,7 @@ impl Table {
             let at = region.sets()[axis.dim].iter();
             adds[axis.dim] = at.map(|at| axis.adds[at]).collect();
         }
-        // Along the innermost dimensions numbers count up by one.
-        let (mut dims, mut together) = (adds.len(), 1);
-        while dims > 0 && counts_up(&adds[dims - 1], together as u64) {
-            together *= adds[dims - 1].len();
-            dims -= 1;
-        }
-        let first: Option<u64> = adds[dims..].iter().map(|adds| adds.first().copied().flatten()).sum();
-        let mut finder = Finder { places: &self.places, together, stretches: Vec::new() };
-        if !region.is_empty() {
-            finder.find(&adds[..dims], first);
-        }
-        Found::new(finder.stretches)
-    }
-}
-
-/// Whether numbers along a dimension are as far apart as the numbers along the dimensions within it are many.
-fn counts_up(adds: &[Option<u64>], step: u64) -> bool {
-    adds.iter().all(Option::is_some) && adds.windows(2).all(|pair| pair[1] == pair[0].map(|add| add + step))
-}
-
-/// Finds rows of cells, as many together as their numbers count up.
-struct Finder<'a> {
-    places: &'a Places,
-    together: usize,
-    stretches: Vec<Stretch>,
-}
-
-impl Finder<'_> {
-    fn find(&mut self, adds: &[Vec<Option<u64>>], base: Option<u64>) {
-        match adds {
-            [] => self.push_from(base),
-            [own, inner @ ..] => {
-                own.iter().for_each(|add| self.find(inner, base.zip(*add).map(|(base, add)| base + add)));
-            }
-        }
-    }
-
-    /// The cells from this number on.
-    fn push_from(&mut self, number: Option<u64>) {
-        let Some(number) = number else { return self.push(None, self.together) };
-        match self.places.run(number, self.together) {
-            Some(row) => self.push(Some(row), self.together),
-            None => (number..number + self.together as u64).for_each(|number| self.push(self.places.row(number), 1)),
-        }
-    }
-
-    /// Cells with consecutive rows.
-    fn push(&mut self, row: Option<u32>, cells: usize) {
-        match self.stretches.last_mut() {
-            Some(last) if last.row.map(|first| first + last.cells as u32) == row => last.cells += cells,
-            _ => self.stretches.push(Stretch { row, cells }),
-        }
-    }
-}
-
-/// Rows of a batch that some cell may find.
-struct NumberedRows {
-    rows: Batch,
-    numbered: Numbered,
-    /// The keys of all rows of the batch.
-    keys: Vec<ArrayRef>,
-}
-
-impl NumberedRows {
-    fn new(
-        numbering: &Numbering,
-        source: &dyn Source,
-        batch: Batch,
-        (on, kept): (&[(Expr, Expr)], &[usize]),
-    ) -> Result<Self> {
-        let key = |(_, right): &(Expr, Expr)| evaluate(right, source.columns(), &batch);
-        let keys = on.iter().map(key).collect::<Result<Vec<_>>>()?;
-        let numbered = numbering.number(batch.rows, |pair| Ok(keys[pair].clone()))?;
-        let columns = kept.iter().map(|at| batch.columns[*at].clone()).collect();
-        Ok(Self { rows: Batch { columns, rows: batch.rows }, numbered, keys })
-    }
-
-    fn bytes(&self) -> usize {
-        let numbers = size_of_val(&self.numbered.numbers[..]) * 2;
-        self.rows.bytes() + numbers + self.keys.iter().map(array_bytes).sum::<usize>()
-    }
-}
-
-/// Rows with numbers, the number as a last column.
-struct Rows<'a> {
-    context: &'a Context,
-    operator: &'a Arc<Operator>,
-    kept: Kept,
-    count: usize,
-    last: Option<u64>,
-    ascending: bool,
-}
-
-impl<'a> Rows<'a> {
-    fn new(context: &'a Context, operator: &'a Arc<Operator>, columns: &[SourceColumn]) -> Result<Self> {
-        let columns = columns.iter().cloned().chain([numbers::column(0)]).collect();
-        let kept = Kept::new(context, operator, columns, WHAT)?;
-        Ok(Self { context, operator, kept, count: 0, last: None, ascending: true })
-    }
-
-    /// Adds the rows that have a number.
-    fn push(&mut self, rows: Batch, numbered: &Numbered) -> Result<()> {
-        let has_number = |row: usize| numbered.numbers[row].is_some();
-        let rows = keep(&rows, &BooleanBuffer::collect_bool(rows.rows, has_number))?;
-        for number in numbered.numbers.iter().flatten() {
-            self.ascending &= self.last.is_none_or(|last| last < *number);
-            self.last = Some(*number);
-        }
-        self.count += rows.rows;
-        self.kept.push(numbers::with(rows, numbered.numbers.iter().copied().flatten()))
-    }
-
-    /// How rows are found by numbers less than `count`, and these columns of them.
-    fn finish(
-        mut self,
-        columns: Vec<SourceColumn>,
-        count: u64,
-    ) -> Result<(Places, Values, impl IntoIterator<Item = Reservation>)> {
-        self.kept.close()?;
-        if u32::try_from(self.count).is_err() {
-            return Err(too_many());
-        }
-        let mut layout = Layout::new(self.count, count, self.ascending);
-        let mut memory = self.context.memory().reserve(layout.bytes(self.count, count), WHAT);
-        // On disk rows have to lie in the order in which cells ask for them.
-        if !self.ascending && (self.kept.held_bytes(0).is_none() || memory.is_err()) {
-            drop(memory);
-            self.sort()?;
-            layout = Layout::new(self.count, count, true);
-            memory = self.context.memory().reserve(layout.bytes(self.count, count), WHAT);
-        }
-        let memory = memory?.counted_by(self.operator);
-        let mut places = Places::new(layout, count);
-        let (mut starts, mut row) = (Vec::with_capacity(self.kept.batches()), 0);
-        for at in 0..self.kept.batches() {
-            let batch = self.kept.batch(at)?;
-            places.add(numbers::of(&batch).values(), row)?;
-            starts.push(row);
-            row += batch.rows;
-        }
-        places.close();
-        let (values, held) = Values::new(columns, (self.kept, starts), self.context)?;
-        Ok((places, values, [Some(memory), held].into_iter().flatten()))
-    }
-
-    /// Brings rows into the order of their numbers.
-    fn sort(&mut self) -> Result<()> {
-        let sorted = sort(self.context, self.operator, &self.kept, &[numbers::order(0)])?;
-        let mut kept = Kept::new(self.context, self.operator, self.kept.columns().to_vec(), WHAT)?;
-        for partition in 0..sorted.partitions() {
-            sorted.run(partition, &mut |batch| {
-                kept.push(batch)?;
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        kept.close()?;
-        drop(sorted);
-        self.kept = kept;
-        Ok(())
+        Found::of_cells(&self.places, &adds)
     }
 }
 
@@ -413,8 +198,9 @@ fn bytes_of_axes(axes: &[TableAxis]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::places::Layout;
     use super::*;
-    use crate::rows::testing::{self, Random};
+    use crate::rows::testing::Random;
     use arrow::array::AsArray;
     use arrow::datatypes::UInt32Type;
 
@@ -466,40 +252,6 @@ mod tests {
             let runs_on = expected.windows(2).all(|pair| pair[1].is_some() && pair[1] == pair[0].map(|row| row + 1));
             let is_run = matches!(found, Found::Run(_));
             assert_eq!(is_run, runs_on && expected[0].is_some(), "round {round}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn rows_on_disk_are_the_same_rows() {
-        let context = testing::with_memory(&testing::context(2), 1 << 20);
-        let columns = [SourceColumn { id: ColumnId(1), ty: hyperslab_expr::SqlType::BigInt }];
-        let count = 100_000_u64;
-        let value = |number: u64| number as i64 * 3 - 7;
-        for ascending in [true, false] {
-            let operator = Arc::default();
-            let mut rows = Rows::new(&context, &operator, &columns).unwrap();
-            let mut order: Vec<u64> = (0..count).filter(|number| number % 5 != 2).collect();
-            if !ascending {
-                order.reverse();
-            }
-            for part in order.chunks(5000) {
-                let values: ArrayRef =
-                    Arc::new(arrow::array::Int64Array::from_iter_values(part.iter().map(|n| value(*n))));
-                let numbered = Numbered::of(part.iter().map(|number| Some(*number)).collect());
-                rows.push(Batch { columns: vec![values], rows: part.len() }, &numbered).unwrap();
-            }
-            let (places, values, _memory) = rows.finish(columns.to_vec(), count).unwrap();
-            assert!(operator.spilled_bytes() > 0 && matches!(values, Values::Pieces(_)));
-            let numbers = (0..count).step_by(997).chain(count - 3..count);
-            let found = UInt32Array::from_iter(numbers.clone().map(|number| places.row(number)));
-            let got = values.of(ColumnId(1), &Found::Each(found)).unwrap().unwrap();
-            let expected: Vec<Option<i64>> = numbers.map(|number| (number % 5 != 2).then(|| value(number))).collect();
-            assert_eq!(got.as_primitive::<arrow::datatypes::Int64Type>().iter().collect::<Vec<_>>(), expected);
-            let run = values.of(ColumnId(1), &Found::Run(8000..25_000)).unwrap().unwrap();
-            assert_eq!(run.len(), 17_000);
-            let by_row = |row: u64| value(row / 4 * 5 + [0, 1, 3, 4][(row % 4) as usize]);
-            let got = run.as_primitive::<arrow::datatypes::Int64Type>();
-            assert!((8000..25_000).zip(got.values()).all(|(row, got)| by_row(row) == *got));
         }
     }
 }

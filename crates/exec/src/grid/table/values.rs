@@ -1,6 +1,6 @@
 //! The columns of rows that cells look up: in memory as one array each, or in pieces that may lie on disk.
 
-use super::{Found, Stretch};
+use super::found::{Found, Stretch};
 use crate::context::Context;
 use crate::error::Result;
 use crate::memory::Reservation;
