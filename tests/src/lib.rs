@@ -8,7 +8,8 @@
 //! * [`classic`]: files that are made while a test runs;
 //! * [`cpu`]: the time that work took of processors;
 //! * [`damage`]: files with bytes that are wrong;
-//! * [`features`]: a column of a file against what another program read from it.
+//! * [`features`]: a column of a file against what another program read from it;
+//! * [`oracle`]: the Python that tests compare with.
 //!
 //! # Invariants
 //! * Expected values come from other programs (DuckDB, numpy, netCDF4, xarray) or from reasoning; what the engine itself
@@ -23,6 +24,7 @@ pub mod classic;
 pub mod cpu;
 pub mod damage;
 pub mod features;
+pub mod oracle;
 pub mod script;
 pub mod setup;
 pub mod shown;

@@ -2,9 +2,10 @@
 //! in a temporary folder, then its queries are run. Left out where that folder, or a Python with numpy and netCDF4
 //! (`HYPERSLAB_PYTHON`, else `python3`), is missing; Q20 and Q21 need what comes later.
 
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::{Answer, Setup, answer, workspace};
 use hyperslab_tests::shown;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// A query, the number of its key columns, and how far values may lie apart, relative to the largest of their column
@@ -37,10 +38,11 @@ type Row = Vec<String>;
 #[test]
 fn the_benchmark_queries_have_the_expected_answers() {
     let bench = workspace().join("../shared/bench");
-    let Some(python) = bench.join("make_data.py").exists().then(python).flatten() else {
-        println!("skipped: no {} or no Python with numpy and netCDF4", bench.display());
+    if !bench.join("make_data.py").exists() {
+        println!("skipped: there is no {}", bench.display());
         return;
-    };
+    }
+    let Some(python) = python_with("numpy, netCDF4") else { return };
     let bench = bench.canonicalize().expect("it exists");
     let folder = tempfile::tempdir().expect("a temporary folder");
     make_data(&python, &bench, folder.path());
@@ -52,12 +54,6 @@ fn the_benchmark_queries_have_the_expected_answers() {
     problems.extend(Setup::ALL.into_iter().filter_map(exported));
     std::env::set_current_dir(&bench).expect("so that the temporary folder can be removed");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let imports = Command::new(&python).args(["-c", "import numpy, netCDF4"]).output().ok()?;
-    imports.status.success().then_some(python)
 }
 
 fn make_data(python: &Path, bench: &Path, folder: &Path) {

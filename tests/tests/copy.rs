@@ -1,10 +1,11 @@
 //! `COPY`: what is written is what the query gives, whoever reads it back; and nothing is left behind where it fails.
 
 use hyperslab::{ErrorKind, Session};
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::{Setup, answer, workspace};
 use hyperslab_tests::shown;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The files of a folder.
@@ -199,12 +200,7 @@ for path in (parquet, csv):
 
 #[test]
 fn other_programs_read_what_is_written() {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let has_oracle = Command::new(&python).args(["-c", "import duckdb, pyarrow"]).output();
-    if !has_oracle.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no Python with duckdb and pyarrow (HYPERSLAB_PYTHON)");
-        return;
-    }
+    let Some(python) = python_with("duckdb, pyarrow") else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let session = Session::new().expect("a session");
     let path = |name: &str| folder.path().join(name);

@@ -1,10 +1,11 @@
 //! `COPY .. TO 'x.nc' (DIMENSIONS (..))`: a grid that was written is the rows it was written of, whoever reads it.
 
 use hyperslab::{ErrorKind, Session, Settings};
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::{Setup, answer, workspace};
 use hyperslab_tests::shown;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 fn rows(session: &Session, sql: &str) -> Vec<String> {
@@ -170,12 +171,7 @@ print("same")
 
 #[test]
 fn xarray_reads_what_is_written() {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let has_oracle = Command::new(&python).args(["-c", "import xarray, netCDF4"]).output();
-    if !has_oracle.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no Python with xarray and netCDF4 (HYPERSLAB_PYTHON)");
-        return;
-    }
+    let Some(python) = python_with("xarray, netCDF4") else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (session, air) = (Session::new().expect("a session"), fixture("real/air.nc"));
     let [map, cut] = ["map.nc", "box.nc"].map(|name| target(folder.path(), name));

@@ -4,6 +4,7 @@
 
 use hyperslab::Session;
 use hyperslab_tests::features::{Expected, Outcome, check_column};
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::workspace;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -28,15 +29,6 @@ const REFUSED: [(&str, &str, &str); 11] = [
 const FILES: usize = 320;
 const COLUMNS: usize = 2200;
 
-fn python() -> PathBuf {
-    std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
-}
-
-fn has(packages: &str) -> bool {
-    let output = Command::new(python()).args(["-c", &format!("import {packages}")]).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
 /// The real files that are beside the workspace, and those within.
 fn real_files() -> Vec<PathBuf> {
     let folders = [workspace().join("../shared/data"), workspace().join("fixtures/real")];
@@ -45,9 +37,9 @@ fn real_files() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|ending| ending == "nc" || ending == "he5")).collect()
 }
 
-fn write_files(folder: &Path) {
+fn write_files(python: &Path, folder: &Path) {
     let script = workspace().join("tests/oracle/feature_files.py");
-    let mut command = Command::new(python());
+    let mut command = Command::new(python);
     let output =
         command.args(["-W", "ignore"]).arg(script).arg(folder).args(real_files()).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -91,15 +83,12 @@ fn compare_files(folder: &Path, files: &[(&String, &Value)]) -> (usize, Vec<Stri
 
 #[test]
 fn every_file_is_read_as_others_read_it_or_refused_by_name() {
-    if !has("h5py, netCDF4") {
-        println!("skipped: there is no Python with h5py and netCDF4");
-        return;
-    }
+    let Some(python) = python_with("h5py, netCDF4") else { return };
     let made = tempfile::tempdir().expect("a temporary folder");
     let before = std::env::var_os("HYPERSLAB_FEATURES").map(PathBuf::from);
     let folder = before.as_deref().unwrap_or(made.path());
     if before.is_none() {
-        write_files(folder);
+        write_files(&python, folder);
     }
     let files = expected_of(folder);
     let list: Vec<(&String, &Value)> = files.iter().collect();
@@ -115,7 +104,7 @@ fn every_file_is_read_as_others_read_it_or_refused_by_name() {
         }
     });
     assert!(problems.is_empty(), "{} of {compared} columns\n{}", problems.len(), problems.join("\n"));
-    if has("hdf5plugin") {
+    if python_with("hdf5plugin").is_some() {
         assert!(files.len() >= FILES && compared >= COLUMNS, "only {compared} columns of {} files", files.len());
     }
     println!("{compared} columns of {} files", files.len());

@@ -4,8 +4,9 @@
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use hyperslab::Session;
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::answer;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Makes a grid, places, and for each place the number of its cell, or -1 beyond 120 km.
@@ -43,13 +44,8 @@ numpy.savetxt(folder + '/cells.csv', numpy.c_[known[at], near], '%d', ',', heade
 
 /// Whether Python could make the files.
 fn make(folder: &Path) -> bool {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let run = |code: &str| Command::new(&python).args(["-c", code]).arg(folder).output();
-    if !run("import scipy, netCDF4").is_ok_and(|output| output.status.success()) {
-        println!("skipped: there is no Python with scipy and netCDF4");
-        return false;
-    }
-    let output = run(SCRIPT).expect("it was just there");
+    let Some(python) = python_with("scipy, netCDF4") else { return false };
+    let output = Command::new(python).args(["-c", SCRIPT]).arg(folder).output().expect("Python was started before");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     true
 }

@@ -5,6 +5,7 @@ use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use hyperslab::Session;
+use hyperslab_tests::oracle::python_with;
 use hyperslab_tests::setup::{answer, workspace};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,11 +103,7 @@ fn cdo_gives_the_same() {
 
 #[test]
 fn xarray_gives_the_same() {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    if run(&python, &["-c", "import xarray, scipy, netCDF4"]).is_none() {
-        println!("skipped: there is no Python with xarray, scipy and netCDF4");
-        return;
-    }
+    let Some(python) = python_with("xarray, scipy, netCDF4") else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("out.nc");
     let script = "import sys, xarray\n\
@@ -144,11 +141,7 @@ const PLACES: &str = "import sys, numpy, pandas, xarray\n\
 
 #[test]
 fn xarray_interpolates_at_the_same_places() {
-    let python = std::env::var_os("HYPERSLAB_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    if run(&python, &["-c", "import xarray, scipy, netCDF4, pandas"]).is_none() {
-        println!("skipped: there is no Python with xarray, scipy, netCDF4 and pandas");
-        return;
-    }
+    let Some(python) = python_with("xarray, scipy, netCDF4, pandas") else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [source, places, out] = ["air.nc", "places.csv", "out.nc"].map(|name| folder.path().join(name));
     std::fs::copy(air(), &source).expect("the file is copied");
